@@ -1,0 +1,45 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace xgrad {
+
+/// Base of every error that xgrad throws. The text names the operation (with its module path, if it ran in a library
+/// layer), the shapes or values that clash, and the rule that they break.
+class Error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Shapes or axes that do not fit an operation.
+class ShapeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A dtype that an operation does not take, or two that do not mix.
+class TypeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A tape, its tensors or its gradients used against their life time or order.
+class TapeError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A value outside the domain of a function or option.
+class ValueError : public Error {
+ public:
+  using Error::Error;
+};
+
+/// A file that is missing, unreadable, or not what it claims to be.
+class FileError : public Error {
+ public:
+  using Error::Error;
+};
+
+}  // namespace xgrad

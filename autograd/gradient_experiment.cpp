@@ -1,0 +1,267 @@
+#include <autograd/gradient_experiment.hpp>
+#include <autograd/random.hpp>
+#include <autograd/recorder.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <limits>
+
+namespace xgrad {
+
+namespace {
+
+constexpr double epsilon = std::numeric_limits<double>::epsilon();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// f refused moved values.
+struct OutsideDomain {
+  std::string text;
+};
+
+bool is_recorded(const Tensor& x) { return x.body().tape != 0 && tape_is_alive(x.body().tape); }
+
+}  // namespace
+
+Extents index_of(std::size_t entry, const Shape& shape) {
+  Extents index(shape.rank(), 0);
+  for (std::size_t axis = shape.rank(); axis-- > 0;) {
+    const auto extent = static_cast<std::size_t>(shape[axis]);
+    index[axis] = static_cast<std::int64_t>(entry % extent);
+    entry /= extent;
+  }
+  return index;
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  if (!a.defined() || !b.defined()) return a.defined() == b.defined();
+  return a.shape() == b.shape() && (a.bytes() == 0 || std::memcmp(a.data<double>(), b.data<double>(), a.bytes()) == 0);
+}
+
+bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Tensor& x, const Tensor& y) { return same_bits(x, y); });
+}
+
+Experiment::Experiment(const std::function<Tensor()>& f, const NamedTensors& tensors,
+                       const GradientCheckOptions& options)
+    : f_(f), tensors_(tensors), options_(options) {
+  const Pause pause;
+  for (const auto& [name, tensor] : tensors) {
+    handles_.push_back(tensor);
+    originals_.push_back(tensor.clone());
+    marked_.push_back(tensor.is_leaf());
+    versions_.push_back(tensor.version());
+  }
+  for (Tensor& tensor : handles_) tensor.requires_gradient();
+}
+
+Experiment::~Experiment() {
+  const Pause pause;
+  for (std::size_t t = 0; t < handles_.size(); ++t) {
+    if (handles_[t].dtype() != float64 || !same_bits(handles_[t], originals_[t])) handles_[t].assign(originals_[t]);
+    handles_[t].requires_gradient(marked_[t]);
+  }
+}
+
+void Experiment::check_tensors_unchanged() const {
+  for (std::size_t t = 0; t < handles_.size(); ++t)
+    if (handles_[t].version() != versions_[t] || handles_[t].dtype() != float64)
+      throw GradientError("check_gradients: the function changed the values of " + tensors_[t].first + ", of shape " +
+                          to_string(handles_[t].shape()) +
+                          "; it must only read its tensors (their values are put back)");
+}
+
+Tensor Experiment::call() {
+  Tensor y;
+  try {
+    y = f_();
+  } catch (const ValueError& error) {
+    check_tensors_unchanged();
+    if (moving_.empty()) throw;
+    throw OutsideDomain{error.what()};
+  } catch (const std::exception& error) {
+    if (moving_.empty()) throw;
+    std::throw_with_nested(
+        GradientError("check_gradients: the function broke off while " + moving_ + ": " + error.what()));
+  } catch (...) {
+    if (moving_.empty()) throw;
+    std::throw_with_nested(GradientError("check_gradients: the function broke off while " + moving_));
+  }
+  check_tensors_unchanged();
+  if (!y.defined()) throw ValueError("check_gradients: the function returned an empty handle; need a tensor");
+  if (y.dtype() != float64)
+    throw TypeError(
+        "check_gradients: the function returned " + std::string(name_of(y.dtype())) +
+        " for float64 tensors; need float64: do not convert inside, and make constants in the default dtype");
+  if (cotangent_.defined()) {
+    if (y.shape() != result_shape_)
+      throw ShapeError("check_gradients: the function returned shape " + to_string(result_shape_) + " at first, then " +
+                       to_string(y.shape()) + (moving_.empty() ? "" : " while " + moving_) + "; need one shape");
+    return y;
+  }
+  result_shape_ = y.shape();
+  const Pause pause;
+  if (options_.cotangent.defined()) {
+    if (options_.cotangent.shape() != y.shape())
+      throw ShapeError("check_gradients: the function returned shape " + to_string(y.shape()) + ", the cotangent is " +
+                       to_string(options_.cotangent.shape()) + "; need equal shapes");
+    if (!is_floating(options_.cotangent.dtype()))
+      throw TypeError("check_gradients: the cotangent is int64; need float32 or float64");
+    cotangent_ = options_.cotangent.to(float64);
+  } else {
+    if (y.size() != 1)
+      throw ShapeError("check_gradients: the function returned shape " + to_string(y.shape()) +
+                       ", not one number; give a cotangent of that shape in the options, or reduce with sum or mean");
+    cotangent_ = ones(y.shape(), float64);
+  }
+  if (options_.order == 1) {
+    weights_ = {cotangent_};
+  } else {
+    // Entries in [½, 3/2): none of them drops what it multiplies.
+    Generator generator(options_.seed, 1);
+    for (const Tensor& tensor : handles_) weights_.push_back(uniform(tensor.shape(), 0.5, 1.5, float64, generator));
+  }
+  return y;
+}
+
+std::vector<Tensor> Experiment::gradients_of(Tape& tape, const Tensor& y, bool differentiable) const {
+  std::vector<Tensor> list(handles_.size());
+  const Tensor output = y.is_leaf() ? y.clone() : y;  // a function may hand out its input
+  if (!is_recorded(output)) return list;
+  const Gradients gradients = tape.backward(output, cotangent_, {.differentiable = differentiable});
+  for (std::size_t t = 0; t < handles_.size(); ++t)
+    if (const Tensor* gradient = gradients.find(handles_[t])) list[t] = *gradient;
+  return list;
+}
+
+std::vector<Tensor> Experiment::analytical() {
+  Tape tape;
+  const std::vector<Tensor> first = gradients_of(tape, call(), options_.order == 2);
+  if (options_.order == 1) return first;
+  std::vector<Tensor> second(handles_.size()), outputs, cotangents;
+  for (std::size_t t = 0; t < first.size(); ++t)
+    if (first[t].defined() && (is_recorded(first[t]) || first[t].is_leaf())) {
+      outputs.push_back(first[t]);
+      cotangents.push_back(weights_[t]);
+    }
+  if (outputs.empty()) return second;
+  const Gradients gradients = tape.backward(outputs, cotangents);
+  for (std::size_t t = 0; t < handles_.size(); ++t)
+    if (const Tensor* gradient = gradients.find(handles_[t])) second[t] = *gradient;
+  return second;
+}
+
+std::vector<Tensor> Experiment::outputs() {
+  ++evaluations_;
+  if (options_.order == 2) {
+    Tape tape;
+    return gradients_of(tape, call(), false);
+  }
+  const Pause pause;
+  Tensor y = call();
+  if (!y.unique()) y = y.clone();  // its values may be an input's, or written again at the next call
+  return {y};
+}
+
+void Experiment::write(double value) {
+  handles_[tensor_].modify([&](std::span<double> values) { values[entry_] = value; });
+  versions_[tensor_] = handles_[tensor_].version();
+}
+
+/// Empty where f refuses the value.
+std::vector<Tensor> Experiment::outputs_at(double value, const char* direction) {
+  const double original = originals_[tensor_].data<double>()[entry_];
+  if (!std::isfinite(value) || value == original) return {};
+  write(value);
+  moving_ = "entry " + to_string(index_of(entry_, originals_[tensor_].shape())) + " of " + tensors_[tensor_].first +
+            " was moved " + direction;
+  std::vector<Tensor> list;
+  try {
+    list = outputs();
+  } catch (const OutsideDomain& refused) {
+    ++refusals_;
+    refusal_ = refused.text;
+  }
+  moving_.clear();
+  write(original);
+  return list;
+}
+
+void Experiment::begin_entry(std::size_t tensor, std::size_t entry, const std::vector<Tensor>& here) {
+  tensor_ = tensor;
+  entry_ = entry;
+  here_ = &here;
+  affected_.clear();
+  for (const Tensor& output : here) affected_.emplace_back(output.defined() ? output.size() : 0);
+  any_affected_ = false;
+}
+
+/// Notes which outputs a moved value has changed.
+void Experiment::note_affected(const std::vector<Tensor>& moved) {
+  for (std::size_t k = 0; k < moved.size(); ++k) {
+    if (!moved[k].defined() || affected_[k].empty()) continue;
+    const double* const values = moved[k].data<double>();
+    const double* const center = (*here_)[k].data<double>();
+    const double* const weights = weights_[k].data<double>();
+    for (std::size_t j = 0; j < affected_[k].size(); ++j)
+      if (values[j] != center[j] && weights[j] != 0 && !std::isnan(center[j])) {
+        affected_[k][j] = 1;
+        any_affected_ = true;
+      }
+  }
+}
+
+/// Differences are taken output by output. Outputs that the entry has never changed bring no rounding error; one that
+/// it does change may stay the same when the step is small, by rounding.
+Quotient Experiment::quotient(const std::vector<Tensor>& low, const std::vector<Tensor>& high, double nominal,
+                              double distance) const {
+  if (low.empty() || high.empty()) return {nominal, nan, 0};
+  long double difference = 0;
+  long double squares = 0;  // the range of long double holds the square of any double
+  for (std::size_t k = 0; k < affected_.size(); ++k) {
+    if (!low[k].defined() || !high[k].defined()) continue;
+    const double* const a = low[k].data<double>();
+    const double* const b = high[k].data<double>();
+    const double* const weights = weights_[k].data<double>();
+    for (std::size_t j = 0; j < affected_[k].size(); ++j) {
+      if (any_affected_ && !affected_[k][j]) continue;
+      const auto weight = static_cast<long double>(weights[j]);
+      const long double rounding = weight * std::max(std::abs(a[j]), std::abs(b[j]));
+      if (std::isfinite(rounding)) squares += rounding * rounding;
+      if (any_affected_ && a[j] != b[j]) difference += weight * (static_cast<long double>(b[j]) - a[j]);
+    }
+  }
+  return {nominal, static_cast<double>(difference / distance),
+          2 * epsilon * static_cast<double>(std::sqrt(squares)) / distance};
+}
+
+Quotients Experiment::quotients(double step) {
+  const double x = originals_[tensor_].data<double>()[entry_];
+  const double low = x - step;
+  const double high = x + step;
+  const std::vector<Tensor> below = outputs_at(low, "down");
+  const std::vector<Tensor> above = outputs_at(high, "up");
+  note_affected(below);
+  note_affected(above);
+  return {quotient(below, *here_, step, x - low), quotient(*here_, above, step, high - x),
+          quotient(below, above, step, high - low)};
+}
+
+bool Experiment::any_finite(const std::vector<Tensor>& outputs) const {
+  bool weighted = false;
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    if (!outputs[k].defined()) continue;
+    const auto values = outputs[k].values<double>();
+    const double* const weights = weights_[k].data<double>();
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      if (weights[j] == 0) continue;
+      if (std::isfinite(values[j])) return true;
+      weighted = true;
+    }
+  }
+  return !weighted;
+}
+
+}  // namespace xgrad

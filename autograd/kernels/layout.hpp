@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace xgrad::kernels {
+
+// Moves of elements of 4 or 8 bytes, whatever their type, and changes of type. Strides count elements and may be 0 or
+// negative; shapes have at most 8 axes; source and target do not overlap. Parallel in blocks fixed by shape.
+
+/// out (shape, contiguous) = x at Σ index · stride: permute, transpose, broadcast_to and slice are all this. x points
+/// at the element of index 0.
+void copy_strided(std::size_t element_size, std::span<const std::int64_t> shape, std::span<const std::int64_t> strides,
+                  const void* x, void* out);
+
+/// out at Σ index · stride = x (shape, contiguous): the adjoint of a slice, given zeros. out points at the element that
+/// index 0 goes to; no two indices may go to one element. The elements between are left as they are.
+void scatter_strided(std::size_t element_size, std::span<const std::int64_t> shape,
+                     std::span<const std::int64_t> strides, const void* x, void* out);
+
+/// out (outer, n_indices, inner) = x (outer, count, inner) at indices of the middle axis in [0, count), which the
+/// caller has checked.
+void take(std::size_t element_size, std::size_t outer, std::size_t count, std::size_t inner,
+          const std::int64_t* indices, std::size_t n_indices, const void* x, void* out);
+template <class T>
+void take(std::size_t outer, std::size_t count, std::size_t inner, const std::int64_t* indices, std::size_t n_indices,
+          const T* x, T* out) {
+  take(sizeof(T), outer, count, inner, indices, n_indices, static_cast<const void*>(x), static_cast<void*>(out));
+}
+
+/// out (outer, count, inner) += g (outer, n_indices, inner) at indices of the middle axis in [0, count), in the order
+/// of the indices. T = float, double, int64.
+template <class T>
+void scatter_add(std::size_t outer, std::size_t count, std::size_t inner, const std::int64_t* indices,
+                 std::size_t n_indices, const T* g, T* out);
+
+/// to = from, converted: to the nearest for floating types, towards zero for int64, whose lowest value stands for NaN
+/// and for what does not fit. From float, double, int64 and uint8 to float, double and int64.
+template <class From, class To>
+void cast(std::size_t n, const From* from, To* to);
+
+}  // namespace xgrad::kernels

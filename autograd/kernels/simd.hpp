@@ -1,0 +1,164 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+#include <type_traits>
+
+// g++ 12 reports the deliberately undefined registers inside its own AVX-512 headers wherever they are inlined.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <xsimd/xsimd.hpp>
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+
+#if defined(XGRAD_SIMD_BITS)
+#if (XGRAD_SIMD_BITS == 512) != defined(__AVX512F__) || (XGRAD_SIMD_BITS >= 256) != defined(__AVX2__)
+#error "xgrad was built for another instruction set: compile with the options of the target xgrad::autograd"
+#endif
+#endif
+
+namespace xgrad::kernels {
+
+// A vector of T in a register, with a vocabulary of our own: literals of any arithmetic type mix in, lookup by argument
+// finds exp and where, and comparisons treat NaN as IEEE 754 does.
+
+template <class T>
+struct Mask {
+  xsimd::batch_bool<T> bits;
+
+  friend Mask operator&(Mask a, Mask b) { return {a.bits & b.bits}; }
+  friend Mask operator|(Mask a, Mask b) { return {a.bits | b.bits}; }
+  friend Mask operator&&(Mask a, Mask b) { return {a.bits & b.bits}; }
+  friend Mask operator||(Mask a, Mask b) { return {a.bits | b.bits}; }
+  friend Mask operator!(Mask a) { return {!a.bits}; }
+};
+
+template <class T>
+struct Vec {
+  using Element = T;
+  using Batch = xsimd::batch<T>;
+  static constexpr std::size_t width = Batch::size;
+
+  Batch batch;
+
+  Vec() = default;
+  Vec(Batch b) : batch(b) {}
+  template <class Scalar>
+  requires std::is_arithmetic_v<Scalar> Vec(Scalar scalar) : batch(static_cast<T>(scalar)) {}
+
+  static Vec load(const T* source) { return Batch::load_unaligned(source); }
+  void store(T* target) const { batch.store_unaligned(target); }
+
+  /// The first count lanes; the others are 0.
+  static Vec load_part(const T* source, std::size_t count) {
+#if defined(__AVX512F__)
+    if constexpr (std::is_same_v<T, float>)
+      return Batch(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1u), source));
+    else if constexpr (std::is_same_v<T, double>)
+      return Batch(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1u), source));
+    else
+      return Batch(_mm512_maskz_loadu_epi64(static_cast<__mmask8>((1u << count) - 1u), source));
+#else
+    alignas(64) T lanes[width] = {};
+    for (std::size_t i = 0; i < count; ++i) lanes[i] = source[i];
+    return Batch::load_aligned(lanes);
+#endif
+  }
+  void store_part(T* target, std::size_t count) const {
+#if defined(__AVX512F__)
+    if constexpr (std::is_same_v<T, float>)
+      _mm512_mask_storeu_ps(target, static_cast<__mmask16>((1u << count) - 1u), batch);
+    else if constexpr (std::is_same_v<T, double>)
+      _mm512_mask_storeu_pd(target, static_cast<__mmask8>((1u << count) - 1u), batch);
+    else
+      _mm512_mask_storeu_epi64(target, static_cast<__mmask8>((1u << count) - 1u), batch);
+#else
+    alignas(64) T lanes[width];
+    batch.store_aligned(lanes);
+    for (std::size_t i = 0; i < count; ++i) target[i] = lanes[i];
+#endif
+  }
+
+  friend Vec operator+(Vec a, Vec b) { return a.batch + b.batch; }
+  friend Vec operator-(Vec a, Vec b) { return a.batch - b.batch; }
+  friend Vec operator*(Vec a, Vec b) { return a.batch * b.batch; }
+  friend Vec operator/(Vec a, Vec b) { return a.batch / b.batch; }
+  friend Vec operator-(Vec a) { return -a.batch; }
+
+  friend Mask<T> operator<(Vec a, Vec b) { return {a.batch < b.batch}; }
+  friend Mask<T> operator<=(Vec a, Vec b) { return {a.batch <= b.batch}; }
+  friend Mask<T> operator>(Vec a, Vec b) { return {b.batch < a.batch}; }
+  friend Mask<T> operator>=(Vec a, Vec b) { return {b.batch <= a.batch}; }
+  friend Mask<T> operator==(Vec a, Vec b) { return {a.batch == b.batch}; }
+  friend Mask<T> operator!=(Vec a, Vec b) { return {!(a.batch == b.batch)}; }
+
+  /// a where the mask is set, b elsewhere.
+  friend Vec where(Mask<T> mask, Vec a, Vec b) { return xsimd::select(mask.bits, a.batch, b.batch); }
+  friend Mask<T> isnan(Vec a) { return {!(a.batch == a.batch)}; }
+
+  friend Vec exp(Vec a) { return xsimd::exp(a.batch); }
+  friend Vec expm1(Vec a) { return xsimd::expm1(a.batch); }
+  friend Vec log(Vec a) { return xsimd::log(a.batch); }
+  friend Vec log1p(Vec a) { return xsimd::log1p(a.batch); }
+  friend Vec sqrt(Vec a) { return xsimd::sqrt(a.batch); }
+  friend Vec sin(Vec a) {
+    return of_angle(
+        a, [](Batch x) { return xsimd::sin(x); }, [](T x) { return std::sin(x); });
+  }
+  friend Vec cos(Vec a) {
+    return of_angle(
+        a, [](Batch x) { return xsimd::cos(x); }, [](T x) { return std::cos(x); });
+  }
+  friend Vec tanh(Vec a) { return xsimd::tanh(a.batch); }
+  friend Vec floor(Vec a) { return xsimd::floor(a.batch); }
+  friend Vec abs(Vec a) { return xsimd::abs(a.batch); }
+  /// xsimd's is 0 for every power of 0; 0^0 = 1 and 0^-y is infinite (IEEE 754-2008, 9.2.1).
+  friend Vec pow(Vec a, Vec b) {
+    const Vec of_zero = where(b < 0, Vec(std::numeric_limits<T>::infinity()), where(b == 0, Vec(1), Vec(0)));
+    return where((a == 0) & !isnan(b), of_zero, Vec(xsimd::pow(a.batch, b.batch)));
+  }
+};
+
+/// xsimd reduces the angles of a vector in one of several ways, which differ in the last bit, by the largest of them.
+/// So that lanes do not change each other's bits, each range is evaluated apart: up to 20π, up to where three-part
+/// reduction holds (64π for float, 2^18·π for double), and beyond, also for infinities and NaN.
+template <class T, class Vector, class Scalar>
+Vec<T> of_angle(Vec<T> x, const Vector& vector, const Scalar& scalar) {
+  using Batch = typename Vec<T>::Batch;
+  const Vec<T> size = abs(x);
+  const Mask<T> small = size <= Vec<T>(xsimd::constants::twentypi<Batch>());
+  const Vec<T> of_small = vector(where(small, x, Vec<T>(0)).batch);
+  if (xsimd::all(small.bits)) [[likely]]
+    return of_small;
+  const Mask<T> reducible = size <= Vec<T>(xsimd::constants::mediumpi<Batch>());
+  const Mask<T> medium = reducible & !small;
+  const Vec<T> result = where(medium, Vec<T>(vector(where(medium, x, Vec<T>(100)).batch)), of_small);
+  if (xsimd::all(reducible.bits)) return result;
+  alignas(64) T angles[Vec<T>::width];
+  alignas(64) T results[Vec<T>::width];
+  where(reducible, Vec<T>(0), x).store(angles);
+  for (std::size_t i = 0; i < Vec<T>::width; ++i) results[i] = scalar(angles[i]);
+  return where(reducible, result, Vec<T>::load(results));
+}
+
+/// Where both branches are plain numbers.
+template <class T, class A, class B>
+requires(std::is_arithmetic_v<A>&& std::is_arithmetic_v<B>) Vec<T> where(Mask<T> mask, A a, B b) {
+  return where(mask, Vec<T>(a), Vec<T>(b));
+}
+
+/// g · slope in the chain rule. A zero cotangent through an infinite or NaN slope contributes 0, and so does a zero
+/// slope under an infinite cotangent: the branch was not taken. Every other NaN stays.
+template <class T>
+[[gnu::always_inline]] inline Vec<T> masked_product(Vec<T> g, Vec<T> slope) {
+  const Vec<T> product = g * slope;
+  return where(isnan(product) & ((g == 0) | ((slope == 0) & !isnan(g))), Vec<T>(0), product);
+}
+
+}  // namespace xgrad::kernels

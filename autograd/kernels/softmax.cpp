@@ -1,0 +1,490 @@
+#include <autograd/kernels/reduce.hpp>
+#include <autograd/kernels/simd.hpp>
+#include <autograd/kernels/softmax.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+namespace xgrad::kernels {
+
+namespace {
+
+constexpr std::size_t block_elements = 16384;  // a thread's share at a time: TBB's break-even of exp is about 8K
+constexpr std::size_t chain = 64;              // vectors that are added in T before their sum is added in double
+
+/// Elements up to which rows are transposed: a gain while it costs less than reductions across lanes.
+template <class T>
+constexpr std::size_t most_short_forward = 4 * Vec<T>::width;
+template <class T>
+constexpr std::size_t most_short_vjp = Vec<T>::width;
+
+template <class T>
+constexpr T infinity = std::numeric_limits<T>::infinity();
+
+// Every kernel below is written once, over one of two views of its rows. LongRow is one row, cut into vectors: what
+// belongs to the row as a whole stands in every lane. ShortRows are as many rows as a vector has lanes, transposed, so
+// that vector j holds their elements j and lane r belongs to row r: short rows leave no lane idle, and nothing is
+// combined across lanes. A view gives contiguous vectors to for_vectors, numbered by their first element.
+
+/// The number of lanes in use is a type where it is all of them.
+template <class T>
+using All = std::integral_constant<std::size_t, Vec<T>::width>;
+
+template <class T, class Count>
+Vec<T> load(const T* x, Count count) {
+  if constexpr (std::is_same_v<Count, All<T>>)
+    return Vec<T>::load(x);
+  else
+    return Vec<T>::load_part(x, count);
+}
+
+/// Unused lanes are -inf.
+template <class T, class Count>
+Vec<T> load_logits(const T* x, Count count) {
+  if constexpr (std::is_same_v<Count, All<T>>)
+    return Vec<T>::load(x);
+  else
+    return load_padded(x, count, -infinity<T>);
+}
+
+template <class T, class Count>
+void store(Vec<T> v, T* y, Count count) {
+  if constexpr (std::is_same_v<Count, All<T>>)
+    v.store(y);
+  else
+    v.store_part(y, count);
+}
+
+/// Calls body(first element, lanes in use) for the vectors of [first, end).
+template <class T, class Body>
+void for_vectors(std::size_t first, std::size_t end, const Body& body) {
+  std::size_t j = first;
+  for (; j + Vec<T>::width <= end; j += Vec<T>::width) body(j, All<T>());
+  if (j < end) body(j, end - j);
+}
+
+template <class T>
+Vec<T> larger(Vec<T> a, Vec<T> b) {
+  return xsimd::max(a.batch, b.batch);
+}
+
+template <class T>
+class LongRow {
+ public:
+  using Element = T;
+  struct Buffer {};
+
+  LongRow(std::size_t row, std::size_t n) : row_(row), n_(n) {}
+
+  std::size_t length() const { return n_; }
+  const T* read(const T* x, Buffer&) const { return x + row_ * n_; }
+  T* target(T* y, Buffer&) const { return y + row_ * n_; }
+  void write(const Buffer&, T*) const {}
+
+  /// number(row) in the lanes of the row, and the way back.
+  template <class Number>
+  Vec<T> per_row(const Number& number) const {
+    return number(row_);
+  }
+  template <class Put, class... V>
+  void for_rows(const Put& put, V... v) const {
+    put(row_, v.batch.get(0)...);
+  }
+
+  template <class Op>
+  Vec<T> combine(Vec<T> v, const Op& op) const {
+    return fold(v, op);
+  }
+  Vec<T> logarithm(Vec<T> v) const { return std::log(v.batch.get(0)); }
+
+  /// Where the elements of vector j are the labelled ones.
+  std::int64_t labels(const std::int64_t* of_rows) const { return of_rows[row_]; }
+  Mask<T> matches(std::int64_t label, std::size_t j) const {
+    return lane_numbers<T>() == Vec<T>(label - static_cast<std::int64_t>(j));
+  }
+
+ private:
+  std::size_t row_;
+  std::size_t n_;
+};
+
+template <class T>
+class ShortRows {
+ public:
+  using Element = T;
+  static constexpr std::size_t width = Vec<T>::width;
+  struct Buffer {
+    alignas(64) T vectors[most_short_forward<T> * width];
+  };
+
+  ShortRows(std::size_t first, std::size_t rows, std::size_t n) : first_(first), rows_(rows), n_(n) {}
+
+  std::size_t length() const { return n_ * width; }
+  const T* read(const T* x, Buffer& buffer) const {
+    for_tiles([&](std::size_t first_column, std::size_t columns, auto most) {
+      const T* const corner = x + first_ * n_ + first_column;
+      Square<T> m;
+      unrolled<width>(
+          [&](auto r) { m[r] = Vec<T>::load_part(corner + (r < rows_ ? r : 0) * n_, r < rows_ ? columns : 0); });
+      rows_to_columns<most>(m);
+      unrolled<most>([&](auto j) { m[j].store(buffer.vectors + (first_column + j) * width); });
+    });
+    return buffer.vectors;
+  }
+  T* target(T*, Buffer& buffer) const { return buffer.vectors; }
+  void write(const Buffer& buffer, T* y) const {
+    for_tiles([&](std::size_t first_column, std::size_t columns, auto most) {
+      T* const corner = y + first_ * n_ + first_column;
+      Square<T> m;
+      unrolled<most>([&](auto j) { m[j] = Vec<T>::load(buffer.vectors + (first_column + j) * width); });
+      columns_to_rows<most>(m);
+      unrolled<width>([&](auto r) {
+        if (r < rows_) m[r].store_part(corner + r * n_, columns);
+      });
+    });
+  }
+
+  template <class Number>
+  Vec<T> per_row(const Number& number) const {
+    alignas(64) T lanes[width];
+    if (rows_ == width) {  // a constant count, which compilers make vectors of
+      for (std::size_t r = 0; r < width; ++r) lanes[r] = number(first_ + r);
+    } else {
+      std::fill_n(lanes, width, number(first_));  // unused lanes follow a real row
+      for (std::size_t r = 1; r < rows_; ++r) lanes[r] = number(first_ + r);
+    }
+    return Vec<T>::load(lanes);
+  }
+  template <class Put, class... V>
+  void for_rows(const Put& put, V... v) const {
+    alignas(64) T lanes[sizeof...(V)][width];
+    std::size_t i = 0;
+    (v.store(lanes[i++]), ...);
+    const auto put_all = [&](std::size_t rows) {
+      for (std::size_t r = 0; r < rows; ++r) [&]<std::size_t... I>(std::index_sequence<I...>) {
+          put(first_ + r, lanes[I][r]...);
+        }
+      (std::index_sequence_for<V...>{});
+    };
+    rows_ == width ? put_all(width) : put_all(rows_);
+  }
+
+  template <class Op>
+  Vec<T> combine(Vec<T> v, const Op&) const {
+    return v;
+  }
+  Vec<T> logarithm(Vec<T> v) const { return log(v); }
+
+  Vec<T> labels(const std::int64_t* of_rows) const {
+    return per_row([of_rows](std::size_t row) { return static_cast<T>(of_rows[row]); });
+  }
+  Mask<T> matches(Vec<T> labels, std::size_t j) const { return labels == Vec<T>(j / width); }
+
+ private:
+  /// Calls f(first column, columns, the least power of 2 that is not below columns, as a type) for squares of the rows.
+  template <class F>
+  void for_tiles(const F& f) const {
+    for (std::size_t first = 0; first < n_; first += width) {
+      const std::size_t columns = std::min(width, n_ - first);
+      if constexpr (width > 8)
+        if (columns > 8) {
+          f(first, columns, std::integral_constant<std::size_t, width>{});
+          continue;
+        }
+      if constexpr (width > 4)
+        if (columns > 4) {
+          f(first, columns, std::integral_constant<std::size_t, 8>{});
+          continue;
+        }
+      f(first, columns, std::integral_constant<std::size_t, std::min<std::size_t>(width, 4)>{});
+    }
+  }
+
+  std::size_t first_;
+  std::size_t rows_;
+  std::size_t n_;
+};
+
+/// body(view) with all that it calls inline: g++ 12 would call exp, and keep every vector in memory across the call.
+template <class View, class Body>
+[[gnu::flatten]] void run(const View& view, const Body& body) {
+  body(view);
+}
+
+/// Calls body(view) for views that cover the rows, in parallel; rows of more than most_short elements are long ones.
+template <class T, class Body>
+void for_views(std::size_t rows, std::size_t n, std::size_t most_short, const Body& body) {
+  constexpr std::size_t width = Vec<T>::width;
+  if (n > most_short)
+    for_units(rows, n, block_elements, [&](std::size_t row) { run(LongRow<T>(row, n), body); });
+  else
+    for_units(divide_up(rows, width), n * width, block_elements, [&](std::size_t group) {
+      run(ShortRows<T>(group * width, std::min(width, rows - group * width), n), body);
+    });
+}
+
+/// Σ of the vectors term(j, lanes in use), whose other lanes are 0.
+template <class View, class Term, class T = typename View::Element>
+Vec<T> sum_vectors(const View& view, const Term& term) {
+  constexpr std::size_t chunk = chain * Vec<T>::width;
+  const auto sum_chunk = [&](std::size_t first, std::size_t end) {
+    Vec<T> total(0);
+    for_vectors<T>(first, end, [&](std::size_t j, auto count) { total = total + term(j, count); });
+    return view.combine(total, [](Vec<T> a, Vec<T> b) { return a + b; });
+  };
+  const std::size_t length = view.length();
+  if (length <= chunk) return sum_chunk(0, length);
+  double total = 0;  // of a long row
+  for (std::size_t first = 0; first < length; first += chunk)
+    total += static_cast<double>(sum_chunk(first, std::min(length, first + chunk)).batch.get(0));
+  return total;
+}
+
+/// max x, or NaN where that is -inf. NaN in x may get lost: Σ exp(x - shift) then has it.
+template <class View, class T>
+Vec<T> shift_of(const View& view, const T* x) {
+  const auto larger = [](Vec<T> a, Vec<T> b) { return Vec<T>(xsimd::max(a.batch, b.batch)); };
+  Vec<T> largest(-infinity<T>);
+  for_vectors<T>(0, view.length(),
+                 [&](std::size_t j, auto count) { largest = larger(largest, load_logits(x + j, count)); });
+  largest = view.combine(largest, larger);
+  return where(largest == -infinity<T>, Vec<T>(std::numeric_limits<T>::quiet_NaN()), largest);
+}
+
+/// Calls body with a function for x - shift that gives 0 for inf - inf.
+template <class T, class Body>
+void with_difference(Vec<T> shift, const Body& body) {
+  if (!xsimd::any((shift == infinity<T>).bits))
+    body([shift](Vec<T> x) { return x - shift; });
+  else
+    body([shift](Vec<T> x) { return where(x == shift, Vec<T>(0), x - shift); });
+}
+
+/// Calls body with a function for masked_product(g, slope), which is the plain product for most g.
+template <class T, class Body>
+void with_product(Vec<T> g, const Body& body) {
+  if (xsimd::all(((g - g == 0) & (g != 0)).bits))  // finite and not 0
+    body([g](Vec<T> slope) { return g * slope; });
+  else
+    body([g](Vec<T> slope) { return masked_product(g, slope); });
+}
+
+/// Calls body(difference, log Σ exp(x - shift)) where difference(x) is x - shift.
+template <class View, class T, class Body>
+void with_normalizer(const View& view, const T* x, Vec<T> shift, const Body& body) {
+  with_difference(shift, [&](const auto& difference) {
+    const Vec<T> total =
+        sum_vectors(view, [&](std::size_t j, auto count) { return exp(difference(load_logits(x + j, count))); });
+    body(difference, view.logarithm(total));
+  });
+}
+
+/// dlogits = g · slope(j, softmax, lanes in use).
+template <class View, class T, class Slope>
+void probability_vjp(const View& view, const T* logits, const LogNormalizer<T>* normalizers, const T* g,
+                     std::size_t g_step, T* dlogits, const Slope& slope) {
+  typename View::Buffer in, out;
+  const T* const x = view.read(logits, in);
+  T* const dx = view.target(dlogits, out);
+  const Vec<T> log_sum = view.per_row([=](std::size_t row) { return normalizers[row].log_sum; });
+  with_difference(view.per_row([=](std::size_t row) { return normalizers[row].largest; }), [&](const auto& difference) {
+    with_product(g_step == 0 ? Vec<T>(*g) : view.per_row([=](std::size_t row) { return g[row]; }),
+                 [&](const auto& product) {
+                   for_vectors<T>(0, view.length(), [&](std::size_t j, auto count) {
+                     const Vec<T> p = exp(difference(load(x + j, count)) - log_sum);
+                     store(product(slope(j, p, count)), dx + j, count);
+                   });
+                 });
+  });
+  view.write(out, dlogits);
+}
+
+}  // namespace
+
+template <class T>
+void softmax(std::size_t rows, std::size_t n, const T* x, T* y) {
+  for_views<T>(rows, n, most_short_forward<T>, [=](const auto& view) {
+    typename std::remove_cvref_t<decltype(view)>::Buffer in, out;
+    const T* const source = view.read(x, in);
+    T* const target = view.target(y, out);
+    with_difference(shift_of(view, source), [&](const auto& difference) {
+      const Vec<T> total = sum_vectors(view, [&](std::size_t j, auto count) {
+        const Vec<T> e = exp(difference(load_logits(source + j, count)));
+        store(e, target + j, count);
+        return e;
+      });
+      const Vec<T> factor = Vec<T>(1) / total;
+      for_vectors<T>(0, view.length(),
+                     [&](std::size_t j, auto count) { store(load(target + j, count) * factor, target + j, count); });
+    });
+    view.write(out, y);
+  });
+}
+
+template <class T>
+void softmax_vjp(std::size_t rows, std::size_t n, const T* y, const T* g, T* dx) {
+  for_views<T>(rows, n, most_short_vjp<T>, [=](const auto& view) {
+    typename std::remove_cvref_t<decltype(view)>::Buffer y_buffer, g_buffer, out;
+    const T* const output = view.read(y, y_buffer);
+    const T* const cotangent = view.read(g, g_buffer);
+    T* const target = view.target(dx, out);
+    const auto apply = [&](Vec<T> mean, const auto& product) {
+      for_vectors<T>(0, view.length(), [&](std::size_t j, auto count) {
+        store(product(load(cotangent + j, count) - mean, load(output + j, count)), target + j, count);
+      });
+    };
+    const auto mean_by = [&](const auto& product) {
+      return sum_vectors(view, [&](std::size_t j, auto count) {
+        return product(load(cotangent + j, count), load(output + j, count));
+      });
+    };
+    const auto plain = [](Vec<T> a, Vec<T> b) { return a * b; };
+    const auto masked = [](Vec<T> a, Vec<T> b) { return masked_product(a, b); };
+    const Vec<T> mean = mean_by(plain);
+    if (xsimd::all((mean - mean == 0).bits))  // finite, and so are all products: nothing to mask
+      apply(mean, plain);
+    else
+      apply(mean_by(masked), masked);
+    view.write(out, dx);
+  });
+}
+
+template <class T>
+void log_softmax(std::size_t rows, std::size_t n, const T* x, T* y) {
+  for_views<T>(rows, n, most_short_forward<T>, [=](const auto& view) {
+    typename std::remove_cvref_t<decltype(view)>::Buffer in, out;
+    const T* const source = view.read(x, in);
+    T* const target = view.target(y, out);
+    with_normalizer(view, source, shift_of(view, source), [&](const auto& difference, Vec<T> log_sum) {
+      for_vectors<T>(0, view.length(), [&](std::size_t j, auto count) {
+        store(difference(load(source + j, count)) - log_sum, target + j, count);
+      });
+    });
+    view.write(out, y);
+  });
+}
+
+template <class T>
+void log_softmax_vjp(std::size_t rows, std::size_t n, const T* y, const T* g, T* dx) {
+  for_views<T>(rows, n, most_short_vjp<T>, [=](const auto& view) {
+    typename std::remove_cvref_t<decltype(view)>::Buffer y_buffer, g_buffer, out;
+    const T* const output = view.read(y, y_buffer);
+    const T* const cotangent = view.read(g, g_buffer);
+    T* const target = view.target(dx, out);
+    const Vec<T> total = sum_vectors(view, [&](std::size_t j, auto count) { return load(cotangent + j, count); });
+    with_product(total, [&](const auto& product) {
+      for_vectors<T>(0, view.length(), [&](std::size_t j, auto count) {
+        store(load(cotangent + j, count) - product(exp(load(output + j, count))), target + j, count);
+      });
+    });
+    view.write(out, dx);
+  });
+}
+
+template <class T>
+void logsumexp(std::size_t rows, std::size_t n, const T* x, T* out) {
+  for_views<T>(rows, n, most_short_forward<T>, [=](const auto& view) {
+    typename std::remove_cvref_t<decltype(view)>::Buffer in;
+    const T* const source = view.read(x, in);
+    const Vec<T> largest = shift_of(view, source);
+    const Vec<T> shift = where(isnan(largest), Vec<T>(0), largest);  // of -inf alone, or NaN, which Σ exp keeps
+    with_normalizer(view, source, shift, [&](const auto&, Vec<T> log_sum) {
+      view.for_rows([=](std::size_t row, T value) { out[row] = value; }, shift + log_sum);
+    });
+  });
+}
+
+template <class T>
+void cross_entropy(std::size_t rows, std::size_t n, const T* logits, const std::int64_t* labels, T* loss,
+                   LogNormalizer<T>* normalizers) {
+  for_views<T>(rows, n, most_short_forward<T>, [=](const auto& view) {
+    typename std::remove_cvref_t<decltype(view)>::Buffer in;
+    const T* const x = view.read(logits, in);
+    const Vec<T> labelled =
+        view.per_row([=](std::size_t row) { return logits[row * n + static_cast<std::size_t>(labels[row])]; });
+    const Vec<T> shift = shift_of(view, x);
+    with_normalizer(view, x, shift, [&](const auto& difference, Vec<T> log_sum) {
+      view.for_rows(
+          [=](std::size_t row, T value, T largest, T log_total) {
+            loss[row] = value;
+            normalizers[row] = {largest, log_total};
+          },
+          log_sum - difference(labelled), shift, log_sum);
+    });
+  });
+}
+
+template <class T>
+void cross_entropy_vjp(std::size_t rows, std::size_t n, const T* logits, const std::int64_t* labels,
+                       const LogNormalizer<T>* normalizers, const T* g, std::size_t g_step, T* dlogits) {
+  for_views<T>(rows, n, most_short_vjp<T>, [=](const auto& view) {
+    const auto own_labels = view.labels(labels);
+    probability_vjp(view, logits, normalizers, g, g_step, dlogits,
+                    [&](std::size_t j, Vec<T> p, auto) { return where(view.matches(own_labels, j), p - 1, p); });
+  });
+}
+
+template <class T>
+void cross_entropy_soft(std::size_t rows, std::size_t n, const T* logits, const T* targets, T* loss,
+                        LogNormalizer<T>* normalizers) {
+  for_views<T>(rows, n, most_short_forward<T>, [=](const auto& view) {
+    typename std::remove_cvref_t<decltype(view)>::Buffer x_buffer, t_buffer;
+    const T* const x = view.read(logits, x_buffer);
+    const T* const target = view.read(targets, t_buffer);
+    const Vec<T> shift = shift_of(view, x);
+    with_normalizer(view, x, shift, [&](const auto& difference, Vec<T> log_sum) {
+      const Vec<T> sum = sum_vectors(view, [&](std::size_t j, auto count) {
+        const Vec<T> t = load(target + j, count);
+        return where(t == 0, Vec<T>(0), t * (log_sum - difference(load(x + j, count))));
+      });
+      view.for_rows(
+          [=](std::size_t row, T value, T largest, T log_total) {
+            loss[row] = value;
+            normalizers[row] = {largest, log_total};
+          },
+          sum, shift, log_sum);
+    });
+  });
+}
+
+template <class T>
+void cross_entropy_soft_vjp(std::size_t rows, std::size_t n, const T* logits, const T* targets,
+                            const LogNormalizer<T>* normalizers, const T* g, std::size_t g_step, T* dlogits) {
+  for_views<T>(rows, n, most_short_vjp<T>, [=](const auto& view) {
+    typename std::remove_cvref_t<decltype(view)>::Buffer buffer;
+    const T* const t = view.read(targets, buffer);
+    const Vec<T> total = sum_vectors(view, [&](std::size_t j, auto count) { return load(t + j, count); });
+    probability_vjp(view, logits, normalizers, g, g_step, dlogits,
+                    [&](std::size_t j, Vec<T> p, auto count) { return p * total - load(t + j, count); });
+  });
+}
+
+template void softmax(std::size_t, std::size_t, const float*, float*);
+template void softmax(std::size_t, std::size_t, const double*, double*);
+template void softmax_vjp(std::size_t, std::size_t, const float*, const float*, float*);
+template void softmax_vjp(std::size_t, std::size_t, const double*, const double*, double*);
+template void log_softmax(std::size_t, std::size_t, const float*, float*);
+template void log_softmax(std::size_t, std::size_t, const double*, double*);
+template void log_softmax_vjp(std::size_t, std::size_t, const float*, const float*, float*);
+template void log_softmax_vjp(std::size_t, std::size_t, const double*, const double*, double*);
+template void logsumexp(std::size_t, std::size_t, const float*, float*);
+template void logsumexp(std::size_t, std::size_t, const double*, double*);
+template void cross_entropy(std::size_t, std::size_t, const float*, const std::int64_t*, float*, LogNormalizer<float>*);
+template void cross_entropy(std::size_t, std::size_t, const double*, const std::int64_t*, double*,
+                            LogNormalizer<double>*);
+template void cross_entropy_vjp(std::size_t, std::size_t, const float*, const std::int64_t*,
+                                const LogNormalizer<float>*, const float*, std::size_t, float*);
+template void cross_entropy_vjp(std::size_t, std::size_t, const double*, const std::int64_t*,
+                                const LogNormalizer<double>*, const double*, std::size_t, double*);
+template void cross_entropy_soft(std::size_t, std::size_t, const float*, const float*, float*, LogNormalizer<float>*);
+template void cross_entropy_soft(std::size_t, std::size_t, const double*, const double*, double*,
+                                 LogNormalizer<double>*);
+template void cross_entropy_soft_vjp(std::size_t, std::size_t, const float*, const float*, const LogNormalizer<float>*,
+                                     const float*, std::size_t, float*);
+template void cross_entropy_soft_vjp(std::size_t, std::size_t, const double*, const double*,
+                                     const LogNormalizer<double>*, const double*, std::size_t, double*);
+
+}  // namespace xgrad::kernels

@@ -1,0 +1,121 @@
+#include <autograd/kernels/parallel.hpp>
+#include <autograd/kernels/simd.hpp>
+#include <autograd/kernels/vector.hpp>
+#include <autograd/memory.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+namespace xgrad::kernels {
+
+namespace {
+
+constexpr std::size_t block_elements = 8192;
+
+std::size_t blocks_of(std::size_t elements) { return (elements + block_elements - 1) / block_elements; }
+
+/// Calls body(first, count) for each block of [0, elements); serially while there are only two.
+template <class Body>
+void for_blocks(std::size_t elements, const Body& body) {
+  const std::size_t blocks = blocks_of(elements);
+  const auto run = [&](std::size_t block) {
+    const std::size_t first = block * block_elements;
+    body(first, std::min(block_elements, elements - first));
+  };
+  if (blocks <= 2)
+    for (std::size_t block = 0; block < blocks; ++block) run(block);
+  else
+    parallel_blocks(blocks, run);
+}
+
+/// x[k] = f(x[k], y[k]) by vectors, the tail as a padded one.
+template <class T, class F>
+void update(T* x, const T* y, std::size_t count, const F& f) {
+  constexpr std::size_t width = Vec<T>::width;
+  std::size_t k = 0;
+  for (; k + width <= count; k += width) f(Vec<T>::load(x + k), Vec<T>::load(y + k)).store(x + k);
+  if (k < count)
+    f(Vec<T>::load_part(x + k, count - k), Vec<T>::load_part(y + k, count - k)).store_part(x + k, count - k);
+}
+
+template <class F>
+void update(Tensor& x, const Tensor& y, const F& f) {
+  visit_floating(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    T* const target = static_cast<T*>(x.mutable_data());
+    const T* const source = y.data<T>();
+    for_blocks(x.size(),
+               [&](std::size_t first, std::size_t count) { update(target + first, source + first, count, f); });
+  });
+}
+
+/// The sum over blocks of f(values, count), added in the order of the blocks.
+template <class Result, class F>
+Result sum_blocks(const Tensor& x, const F& f) {
+  std::vector<Result, CachedAllocator<Result>> partial(blocks_of(x.size()));
+  visit_floating(x.dtype(), [&](auto zero) {
+    const auto* const values = x.data<decltype(zero)>();
+    for_blocks(x.size(), [&](std::size_t first, std::size_t count) {
+      partial[first / block_elements] = f(values + first, count);
+    });
+  });
+  Result total{};
+  for (const Result part : partial) total += part;
+  return total;
+}
+
+}  // namespace
+
+void add_scaled(Tensor& y, const Tensor& x, double factor) {
+  if (factor == 1.0)
+    update(y, x, [](auto a, auto b) { return a + b; });
+  else
+    update(y, x, [factor](auto a, auto b) { return a + b * factor; });
+}
+
+void scale(Tensor& x, double factor) {
+  update(x, x, [factor](auto a, auto) { return a * factor; });
+}
+
+void clamp(Tensor& x, double low, double high) {
+  update(x, x, [low, high](auto a, auto) {
+    const decltype(a) least(low), most(high);
+    return where(a < least, least, where(a > most, most, a));
+  });
+}
+
+Tensor copy(const Tensor& x) {
+  Tensor result = Tensor::uninitialized(x.shape(), x.dtype());
+  const std::size_t element = size_of(x.dtype());
+  const char* const source = static_cast<const char*>(x.mutable_data());
+  char* const target = static_cast<char*>(result.mutable_data());
+  for_blocks(x.size(), [&](std::size_t first, std::size_t count) {
+    std::memcpy(target + first * element, source + first * element, count * element);
+  });
+  return result;
+}
+
+double sum_of_squares(const Tensor& x) {
+  return sum_blocks<double>(x, [](const auto* values, std::size_t count) {
+    constexpr std::size_t lanes = 8;
+    double sums[lanes] = {};
+    for (std::size_t k = 0; k < count; ++k) {
+      const double value = values[k];
+      sums[k % lanes] += value * value;
+    }
+    return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+  });
+}
+
+std::size_t count_nonfinite(const Tensor& x) {
+  if (!is_floating(x.dtype())) return 0;
+  return sum_blocks<std::size_t>(x, [](const auto* values, std::size_t count) {
+    std::size_t found = 0;
+    for (std::size_t k = 0; k < count; ++k) found += std::isfinite(values[k]) ? 0u : 1u;
+    return found;
+  });
+}
+
+}  // namespace xgrad::kernels

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <autograd/tensor.hpp>
+
+#include <cstddef>
+
+namespace xgrad::kernels {
+
+// Elementwise loops over whole tensors, in place, for sweeps and gradients. Shapes and dtypes have been checked.
+
+/// y += factor · x.
+void add_scaled(Tensor& y, const Tensor& x, double factor);
+/// x *= factor.
+void scale(Tensor& x, double factor);
+/// Limits every element to [low, high]; NaN stays.
+void clamp(Tensor& x, double low, double high);
+/// Values of its own, unrecorded.
+Tensor copy(const Tensor& x);
+/// Σ x², in float64, in an order that the shape fixes.
+double sum_of_squares(const Tensor& x);
+/// How many elements are infinite or NaN; none in an int64 tensor.
+std::size_t count_nonfinite(const Tensor& x);
+
+}  // namespace xgrad::kernels

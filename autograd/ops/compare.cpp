@@ -1,0 +1,57 @@
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/pointwise.hpp>
+
+namespace xgrad {
+
+namespace {
+
+/// A rule that takes int64 as well; relations have no slope.
+template <class F>
+constexpr kernels::PointwiseRule make_relation() {
+  kernels::PointwiseRule rule = kernels::make_rule<F, 2>();
+  rule.value[2] = &kernels::PointwiseKernels<F, 2, std::int64_t>::value;
+  return rule;
+}
+
+template <class F>
+constexpr kernels::PointwiseRule relation = make_relation<F>();
+
+template <class F>
+Tensor compare(const char* name, F f, const Tensor& x, const Tensor& y) {
+  const Tensor* const inputs[] = {&x, &y};
+  return kernels::call_pointwise(name, relation<F>, &f, sizeof(F), {.saved = Which::none()}, Inputs(inputs, 2));
+}
+
+}  // namespace
+
+Tensor equal(const Tensor& x, const Tensor& y) {
+  return compare(
+      "equal", [](auto a, auto b) { return where(a == b, 1, 0); }, x, y);
+}
+
+Tensor not_equal(const Tensor& x, const Tensor& y) {
+  return compare(
+      "not_equal", [](auto a, auto b) { return where(a != b, 1, 0); }, x, y);
+}
+
+Tensor less(const Tensor& x, const Tensor& y) {
+  return compare(
+      "less", [](auto a, auto b) { return where(a < b, 1, 0); }, x, y);
+}
+
+Tensor less_equal(const Tensor& x, const Tensor& y) {
+  return compare(
+      "less_equal", [](auto a, auto b) { return where(a <= b, 1, 0); }, x, y);
+}
+
+Tensor greater(const Tensor& x, const Tensor& y) {
+  return compare(
+      "greater", [](auto a, auto b) { return where(a > b, 1, 0); }, x, y);
+}
+
+Tensor greater_equal(const Tensor& x, const Tensor& y) {
+  return compare(
+      "greater_equal", [](auto a, auto b) { return where(a >= b, 1, 0); }, x, y);
+}
+
+}  // namespace xgrad

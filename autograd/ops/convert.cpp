@@ -1,0 +1,55 @@
+#include <autograd/error.hpp>
+#include <autograd/kernels/layout.hpp>
+#include <autograd/kernels/vector.hpp>
+#include <autograd/operation.hpp>
+
+#include <cmath>
+#include <string>
+
+namespace xgrad {
+
+namespace {
+
+class Clone final : public Operation {
+ public:
+  std::string_view name() const override { return "clone"; }
+  OperationTraits traits() const override { return {Which::none(), Which::none(), Contribution::unbroadcast, true}; }
+  Tensors forward(const Inputs& inputs) override { return kernels::copy(inputs[0]); }
+  Tensors vjp(const Call& call) const override { return call.unbroadcast_cotangent(); }
+};
+
+class Convert final : public Operation {
+ public:
+  Convert(DType from, DType to) : from_(from), to_(to) {}
+  std::string_view name() const override { return "to"; }
+  OperationTraits traits() const override { return {Which::none(), Which::none(), Contribution::unbroadcast, true}; }
+  Tensors forward(const Inputs& inputs) override {
+    const Tensor& x = inputs[0];
+    if (!is_floating(to_) && kernels::count_nonfinite(x) > 0)
+      throw ValueError("to: " + std::to_string(kernels::count_nonfinite(x)) + " of the values of shape " +
+                       to_string(x.shape()) + " are infinite or NaN; int64 has neither");
+    Tensor result = Tensor::uninitialized(x.shape(), to_);
+    visit(from_, [&](auto from) {
+      visit(to_, [&](auto to) {
+        kernels::cast(x.size(), x.data<decltype(from)>(), static_cast<decltype(to)*>(result.mutable_data()));
+      });
+    });
+    return result;
+  }
+  Tensors vjp(const Call& call) const override {
+    if (!is_floating(to_)) return Tensors(1);
+    return call.unbroadcast_cotangent().to(from_);
+  }
+
+ private:
+  DType from_;
+  DType to_;
+};
+
+}  // namespace
+
+Tensor Tensor::clone() const { return apply(Clone(), *this); }
+
+Tensor Tensor::to(DType wanted) const { return wanted == dtype() ? clone() : apply(Convert(dtype(), wanted), *this); }
+
+}  // namespace xgrad

@@ -1,0 +1,211 @@
+#include <autograd/error.hpp>
+#include <autograd/kernels/gemm.hpp>
+#include <autograd/memory.hpp>
+#include <autograd/operation.hpp>
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/linear_algebra.hpp>
+#include <autograd/ops/reduce.hpp>
+
+#include <string>
+#include <vector>
+
+namespace xgrad {
+
+namespace {
+
+using kernels::Transpose;
+
+std::size_t extent(const Tensor& x, std::int64_t axis) { return static_cast<std::size_t>(x.shape(axis)); }
+
+Transpose flag(bool transposed) { return transposed ? Transpose::yes : Transpose::no; }
+
+using Offsets = std::vector<std::size_t, CachedAllocator<std::size_t>>;
+
+/// Where each matrix of the broadcast batch starts in x, in elements.
+Offsets batch_offsets(const Shape& own, const Shape& batch, std::size_t matrix) {
+  Offsets offsets(batch.elements());
+  for (std::size_t i = 0; i < offsets.size(); ++i) {
+    std::size_t rest = i;
+    std::size_t stride = 1;
+    for (std::size_t a = 0; a < batch.rank(); ++a) {
+      const auto position = rest % static_cast<std::size_t>(batch[batch.rank() - 1 - a]);
+      rest /= static_cast<std::size_t>(batch[batch.rank() - 1 - a]);
+      if (a >= own.rank()) continue;
+      const auto extent_here = static_cast<std::size_t>(own[own.rank() - 1 - a]);
+      if (extent_here != 1) offsets[i] += position * stride;
+      stride *= extent_here;
+    }
+    offsets[i] *= matrix;
+  }
+  return offsets;
+}
+
+Shape batch_shape(const Shape& shape) { return Shape(std::span(shape.begin(), shape.rank() - 2)); }
+
+class Matmul final : public Operation {
+ public:
+  Matmul(bool transpose_x, bool transpose_y) : transpose_x_(transpose_x), transpose_y_(transpose_y) {}
+  std::string_view name() const override { return "matmul"; }
+  OperationTraits traits() const override { return {Which::all(), Which::none(), Contribution::exact, true}; }
+
+  Tensors forward(const Inputs& inputs) override {
+    const Tensor& x = inputs[0];
+    const Tensor& y = inputs[1];
+    const DType dtype = common_floating_dtype(name(), inputs);
+    if (x.rank() < 2 || y.rank() < 2 || inner(x, transpose_x_, 1) != inner(y, transpose_y_, 0)) throw_shapes(x, y);
+    const std::size_t m = inner(x, transpose_x_, 0);
+    const std::size_t k = inner(x, transpose_x_, 1);
+    const std::size_t n = inner(y, transpose_y_, 1);
+    const Shape batch = broadcast(name(), batch_shape(x.shape()), batch_shape(y.shape()));
+    Shape shape = batch;
+    shape.push_back(static_cast<std::int64_t>(m));
+    shape.push_back(static_cast<std::int64_t>(n));
+    Tensor result = Tensor::uninitialized(shape, dtype);
+    if (result.size() == 0) return result;
+    visit_floating(dtype, [&](auto zero) {
+      using T = decltype(zero);
+      T* const out = static_cast<T*>(result.mutable_data());
+      if (batch.elements() == 1)
+        return kernels::gemm<T>(flag(transpose_x_), flag(transpose_y_), m, n, k, x.data<T>(), y.data<T>(), T(0), out);
+      const auto x_offsets = batch_offsets(batch_shape(x.shape()), batch, m * k);
+      const auto y_offsets = batch_offsets(batch_shape(y.shape()), batch, k * n);
+      kernels::batched_gemm<T>(flag(transpose_x_), flag(transpose_y_), batch.elements(), m, n, k, x.data<T>(),
+                               {x_offsets.data()}, y.data<T>(), {y_offsets.data()}, T(0), out);
+    });
+    return result;
+  }
+
+  // With C = X Y: dX = G Yᵀ and dY = Xᵀ G; where a factor enters transposed, its gradient is the transpose of that.
+  Tensors vjp(const Call& call) const override {
+    const Tensor g = call.cotangent();
+    const Tensor x = call.input(0);
+    const Tensor y = call.input(1);
+    Tensors gradients(2);
+    if (call.needs(0))
+      gradients[0] = back(transpose_x_ ? matmul(y, g, transpose_y_, true) : matmul(g, y, false, !transpose_y_), x);
+    if (call.needs(1))
+      gradients[1] = back(transpose_y_ ? matmul(g, x, true, transpose_x_) : matmul(x, g, !transpose_x_, false), y);
+    return gradients;
+  }
+
+ private:
+  static std::size_t inner(const Tensor& x, bool transposed, std::int64_t which) {
+    return extent(x, transposed ? -1 - which : which - 2);
+  }
+  static Tensor back(const Tensor& gradient, const Tensor& x) {
+    return gradient.shape() == x.shape() ? gradient : sum_back(gradient, gradient.shape(), x.shape());
+  }
+  [[noreturn]] void throw_shapes(const Tensor& x, const Tensor& y) const {
+    throw ShapeError("matmul: a is " + to_string(x.shape()) + (transpose_x_ ? " transposed" : "") + ", b is " +
+                     to_string(y.shape()) + (transpose_y_ ? " transposed" : "") +
+                     "; need two matrices with a.shape[-1] == b.shape[-2]");
+  }
+
+  bool transpose_x_;
+  bool transpose_y_;
+};
+
+class Linear final : public Operation {
+ public:
+  std::string_view name() const override { return "linear"; }
+  OperationTraits traits() const override {
+    return {Which{0b11}, Which::none(), Contribution::exact, true};  // x and W, not the bias
+  }
+
+  Tensors forward(const Inputs& inputs) override {
+    const Tensor& x = inputs[0];
+    const Tensor& weight = inputs[1];
+    const DType dtype = common_floating_dtype(name(), inputs);
+    if (weight.rank() != 2 || x.rank() == 0 || x.shape().back() != weight.shape()[0])
+      throw ShapeError("linear: x is " + to_string(x.shape()) + ", weight is " + to_string(weight.shape()) +
+                       "; need x (..., in) and weight (in, out)");
+    if (inputs.size() == 3 && inputs[2].shape() != Shape{weight.shape()[1]})
+      throw ShapeError("linear: weight is " + to_string(weight.shape()) + ", bias is " + to_string(inputs[2].shape()) +
+                       "; need weight (in, out) and bias (out,)");
+    Shape shape = x.shape();
+    shape.back() = weight.shape()[1];
+    Tensor result = Tensor::uninitialized(shape, dtype);
+    const std::size_t k = extent(weight, 0);
+    const std::size_t n = extent(weight, 1);
+    visit_floating(dtype, [&](auto zero) {
+      using T = decltype(zero);
+      if (result.size() > 0)
+        kernels::linear<T>(result.size() / n, n, k, x.data<T>(), weight.data<T>(),
+                           inputs.size() == 3 ? inputs[2].data<T>() : nullptr, static_cast<T*>(result.mutable_data()));
+    });
+    return result;
+  }
+
+  Tensors vjp(const Call& call) const override {
+    const Tensor g = rows(call.cotangent());  // (batch, out)
+    const Tensor x = call.input(0);
+    const Tensor weight = call.input(1);
+    Tensors gradients(call.input_count());
+    if (call.needs(0)) {
+      // dx (batch, in) = g (batch, out) · Wᵀ (out, in)
+      const Tensor dx = matmul(g, weight, false, true);
+      gradients[0] = x.rank() == 2 ? dx : reshape(dx, x.shape());
+    }
+    if (call.needs(1))
+      gradients[1] = matmul(rows(x), g, true, false);  // dW (in, out) = xᵀ (in, batch) · g (batch, out)
+    if (call.input_count() == 3 && call.needs(2)) gradients[2] = sum(g, {0});
+    return gradients;
+  }
+
+ private:
+  static Tensor rows(const Tensor& x) {
+    if (x.rank() == 2) return x;
+    std::int64_t count = 1;
+    for (std::size_t axis = 0; axis + 1 < x.rank(); ++axis) count *= x.shape()[axis];
+    return reshape(x, Shape{count, x.shape().back()});
+  }
+};
+
+void need_vectors(const char* name, const Tensor& x, const Tensor& y) {
+  if (x.rank() != 1 || y.rank() != 1)
+    throw ShapeError(std::string(name) + ": shapes " + to_string(x.shape()) + " and " + to_string(y.shape()) +
+                     "; need two vectors");
+  const Tensor* const inputs[] = {&x, &y};
+  common_floating_dtype(name, Inputs(inputs, 2));
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& x, const Tensor& y, bool transpose_x, bool transpose_y) {
+  return apply(Matmul(transpose_x, transpose_y), x, y);
+}
+
+Tensor matmul(const Tensor& x, const Tensor& y) {
+  if (x.rank() >= 2 && y.rank() >= 2) return matmul(x, y, false, false);
+  if (x.rank() == 0 || y.rank() == 0)
+    throw ShapeError("matmul: a is " + to_string(x.shape()) + ", b is " + to_string(y.shape()) +
+                     "; scalars multiply with *");
+  const bool row = x.rank() == 1;
+  const bool column = y.rank() == 1;
+  if (x.shape().back() != y.shape()[column ? 0 : y.rank() - 2])
+    throw ShapeError("matmul: a is " + to_string(x.shape()) + ", b is " + to_string(y.shape()) +
+                     "; need a.shape[-1] == b.shape[-2], or the length of a vector b");
+  const Tensor product = matmul(row ? unsqueeze(x, 0) : x, column ? unsqueeze(y, -1) : y, false, false);
+  Shape shape = product.shape();
+  if (column) shape.erase(shape.rank() - 1);
+  if (row) shape.erase(shape.rank() - (column ? 1 : 2));
+  return reshape(product, shape);
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) { return apply(Linear(), x, weight, bias); }
+Tensor linear(const Tensor& x, const Tensor& weight) { return apply(Linear(), x, weight); }
+
+Tensor outer(const Tensor& x, const Tensor& y) {
+  need_vectors("outer", x, y);
+  return unsqueeze(x, 1) * unsqueeze(y, 0);
+}
+
+Tensor dot(const Tensor& x, const Tensor& y) {
+  need_vectors("dot", x, y);
+  if (x.shape() != y.shape())
+    throw ShapeError("dot: shapes " + to_string(x.shape()) + " and " + to_string(y.shape()) + "; need equal lengths");
+  return sum(x * y);
+}
+
+}  // namespace xgrad

@@ -1,0 +1,273 @@
+#include <autograd/error.hpp>
+#include <autograd/kernels/reduce.hpp>
+#include <autograd/kernels/vector.hpp>
+#include <autograd/operation.hpp>
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/elementary.hpp>
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/reduce.hpp>
+
+#include <array>
+#include <limits>
+#include <string>
+
+namespace xgrad {
+
+namespace {
+
+using Flags = std::array<bool, Extents::capacity>;
+
+Shape kept_shape(const Shape& shape, const Flags& reduced) {
+  Shape result = shape;
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis)
+    if (reduced[axis]) result[axis] = 1;
+  return result;
+}
+
+Shape dropped_shape(const Shape& shape, const Flags& reduced) {
+  Shape result;
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis)
+    if (!reduced[axis]) result.push_back(shape[axis]);
+  return result;
+}
+
+std::size_t reduced_count(const Shape& shape, const Flags& reduced) {
+  std::size_t count = 1;
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis)
+    if (reduced[axis]) count *= static_cast<std::size_t>(shape[axis]);
+  return count;
+}
+
+/// Applies reduce(outer, count, inner, x, out) to each run of adjacent reduced axes, innermost first.
+template <class T, class Reduce>
+Tensor reduce_runs(const Tensor& x, const Flags& reduced, const Reduce& reduce) {
+  Tensor current = x;
+  Shape shape = x.shape();
+  std::size_t inner = 1;
+  for (std::size_t axis = shape.rank(); axis-- > 0;) {
+    if (!reduced[axis]) {
+      inner *= static_cast<std::size_t>(shape[axis]);
+      continue;
+    }
+    std::size_t count = 1;
+    std::size_t first = axis + 1;
+    while (first > 0 && reduced[first - 1]) {
+      --first;
+      count *= static_cast<std::size_t>(shape[first]);
+      shape[first] = 1;
+    }
+    std::size_t outer = 1;
+    for (std::size_t a = 0; a < first; ++a) outer *= static_cast<std::size_t>(shape[a]);
+    Tensor next = Tensor::uninitialized(shape, x.dtype());
+    if (next.size() > 0) reduce(outer, count, inner, current.data<T>(), static_cast<T*>(next.mutable_data()));
+    current = std::move(next);
+    axis = first;
+  }
+  return current.is(x) ? kernels::copy(x) : current;
+}
+
+class Sum final : public Operation {
+ public:
+  Sum(const Flags& reduced, bool keepdims) : reduced_(reduced), keepdims_(keepdims) {}
+  std::string_view name() const override { return "sum"; }
+  OperationTraits traits() const override { return {Which::none(), Which::none(), Contribution::unbroadcast, true}; }
+  Tensors forward(const Inputs& inputs) override {
+    const Tensor& x = inputs[0];
+    common_floating_dtype(name(), inputs);
+    kept_ = kept_shape(x.shape(), reduced_);
+    Tensor result = visit_floating(x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      return reduce_runs<T>(x, reduced_, [](auto... arguments) { kernels::sum<T>(arguments...); });
+    });
+    return keepdims_ ? result : result.alias(dropped_shape(x.shape(), reduced_));
+  }
+  // dx = g broadcast over the reduced axes: the kept-dimension tensor stands for it.
+  Tensors vjp(const Call& call) const override {
+    const Tensor g = call.unbroadcast_cotangent();
+    if (keepdims_) return g;
+    Shape shape;
+    for (std::size_t axis = 0, next = 0; axis < kept_.rank(); ++axis)
+      shape.push_back(reduced_[axis] ? 1 : g.shape()[next++]);
+    return reshape(g, shape);
+  }
+
+ private:
+  Flags reduced_;
+  bool keepdims_;
+  Shape kept_;
+};
+
+enum class Extremum : bool { max, min };
+
+class Extreme final : public Operation {
+ public:
+  Extreme(Extremum which, const Flags& reduced, bool keepdims)
+      : which_(which), reduced_(reduced), keepdims_(keepdims) {}
+  std::string_view name() const override { return which_ == Extremum::max ? "max" : "min"; }
+  OperationTraits traits() const override { return {Which::all(), Which::all(), Contribution::exact, true}; }
+  Tensors forward(const Inputs& inputs) override {
+    const Tensor& x = inputs[0];
+    common_floating_dtype(name(), inputs);
+    if (reduced_count(x.shape(), reduced_) == 0)
+      throw ShapeError(std::string(name()) + ": shape " + to_string(x.shape()) +
+                       " has no elements along the axes; need at least one");
+    Tensor result = visit_floating(x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      return reduce_runs<T>(x, reduced_, [this](auto... arguments) {
+        which_ == Extremum::max ? kernels::max<T>(arguments...) : kernels::min<T>(arguments...);
+      });
+    });
+    return keepdims_ ? result : result.alias(dropped_shape(x.shape(), reduced_));
+  }
+  // dx = g/k at the k elements that equal the extremum.
+  Tensors vjp(const Call& call) const override {
+    const Tensor x = call.input(0);
+    const Shape kept = kept_shape(x.shape(), reduced_);
+    Axes axes;
+    for (std::size_t axis = 0; axis < kept.rank(); ++axis)
+      if (reduced_[axis]) axes.push_back(static_cast<std::int64_t>(axis));
+    const Tensor hits = equal(x, reshape(call.output(), kept));
+    const Tensor count = axes.empty() ? hits : sum(hits, axes, true);
+    return hits * (reshape(call.cotangent(), kept) / count);
+  }
+
+ private:
+  Extremum which_;
+  Flags reduced_;
+  bool keepdims_;
+};
+
+template <class Kernel>
+Tensor arg_extreme(const char* name, const Tensor& x, std::int64_t axis, bool keepdims, const Kernel& kernel) {
+  const std::size_t position = normalize_axis(name, axis, x.rank());
+  const Tensor* const inputs[] = {&x};
+  common_floating_dtype(name, Inputs(inputs, 1));
+  if (x.shape()[position] == 0)
+    throw ShapeError(std::string(name) + ": shape " + to_string(x.shape()) + " has no elements along axis " +
+                     std::to_string(position) + "; need at least one");
+  std::size_t outer = 1;
+  std::size_t inner = 1;
+  for (std::size_t a = 0; a < x.rank(); ++a)
+    if (a != position) (a < position ? outer : inner) *= static_cast<std::size_t>(x.shape()[a]);
+  Shape shape = x.shape();
+  if (keepdims)
+    shape[position] = 1;
+  else
+    shape.erase(position);
+  Tensor result = Tensor::uninitialized(shape, DType::int64);
+  if (result.size() > 0)
+    visit_floating(x.dtype(), [&](auto zero) {
+      kernel(outer, static_cast<std::size_t>(x.shape()[position]), inner, x.data<decltype(zero)>(),
+             static_cast<std::int64_t*>(result.mutable_data()));
+    });
+  return result;
+}
+
+/// What a reduction that is composed of others checks first, in its own name and before anything is recorded.
+Flags checked_flags(const char* name, const Tensor& x, const Axes& axes) {
+  const Tensor* const inputs[] = {&x};
+  common_floating_dtype(name, Inputs(inputs, 1));
+  return axis_flags(name, axes, x.rank());
+}
+
+/// Π along axis 0 by multiplying the first half with the second: exact derivatives of every order, zeros included.
+Tensor multiply_halves(Tensor x) {
+  while (x.shape()[0] > 1) {
+    const std::int64_t half = x.shape()[0] / 2;
+    const Tensor odd = x.shape()[0] % 2 != 0 ? slice(x, 0, 2 * half, 2 * half + 1) : Tensor();
+    x = slice(x, 0, 0, half) * slice(x, 0, half, 2 * half);
+    if (odd.defined()) x = concatenate({x, odd}, 0);
+  }
+  return x;
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
+  return apply(Sum(axis_flags("sum", axes, x.rank()), keepdims), x);
+}
+
+Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {
+  const auto count = static_cast<double>(reduced_count(x.shape(), checked_flags("mean", x, axes)));
+  return sum(x, axes, keepdims) / count;
+}
+
+Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
+  return apply(Extreme(Extremum::max, axis_flags("max", axes, x.rank()), keepdims), x);
+}
+
+Tensor min(const Tensor& x, const Axes& axes, bool keepdims) {
+  return apply(Extreme(Extremum::min, axis_flags("min", axes, x.rank()), keepdims), x);
+}
+
+Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
+  const Flags reduced = checked_flags("prod", x, axes);
+  const Shape result = keepdims ? kept_shape(x.shape(), reduced) : dropped_shape(x.shape(), reduced);
+  const std::size_t count = reduced_count(x.shape(), reduced);
+  if (count == 0) return sum(x, axes, keepdims) + 1.0;  // recorded: its gradient has no elements
+  Axes order;
+  for (const bool wanted : {true, false})
+    for (std::size_t axis = 0; axis < x.rank(); ++axis)
+      if (reduced[axis] == wanted) order.push_back(static_cast<std::int64_t>(axis));
+  Shape rows = dropped_shape(x.shape(), reduced);
+  const auto kept_elements = static_cast<std::int64_t>(rows.elements());
+  const Tensor columns = reshape(permute(x, order), Shape{static_cast<std::int64_t>(count), kept_elements});
+  return reshape(multiply_halves(columns), result);
+}
+
+Tensor var(const Tensor& x, const Axes& axes, bool keepdims) {
+  checked_flags("var", x, axes);
+  return mean(square(x - mean(x, axes, true)), axes, keepdims);
+}
+
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
+  const Flags reduced = checked_flags("logsumexp", x, axes);
+  // The largest element as a constant shift; 0 in place of an infinite one, which would give inf - inf.
+  const Tensor largest = max(detach(x), axes, true);
+  const Tensor finite = less(abs(largest), std::numeric_limits<double>::infinity());
+  const Tensor shift = where(finite, largest, 0.0);
+  Tensor kept = log(sum(exp(x - shift), axes, true)) + shift;
+  // An infinite largest element is the limit, and takes all of the gradient.
+  if (kernels::count_nonfinite(largest) > 0) kept = where(finite, kept, max(x, axes, true));
+  return keepdims ? kept : reshape(kept, dropped_shape(x.shape(), reduced));
+}
+
+Tensor norm(const Tensor& x, const Axes& axes, bool keepdims) {
+  checked_flags("norm", x, axes);
+  return sqrt(sum(square(x), axes, keepdims));
+}
+
+Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims) {
+  return arg_extreme("argmax", x, axis, keepdims, [](auto... arguments) { kernels::arg_max(arguments...); });
+}
+
+Tensor argmin(const Tensor& x, std::int64_t axis, bool keepdims) {
+  return arg_extreme("argmin", x, axis, keepdims, [](auto... arguments) { kernels::arg_min(arguments...); });
+}
+
+// The engine's own arithmetic.
+
+Tensor accumulate(const Tensor& a, const Tensor& b) { return add(a, b); }
+
+Tensor sum_back(const Tensor& g, const Shape& from, const Shape& to) {
+  // Axes of the result at which the input was broadcast: sum them, or multiply where g is itself unbroadcast.
+  Axes summed;
+  double factor = 1;
+  const std::size_t missing = from.rank() - to.rank();
+  const std::size_t absent = from.rank() - g.rank();
+  for (std::size_t axis = 0; axis < from.rank(); ++axis) {
+    const bool broadcast_here = axis < missing || (to[axis - missing] == 1 && from[axis] != 1);
+    const std::int64_t extent = axis < absent ? 1 : g.shape()[axis - absent];
+    if (!broadcast_here) continue;
+    if (extent != 1 || from[axis] == 0) summed.push_back(static_cast<std::int64_t>(axis - absent));
+    if (extent == 1) factor *= static_cast<double>(from[axis]);
+  }
+  Tensor result = summed.empty() ? g : sum(g, summed, true);
+  if (factor != 1) result = result * factor;
+  Shape shape;
+  for (std::size_t axis = missing; axis < from.rank(); ++axis)
+    shape.push_back(axis < absent ? 1 : result.shape()[axis - absent]);
+  return result.shape() == shape ? result : reshape(result, shape);
+}
+
+}  // namespace xgrad

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <autograd/tensor.hpp>
+
+namespace xgrad {
+
+// Reductions over any set of axes (none given: all of them; negative ones count from the end), which disappear from the
+// shape, or stay with extent 1 (keepdims). Floating dtypes (TypeError); ShapeError for an axis out of range or named
+// twice. g is the cotangent of the result, broadcast to x's shape.
+
+/// Σ x in float32 or float64 by blocks that the shape fixes; 0 for no elements. Gradient g.
+Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
+/// Σ x / n; NaN for no elements. Gradient g/n.
+Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
+/// The largest (smallest) element; NaN if one is. The gradient is shared equally by all that tie. ShapeError for no
+/// elements.
+Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
+Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
+/// Π x, multiplied in pairs; 1 for no elements. The gradient g·Π(the others) is exact where elements are 0.
+Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
+/// Σ (x - mean)² / n. Gradient 2·g·(x - mean)/n.
+Tensor var(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
+/// log Σ e^x without overflow. Gradient g·softmax(x).
+Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
+/// √(Σ x²). Gradient g·x/norm, 0 for zeros.
+Tensor norm(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
+
+/// The int64 index of the largest (smallest) element along an axis: the first on a tie, the first NaN if there is one.
+/// ShapeError for an axis without elements.
+Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims = false);
+Tensor argmin(const Tensor& x, std::int64_t axis, bool keepdims = false);
+
+/// e^x / Σ e^x along an axis, without overflow. Gradient y·(g - Σ g·y).
+Tensor softmax(const Tensor& x, std::int64_t axis = -1);
+/// x - log Σ e^x along an axis. Gradient g - e^y·Σ g.
+Tensor log_softmax(const Tensor& x, std::int64_t axis = -1);
+
+/// One loss per row of logits (n, c), fused with its gradient: log Σ e^x - x[label] for class indices, int64 of shape
+/// (n,); Σ_j t_j·(log Σ e^x - x_j) for one-hot or soft targets of shape (n, c) and the logits' dtype. Gradient
+/// g·(softmax(x)·Σ t - t). ShapeError or TypeError for others, ValueError for an index outside [0, c).
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets);
+
+}  // namespace xgrad

@@ -1,0 +1,172 @@
+#include <autograd/error.hpp>
+#include <autograd/kernels/pointwise_run.hpp>
+#include <autograd/kernels/vector.hpp>
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/pointwise.hpp>
+#include <autograd/tape.hpp>
+
+#include <algorithm>
+#include <string>
+
+namespace xgrad {
+
+namespace {
+
+using kernels::KernelByDType;
+using kernels::max_closure_bytes;
+using kernels::max_pointwise_arity;
+using kernels::PointwiseOperand;
+using kernels::PointwiseRule;
+
+/// f itself, g · ∂f/∂x_i with inputs (g, x...), or h · g · ∂²f/∂x_i∂x_j with inputs (h, g, x...). The set is closed
+/// under vjp up to second derivatives: the product with slope i has the slope i itself along g, and curvatures along x.
+class PointwiseOperation final : public Operation {
+ public:
+  PointwiseOperation(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
+                     const PointwiseHints& hints)
+      : name_(name), rule_(&rule), hints_(hints) {
+    std::memcpy(closure_, closure, closure_bytes);
+  }
+
+  std::string_view name() const override { return name_; }
+
+  OperationTraits traits() const override {
+    OperationTraits traits;
+    const std::uint64_t x = hints_.coefficients != nullptr ? 0 : hints_.saved.bits;
+    traits.saved_inputs = order_ == 0 ? Which{x} : Which::all();
+    traits.saved_outputs = Which::none();
+    traits.contribution = Contribution::broadcast;
+    traits.recorded_vjp = true;
+    return traits;
+  }
+
+  Tensors forward(const Inputs& inputs) override {
+    const DType dtype = inputs[0].dtype();
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (inputs[i].dtype() != dtype || !is_floating(dtype)) check_dtypes(inputs);
+    Shape shape = inputs[0].shape();
+    std::array<PointwiseOperand, max_pointwise_arity + 2> operands;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      operands[i] = {inputs[i].mutable_data(), &inputs[i].shape()};
+      if (i > 0 && !(inputs[i].shape() == shape)) shape = broadcast(name_, shape, inputs[i].shape());
+    }
+    Tensor result = Tensor::uninitialized(shape, dtype);
+    kernels::run_pointwise(kernel()[static_cast<std::size_t>(dtype)], closure_, {operands.data(), inputs.size()}, shape,
+                           result.mutable_data(), size_of(dtype));
+    return result;
+  }
+
+  Tensors vjp(const Call& call) const override {
+    Tensors gradients(call.input_count());
+    const Tensor g = call.unbroadcast_cotangent();
+    if (order_ == 0) {
+      for (std::size_t i = 0; i < rule_->arity; ++i)
+        if (call.needs(i)) gradients[i] = hints_.coefficients != nullptr ? scaled(g, i) : along(call, i, g);
+      return gradients;
+    }
+    // The operation is linear in its first one or two inputs; each gets the product of the others.
+    for (std::size_t k = 0; k < order_; ++k)
+      if (call.needs(k)) gradients[k] = with_factor(call, k, g);
+    for (std::size_t j = 0; j < rule_->arity; ++j)
+      if (call.needs(order_ + j)) gradients[order_ + j] = along(call, j, g);
+    return gradients;
+  }
+
+ private:
+  const KernelByDType& kernel() const {
+    return order_ == 0 ? rule_->value : order_ == 1 ? rule_->slope[i_] : rule_->curvature[i_][j_];
+  }
+
+  /// Equal and floating, or all int64 for a function that takes integers.
+  void check_dtypes(const Inputs& inputs) const {
+    bool integers = kernel()[2] != nullptr;
+    for (std::size_t i = 0; i < inputs.size(); ++i) integers = integers && inputs[i].dtype() == DType::int64;
+    if (!integers) common_floating_dtype(name_, inputs);
+  }
+
+  /// The derivative of this operation, one order up, along x_j, times g.
+  Tensor along(const Call& call, std::size_t j, const Tensor& g) const {
+    if (order_ == 2)
+      throw TapeError("backward: " + std::string(name_) +
+                      " has no third derivative (order 3); pointwise functions have first and second ones");
+    PointwiseOperation derivative = *this;
+    derivative.order_ = static_cast<std::uint8_t>(order_ + 1);
+    (order_ == 0 ? derivative.i_ : derivative.j_) = static_cast<std::uint8_t>(j);
+    if (derivative.order_ == 2 && derivative.i_ > derivative.j_) std::swap(derivative.i_, derivative.j_);
+    if (derivative.kernel()[static_cast<std::size_t>(g.dtype())] == nullptr) return {};
+    std::array<Tensor, max_pointwise_arity + 2> arguments;
+    arguments[0] = g;
+    const std::size_t factors = derivative.order_ - 1u;
+    for (std::size_t k = 0; k < factors; ++k) arguments[1 + k] = call.input(k);
+    for (std::size_t k = 0; k < rule_->arity; ++k) arguments[1 + factors + k] = saved_x(call, k, g.dtype());
+    if (call.tracing()) trace_masked(derivative, call, g);
+    return apply_to(derivative, arguments.data(), 1 + factors + rule_->arity);
+  }
+
+  /// This operation with g in place of its factor k.
+  Tensor with_factor(const Call& call, std::size_t k, const Tensor& g) const {
+    std::array<Tensor, max_pointwise_arity + 2> arguments;
+    const std::size_t count = order_ + rule_->arity;
+    for (std::size_t i = 0; i < count; ++i) arguments[i] = i == k ? g : call.input(i);
+    return apply_to(*this, arguments.data(), count);
+  }
+
+  static Tensor apply_to(const PointwiseOperation& operation, const Tensor* arguments, std::size_t count) {
+    std::array<const Tensor*, max_pointwise_arity + 2> list;
+    for (std::size_t i = 0; i < count; ++i) list[i] = arguments + i;
+    return std::move(apply_all(operation, Inputs(list.data(), count))[0]);
+  }
+
+  /// What a slope does not depend on was not saved; its kernel does not look at the number in its place.
+  Tensor saved_x(const Call& call, std::size_t k, DType dtype) const {
+    return order_ > 0 || hints_.saved.contains(k) ? call.input(order_ + k) : zeros({}, dtype);
+  }
+
+  Tensor scaled(const Tensor& g, std::size_t i) const {
+    const double coefficient = hints_.coefficients[i];
+    if (coefficient == 0.0) return zeros(Shape(g.rank(), 1), g.dtype());
+    return coefficient == 1.0 ? g : coefficient == -1.0 ? neg(g) : mul(g, coefficient);
+  }
+
+  void trace_masked(const PointwiseOperation& derivative, const Call& call, const Tensor& g) const;
+
+  const char* name_;
+  const PointwiseRule* rule_;
+  PointwiseHints hints_;
+  std::uint8_t order_ = 0;
+  std::uint8_t i_ = 0;
+  std::uint8_t j_ = 0;
+  alignas(16) std::byte closure_[max_closure_bytes];
+};
+
+void PointwiseOperation::trace_masked(const PointwiseOperation& derivative, const Call& call, const Tensor& g) const {
+  if (order_ != 0) return;
+  const Pause pause;
+  std::array<Tensor, max_pointwise_arity + 2> arguments;
+  arguments[0] = ones(g.shape(), g.dtype());
+  for (std::size_t k = 0; k < rule_->arity; ++k) arguments[1 + k] = saved_x(call, k, g.dtype());
+  const Tensor slope = apply_to(derivative, arguments.data(), 1 + rule_->arity);
+  const Tensor cotangent = g.shape() == slope.shape() ? g : broadcast_to(g, broadcast(name_, g.shape(), slope.shape()));
+  if (slope.shape() != cotangent.shape()) return;
+  std::size_t masked = 0;
+  visit_floating(g.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const auto slopes = slope.values<T>();
+    const auto cotangents = cotangent.values<T>();
+    for (std::size_t k = 0; k < slopes.size(); ++k) masked += cotangents[k] == 0 && !(slopes[k] - slopes[k] == 0);
+  });
+  call.report_masked(masked);
+}
+
+}  // namespace
+
+namespace kernels {
+
+Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
+                      const PointwiseHints& hints, const Inputs& inputs) {
+  return std::move(apply_all(PointwiseOperation(name, rule, closure, closure_bytes, hints), inputs)[0]);
+}
+
+}  // namespace kernels
+
+}  // namespace xgrad

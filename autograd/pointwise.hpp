@@ -1,0 +1,59 @@
+#pragma once
+
+#include <autograd/kernels/pointwise_loop.hpp>
+#include <autograd/operation.hpp>
+
+#include <cstring>
+#include <type_traits>
+
+namespace xgrad {
+
+/// What the author of a pointwise function may tell about it, to save memory and work.
+struct PointwiseHints {
+  Which saved = Which::all();  ///< the inputs that slopes depend on
+  /// Constant slopes, one per input, of a linear function; nothing is saved then.
+  const double* coefficients = nullptr;
+};
+
+namespace kernels {
+
+inline constexpr std::size_t max_closure_bytes = 48;
+
+/// Calls and records the pointwise function with this rule; the closure is copied.
+Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
+                      const PointwiseHints& hints, const Inputs& inputs);
+
+}  // namespace kernels
+
+/// y = f(x_0, ..., x_{n-1}) elementwise on 1 to 4 tensors that broadcast by NumPy's rule, with every derivative of
+/// first and second order: the lambda is evaluated on SIMD vectors for its value and on dual numbers over them for its
+/// slopes.
+///
+///     pointwise("swish", [](auto x) { return x * sigmoid(x); }, x)
+///
+/// The lambda takes `auto` arguments, uses + - * /, comparisons, where(mask, a, b) instead of ?:, and unqualified exp,
+/// expm1, log, log1p, sqrt, sin, cos, tanh, abs, sign, floor, pow, sigmoid, softplus, with_slope(f, slope, x). It must
+/// be stable together with its slope, or supply one by with_slope. It may capture numbers, up to 48 bytes of them.
+/// A third derivative throws a TapeError that names the function.
+///
+/// name: a literal (kept by pointer). Shapes: any that broadcast (ShapeError). dtypes: equal and floating (TypeError).
+template <class F, class... In>
+requires(sizeof...(In) >= 1 && (std::is_convertible_v<const In&, const Tensor&> && ...)) Tensor
+    pointwise_with(const PointwiseHints& hints, const char* name, F f, const In&... inputs) {
+  constexpr std::size_t arity = sizeof...(In);
+  static_assert(arity <= kernels::max_pointwise_arity, "pointwise takes 1 to 4 tensors");
+  static_assert(
+      std::is_trivially_copyable_v<F>,
+      "a pointwise lambda captures numbers only; a captured tensor would lose its gradient: pass it as an argument");
+  static_assert(sizeof(F) <= kernels::max_closure_bytes, "a pointwise lambda captures at most 48 bytes");
+  const Tensor* const list[] = {&inputs...};
+  return kernels::call_pointwise(name, kernels::rule_of<F, arity>, &f, sizeof(F), hints, Inputs(list, arity));
+}
+
+template <class F, class... In>
+requires(sizeof...(In) >= 1 && (std::is_convertible_v<const In&, const Tensor&> && ...)) Tensor
+    pointwise(const char* name, F f, const In&... inputs) {
+  return pointwise_with({}, name, f, inputs...);
+}
+
+}  // namespace xgrad

@@ -1,0 +1,176 @@
+#include <autograd/error.hpp>
+#include <autograd/kernels/vector.hpp>
+#include <autograd/recorder.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+namespace xgrad {
+
+void Arena::grow(std::size_t bytes) {
+  const std::size_t block_bytes = std::max<std::size_t>(bytes + sizeof(Block), last_ == nullptr ? 8 << 10 : 64 << 10);
+  auto* block = new (allocate(block_bytes)) Block{last_, block_bytes};
+  last_ = block;
+  next_ = reinterpret_cast<char*>(block) + sizeof(Block);
+  left_ = block_bytes - sizeof(Block);
+}
+
+void Arena::clear() noexcept {
+  while (last_ != nullptr) {
+    Block* const block = std::exchange(last_, last_->previous);
+    deallocate(block, block->bytes);
+  }
+  next_ = nullptr;
+  left_ = 0;
+}
+
+Recorder::Recorder(const TapeOptions& options) : thread(this_thread_mark()), options_(options), id_(new_tape_id()) {}
+
+Recorder::~Recorder() {
+  close();
+  clear();
+}
+
+void Recorder::close() noexcept { end_tape_id(id_); }
+
+void Recorder::clear() noexcept {
+  for (std::uint32_t i = 0; i < size_; ++i) {
+    Node& entry = node(i);
+    release_saved(entry);
+    if (entry.operation != nullptr) entry.operation->~Operation();
+    entry.~Node();
+  }
+  size_ = 0;
+  for (Node* chunk : chunks_) deallocate(chunk, chunk_nodes * sizeof(Node));
+  chunks_.clear();
+  arena_.clear();
+}
+
+Node& Recorder::append(DType dtype, const Shape& shape) {
+  if (size_ == chunks_.size() * chunk_nodes) {
+    if (size_ >= Node::none - chunk_nodes) throw TapeError("tape: more than 4 billion entries");
+    chunks_.reserve(std::max(chunks_.size() + 1, std::min(chunks_.capacity() * 2, chunks_.size() * 2)));
+    chunks_.push_back(static_cast<Node*>(allocate(chunk_nodes * sizeof(Node))));
+  }
+  Node* const entry = new (&node(size_)) Node;
+  entry->dtype = dtype;
+  entry->shape = shape;
+  ++size_;
+  return *entry;
+}
+
+std::uint32_t Recorder::number_of(const Tensor& x) {
+  TensorBody& body = x.body();
+  if (body.tape == id_) return body.node;
+  if (!body.requires_gradient) return Node::none;
+  std::uint32_t number = leaf_index_.find(&body);
+  if (number == Node::none) {
+    number = size_;
+    append(body.dtype, body.shape).leaf = x;
+    leaf_index_.insert(&body, number);
+    leaves_.push_back(number);
+  }
+  return number;
+}
+
+const char* Recorder::keep_path() {
+  const std::string_view path = PathScope::current();
+  if (path.empty()) return "";
+  if (path != last_path_) {
+    char* const copy = static_cast<char*>(arena_.take(path.size() + 1));
+    std::memcpy(copy, path.data(), path.size());
+    copy[path.size()] = '\0';
+    last_path_ = std::string_view(copy, path.size());
+  }
+  return last_path_.data();
+}
+
+void Recorder::record(Operation* operation, const Inputs& inputs, Tensors& outputs) {
+  const OperationTraits traits = operation->traits();
+  const std::size_t in = inputs.size();
+  auto* const numbers = arena_.take_array<std::uint32_t>(in);
+  auto* const saved = arena_.take_array<Saved>(in + outputs.size());
+  for (std::size_t i = 0; i < in; ++i) {
+    numbers[i] = number_of(inputs[i]);
+    if (!traits.saved_inputs.contains(i)) continue;
+    const bool owned = numbers[i] == Node::none || !node(numbers[i]).leaf.defined();
+    TensorBody* const body = inputs[i].body_or_null();
+    if (owned) body->references.fetch_add(1, std::memory_order_relaxed);
+    saved[i] = {body, inputs[i].version(), owned};
+  }
+  for (std::size_t o = 0; o < outputs.size(); ++o) {
+    Tensor& output = outputs[o];
+    if (output.body().tape != 0 || output.body().requires_gradient ||
+        output.body().references.load(std::memory_order_relaxed) > 1)
+      output = output.alias(output.shape());  // forward handed out somebody else's tensor
+    append(output.dtype(), output.shape());
+    if (is_floating(output.dtype())) {
+      output.body().tape = id_;
+      output.body().node = size_ - 1;
+    }
+    if (!traits.saved_outputs.contains(o)) continue;
+    TensorBody* const body = output.body_or_null();
+    body->references.fetch_add(1, std::memory_order_relaxed);
+    saved[in + o] = {body, output.version(), true};
+  }
+  Node& last = node(size_ - 1);
+  last.operation = operation;
+  last.inputs = numbers;
+  last.saved = saved;
+  last.path = keep_path();
+  last.input_count = static_cast<std::uint32_t>(in);
+  last.output_count = static_cast<std::uint16_t>(outputs.size());
+  last.contribution = traits.contribution;
+  last.recorded_vjp = traits.recorded_vjp;
+  if (tracing() && nonfinite_ == nullptr)
+    for (const Tensor& output : outputs) {
+      std::string remark;
+      for (std::size_t i = 0; i < in; ++i)
+        if (kernels::count_nonfinite(inputs[i]) > 0)
+          remark += " (input " + std::to_string(i) + " was not finite already)";
+      trace(size_ - 1, output, false, remark);
+    }
+}
+
+void Recorder::release_saved(Node& entry) noexcept {
+  if (entry.saved == nullptr) return;
+  const std::size_t count = entry.input_count + entry.output_count;
+  for (std::size_t i = 0; i < count; ++i)
+    if (entry.saved[i].owned) static_cast<void>(Tensor::from_reference(entry.saved[i].body));
+  entry.saved = nullptr;
+}
+
+void Recorder::trace(std::uint32_t index, const Tensor& result, bool in_gradient, const std::string& remark) {
+  if (nonfinite_ != nullptr || !is_floating(result.dtype()) || kernels::count_nonfinite(result) == 0) return;
+  const Node& entry = node(index);
+  nonfinite_ = std::make_unique<NonFiniteOrigin>(NonFiniteOrigin{
+      index, std::string(entry.operation->name()), entry.path, in_gradient, shapes_of_inputs(entry) + remark});
+}
+
+std::string Recorder::shapes_of_inputs(const Node& entry) const {
+  std::string text;
+  for (std::size_t i = 0; i < entry.input_count; ++i) {
+    if (i > 0) text += ", ";
+    if (entry.inputs[i] != Node::none)
+      text += to_string(node(entry.inputs[i]).shape);
+    else if (entry.saved != nullptr && entry.saved[i].body != nullptr)
+      text += to_string(entry.saved[i].body->shape);
+    else
+      text += "constant";
+  }
+  return text;
+}
+
+std::size_t Recorder::saved_bytes() const {
+  std::size_t bytes = 0;
+  for (std::uint32_t i = 0; i < size_; ++i) {
+    const Node& entry = node(i);
+    if (entry.saved == nullptr) continue;
+    for (std::size_t k = 0; k < entry.input_count + entry.output_count; ++k)
+      if (entry.saved[k].owned) bytes += entry.saved[k].body->shape.elements() * size_of(entry.saved[k].body->dtype);
+  }
+  return bytes;
+}
+
+}  // namespace xgrad

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <autograd/tape.hpp>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xgrad {
+
+// The inside of a tape. Nodes stand in the order of recording, in chunks that never move; what belongs to a node
+// (operation, input numbers, saved values) stands in a bump arena. Nothing here follows a pointer from tensor to
+// tensor, so nothing recurses.
+
+/// A value kept for a vjp, with its version at that time. Values of leaves are kept alive by the leaf's node.
+struct Saved {
+  TensorBody* body = nullptr;
+  std::uint32_t version = 0;
+  bool owned = false;
+};
+
+struct Node {
+  static constexpr std::uint32_t none = TensorIndex::none;
+
+  Operation* operation = nullptr;   // none for a leaf, and for all but the last output of an operation
+  std::uint32_t* inputs = nullptr;  // node numbers, none for constants
+  Saved* saved = nullptr;           // inputs, then outputs
+  const char* path = "";
+  Tensor leaf;
+  Tensor cotangent;
+  std::uint32_t input_count = 0;
+  std::uint16_t output_count = 1;  // the operation's results are this node and the output_count - 1 before it
+  DType dtype = DType::float32;
+  Contribution contribution = Contribution::exact;
+  bool recorded_vjp = false;
+  Shape shape;
+};
+
+/// Memory given out in order and taken back at once.
+class Arena {
+ public:
+  Arena() = default;
+  ~Arena() { clear(); }
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  void* take(std::size_t bytes) {
+    bytes = (bytes + 15) / 16 * 16;
+    if (bytes > left_) grow(bytes);
+    left_ -= bytes;
+    return std::exchange(next_, next_ + bytes);
+  }
+  template <class T>
+  T* take_array(std::size_t count) {
+    static_assert(std::is_trivially_destructible_v<T>);
+    T* array = static_cast<T*>(take(count * sizeof(T)));
+    for (std::size_t i = 0; i < count; ++i) new (array + i) T();
+    return array;
+  }
+  void clear() noexcept;
+
+ private:
+  struct Block {
+    Block* previous;
+    std::size_t bytes;
+  };
+  void grow(std::size_t bytes);
+  char* next_ = nullptr;
+  std::size_t left_ = 0;
+  Block* last_ = nullptr;
+};
+
+class Recorder {
+ public:
+  explicit Recorder(const TapeOptions& options);
+  ~Recorder();
+  /// Ends one that stands in memory of allocate().
+  static void destroy(Recorder* recorder) noexcept;
+
+  std::uint64_t id() const { return id_; }
+  std::uint32_t size() const { return size_; }
+  Node& node(std::size_t i) const { return chunks_[i / chunk_nodes][i % chunk_nodes]; }
+  Arena& arena() { return arena_; }
+  bool tracing() const { return options_.trace_nonfinite; }
+
+  /// The number of a tensor on this tape, none for a constant. A leaf that is met for the first time gets its node.
+  std::uint32_t number_of(const Tensor& x);
+  void record(Operation* operation, const Inputs& inputs, Tensors& outputs);
+  /// An empty cotangent stands for 1, for an output of one element.
+  Gradients backward(const std::vector<Tensor>& outputs, std::vector<Tensor> cotangents,
+                     const BackwardOptions& options);
+  /// Ends recording: tensors of this tape are constants from now on. Any thread.
+  void close() noexcept;
+  /// Frees nodes and what they keep.
+  void clear() noexcept;
+
+  std::size_t saved_bytes() const;
+  void print(std::ostream& stream) const;
+
+  RecordingScope scope{this, nullptr};
+  const void* thread;                 // address of a thread-local variable of the owner
+  std::atomic<bool> orphaned{false};  // its Tape ended on another thread; the owner unlinks it
+
+ private:
+  friend class Call;
+  friend class Tape;
+  static constexpr std::size_t chunk_nodes = 256;
+
+  Node& append(DType dtype, const Shape& shape);
+  std::uint32_t output_number(const Tensor& output) const;
+  void sweep(std::uint32_t last, const BackwardOptions& options, Gradients& also);
+  void run_vjp(std::uint32_t last, bool recording);
+  void contribute(const Node& from, std::size_t input, Tensor gradient, bool recording);
+  void drop_cotangents() noexcept;
+  void release_saved(Node& node) noexcept;
+  void trace(std::uint32_t index, const Tensor& result, bool in_gradient, const std::string& remark);
+  const char* keep_path();
+  std::string shapes_of_inputs(const Node& node) const;
+
+  TapeOptions options_;
+  std::uint64_t id_;
+  std::vector<Node*, CachedAllocator<Node*>> chunks_;
+  std::uint32_t size_ = 0;
+  Arena arena_;
+  TensorIndex leaf_index_;
+  std::vector<std::uint32_t, CachedAllocator<std::uint32_t>> leaves_;
+  std::string_view last_path_;
+  std::unique_ptr<NonFiniteOrigin> nonfinite_;
+  std::size_t masked_slopes_ = 0;
+};
+
+const void* this_thread_mark();
+std::uint64_t new_tape_id();
+void end_tape_id(std::uint64_t id) noexcept;
+bool tape_is_alive(std::uint64_t id) noexcept;
+void open_scope(RecordingScope& scope);
+void close_scope(RecordingScope& scope) noexcept;
+
+}  // namespace xgrad

@@ -1,0 +1,171 @@
+#include <autograd/error.hpp>
+#include <autograd/recorder.hpp>
+
+#include <array>
+#include <atomic>
+#include <string>
+
+namespace xgrad {
+
+// Who records: the scopes of each thread, the table of living tapes, and the way of a call onto a tape.
+
+namespace {
+
+constinit thread_local RecordingScope* innermost = nullptr;
+constinit thread_local std::string_view current_path{};
+constinit thread_local char thread_mark = 0;
+
+// Ids of living tapes by slot; an id is its slot plus a multiple of the table's size, and never used again.
+constexpr std::size_t tape_slots = 4096;
+constinit std::array<std::atomic<std::uint64_t>, tape_slots> living{};
+constinit std::atomic<std::uint64_t> last_id{0};
+
+bool is_alive(std::uint64_t id) { return living[id % tape_slots].load(std::memory_order_acquire) == id; }
+
+void unlink(RecordingScope* scope) noexcept {
+  for (RecordingScope** link = &innermost; *link != nullptr; link = &(*link)->outer)
+    if (*link == scope) {
+      *link = scope->outer;
+      return;
+    }
+}
+
+// Tapes of this thread that ended on others leave their recorder to us.
+struct Orphanage {
+  ~Orphanage() { collect(); }
+  static void collect() noexcept {
+    for (RecordingScope* scope = innermost; scope != nullptr;) {
+      RecordingScope* const outer = scope->outer;
+      Recorder* const recorder = scope->recorder;
+      if (recorder != nullptr && recorder->orphaned.load(std::memory_order_acquire)) {
+        unlink(scope);
+        Recorder::destroy(recorder);
+      }
+      scope = outer;
+    }
+  }
+};
+
+Recorder* current_recorder() {
+  if (innermost == nullptr) return nullptr;
+  Recorder* recorder = innermost->recorder;
+  if (recorder != nullptr && recorder->orphaned.load(std::memory_order_relaxed)) [[unlikely]] {
+    Orphanage::collect();
+    recorder = innermost == nullptr ? nullptr : innermost->recorder;
+  }
+  return recorder;
+}
+
+[[noreturn]] void throw_foreign(std::string_view name, const Tensor& x) {
+  throw TapeError(std::string(name) + ": an input of shape " + to_string(x.shape()) +
+                  " was recorded by another tape that is still open; pass detach(x), or open a Pause");
+}
+
+}  // namespace
+
+const void* this_thread_mark() { return &thread_mark; }
+
+std::uint64_t new_tape_id() {
+  for (std::size_t attempts = 0; attempts < 2 * tape_slots; ++attempts) {
+    const std::uint64_t id = last_id.fetch_add(1, std::memory_order_relaxed) + 1;
+    std::uint64_t vacant = 0;
+    if (living[id % tape_slots].compare_exchange_strong(vacant, id, std::memory_order_acq_rel)) return id;
+  }
+  throw TapeError("tape: " + std::to_string(tape_slots) + " tapes are open already; close or destroy some");
+}
+
+void end_tape_id(std::uint64_t id) noexcept {
+  std::uint64_t expected = id;
+  living[id % tape_slots].compare_exchange_strong(expected, 0, std::memory_order_acq_rel);
+}
+
+bool tape_is_alive(std::uint64_t id) noexcept { return is_alive(id); }
+
+void open_scope(RecordingScope& scope) {
+  static thread_local const Orphanage orphanage;
+  static_cast<void>(orphanage);
+  scope.outer = innermost;
+  innermost = &scope;
+}
+
+void close_scope(RecordingScope& scope) noexcept { unlink(&scope); }
+
+Pause::Pause() {
+  scope_.outer = innermost;
+  innermost = &scope_;
+}
+
+Pause::~Pause() { unlink(&scope_); }
+
+PathScope::PathScope(std::string_view path) : outer_(std::exchange(current_path, path)) {}
+PathScope::~PathScope() { current_path = outer_; }
+std::string_view PathScope::current() noexcept { return current_path; }
+
+Recorder* recorder_for(std::string_view name, const Inputs& inputs) {
+  Recorder* const recorder = current_recorder();
+  if (recorder == nullptr && innermost != nullptr) return nullptr;  // paused
+  const std::uint64_t id = recorder == nullptr ? 0 : recorder->id();
+  bool needed = false;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const TensorBody& body = inputs[i].body();
+    if (body.tape != 0) {
+      if (body.tape == id)
+        needed = true;
+      else if (is_alive(body.tape))
+        throw_foreign(name, inputs[i]);
+    }
+    needed = needed || body.requires_gradient;
+  }
+  return needed ? recorder : nullptr;
+}
+
+Tensors run_forward(Operation& operation, const Inputs& inputs) {
+  const Pause pause;
+  return operation.forward(inputs);
+}
+
+void* place_operation(Recorder& recorder, std::size_t bytes) { return recorder.arena().take(bytes); }
+
+void record(Recorder& recorder, Operation* operation, const Inputs& inputs, Tensors& outputs) {
+  recorder.record(operation, inputs, outputs);
+}
+
+DType common_floating_dtype(std::string_view operation, const Inputs& inputs) {
+  const DType dtype = inputs[0].dtype();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const DType other = inputs[i].dtype();
+    if (!is_floating(other))
+      throw TypeError(std::string(operation) + ": input " + std::to_string(i) +
+                      " is int64; need float32 or float64, convert with to(...)");
+    if (other != dtype)
+      throw TypeError(std::string(operation) + ": input 0 is " + std::string(name_of(dtype)) + ", input " +
+                      std::to_string(i) + " is " + std::string(name_of(other)) +
+                      "; dtypes do not mix, convert one with to(...) (a tensor captured by a function under a float64 "
+                      "check: pass it as an argument)");
+  }
+  return dtype;
+}
+
+Tensors::Tensors(std::initializer_list<Tensor> list) : Tensors(list.size()) {
+  for (std::size_t i = 0; i < size_; ++i) begin()[i] = list.begin()[i];
+}
+
+Tensors::Tensors(std::size_t count) : many_(count > few_.size() ? new Tensor[count] : nullptr), size_(count) {}
+
+Tensors::Tensors(Tensors&& other) noexcept
+    : few_(std::move(other.few_)), many_(std::exchange(other.many_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+Tensors::Tensors(const Tensors& other) : Tensors(other.size_) {
+  for (std::size_t i = 0; i < size_; ++i) begin()[i] = other[i];
+}
+
+Tensors& Tensors::operator=(Tensors&& other) noexcept {
+  std::swap(few_, other.few_);
+  std::swap(many_, other.many_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+Tensors::~Tensors() { delete[] many_; }
+
+}  // namespace xgrad

@@ -1,0 +1,117 @@
+#include <autograd/error.hpp>
+#include <autograd/recorder.hpp>
+
+#include <iomanip>
+#include <ostream>
+#include <sstream>
+
+namespace xgrad {
+
+Tape::Tape(const TapeOptions& options) : recorder_(new (allocate(sizeof(Recorder))) Recorder(options)) {
+  open_scope(recorder_->scope);
+}
+
+void Recorder::destroy(Recorder* recorder) noexcept {
+  recorder->~Recorder();
+  deallocate(recorder, sizeof(Recorder));
+}
+
+Tape::~Tape() {
+  recorder_->close();
+  if (recorder_->thread == this_thread_mark()) {
+    close_scope(recorder_->scope);
+    Recorder::destroy(recorder_);
+  } else {
+    recorder_->orphaned.store(true, std::memory_order_release);
+  }
+}
+
+Gradients Tape::backward(const Tensor& loss, const BackwardOptions& options) {
+  return backward(loss, Tensor(), options);
+}
+
+Gradients Tape::backward(const Tensor& output, const Tensor& cotangent, const BackwardOptions& options) {
+  return backward(std::vector{output}, std::vector{cotangent}, options);
+}
+
+Gradients Tape::backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& cotangents,
+                         const BackwardOptions& options) {
+  if (!open())
+    throw TapeError("backward: the tape is closed already; pass {.keep = true} to the first backward to run another");
+  if (recorder_->thread != this_thread_mark())
+    throw TapeError("backward: the tape belongs to another thread; run backward where it was recorded");
+  // While the sweep runs, this tape records it (differentiable) or nobody does; afterwards the tape closes unless kept.
+  struct Sweeping {
+    Recorder& recorder;
+    bool keep;
+    RecordingScope scope;
+    Sweeping(Recorder& r, const BackwardOptions& o)
+        : recorder(r), keep(o.keep || o.differentiable), scope{o.differentiable ? &r : nullptr, nullptr} {
+      open_scope(scope);
+    }
+    ~Sweeping() {
+      close_scope(scope);
+      recorder.drop_cotangents();
+      if (keep) return;
+      recorder.close();
+      close_scope(recorder.scope);
+    }
+  };
+  const Sweeping sweeping(*recorder_, options);
+  return recorder_->backward(outputs, cotangents, options);
+}
+
+bool Tape::open() const { return tape_is_alive(recorder_->id()); }
+std::size_t Tape::size() const { return recorder_->size(); }
+std::size_t Tape::saved_bytes() const { return recorder_->saved_bytes(); }
+const NonFiniteOrigin* Tape::nonfinite() const { return recorder_->nonfinite_.get(); }
+std::size_t Tape::masked_slopes() const { return recorder_->masked_slopes_; }
+
+std::string NonFiniteOrigin::text() const {
+  return (path.empty() ? std::string() : path + ": ") + operation + " (entry " + std::to_string(index) + ") of " +
+         inputs + (in_gradient ? " passed on a gradient that is not finite" : " gave a value that is not finite");
+}
+
+std::ostream& operator<<(std::ostream& stream, const Tape& tape) {
+  tape.recorder_->print(stream);
+  return stream;
+}
+
+void Recorder::print(std::ostream& stream) const {
+  const auto number = [](std::uint32_t i) {
+    return i == Node::none ? std::string("const") : std::string("%").append(std::to_string(i));
+  };
+  for (std::uint32_t i = 0; i < size_; ++i) {
+    const Node& entry = node(i);
+    std::string call;
+    std::size_t bytes = 0;
+    if (entry.leaf.defined()) {
+      call = "leaf " + entry.leaf.label();
+    } else if (entry.operation == nullptr) {
+      std::uint32_t owner = i;
+      while (node(owner).operation == nullptr) ++owner;
+      call = "output of " + number(owner);
+    } else {
+      call = std::string(entry.operation->name()) + "(";
+      for (std::size_t k = 0; k < entry.input_count; ++k) {
+        if (k > 0) call += ", ";
+        call += number(entry.inputs[k]);
+      }
+      call += ")";
+      if (entry.saved != nullptr)
+        for (std::size_t k = 0; k < entry.input_count + entry.output_count; ++k)
+          if (entry.saved[k].owned)
+            bytes += entry.saved[k].body->shape.elements() * size_of(entry.saved[k].body->dtype);
+    }
+    std::ostringstream line;
+    line << std::left << std::setw(6) << number(i) << ' ' << std::setw(32) << call << ' ' << std::setw(18)
+         << to_string(entry.shape) << ' ' << std::setw(8) << name_of(entry.dtype);
+    if (bytes > 0) line << " saves " << bytes << " B";
+    if (entry.path[0] != '\0') line << "  in " << entry.path;
+    std::string text = line.str();
+    text.erase(text.find_last_not_of(' ') + 1);
+    stream << text << '\n';
+  }
+}
+
+}  // namespace xgrad

@@ -1,0 +1,10 @@
+# The programs that tests/benchmark/run.sh compares with their peers.
+add_executable(xgrad_benchmark tests/benchmark/steps.cpp)
+xgrad_own_target(xgrad_benchmark)
+target_link_libraries(xgrad_benchmark PRIVATE xgrad::nn)
+
+add_executable(xgrad_machine tests/benchmark/machine.cpp)
+xgrad_own_target(xgrad_machine)
+target_compile_options(xgrad_machine PRIVATE ${XGRAD_ARCH_FLAG})
+target_include_directories(xgrad_machine SYSTEM PRIVATE ${OpenBLAS_INCLUDE_DIRS})
+target_link_libraries(xgrad_machine PRIVATE ${OpenBLAS_LIBRARIES})

@@ -1,0 +1,24 @@
+# How every target of ours is compiled.
+function(xgrad_own_target target)
+  target_compile_features(${target} PRIVATE cxx_std_20)
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${XGRAD_WERROR}>:-Werror>
+    $<$<CONFIG:Release,RelWithDebInfo>:-O3> $<$<CONFIG:Debug>:-Og>)
+endfunction()
+
+# A library xgrad_<component>, known to users as xgrad::<component>.
+function(xgrad_library component)
+  set(target xgrad_${component})
+  add_library(${target} ${ARGN})
+  add_library(xgrad::${component} ALIAS ${target})
+  xgrad_own_target(${target})
+  set_target_properties(${target} PROPERTIES
+    EXPORT_NAME ${component} VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/xgrad>)
+  if(BUILD_SHARED_LIBS)
+    # The default model of -fPIC calls a function for each access to a thread's current tape.
+    target_compile_options(${target} PRIVATE -ftls-model=initial-exec)
+  endif()
+endfunction()

@@ -1,0 +1,15 @@
+find_package(doctest REQUIRED)
+
+file(GLOB test_sources CONFIGURE_DEPENDS tests/test_*.cpp tests/usage_*.cpp)
+add_executable(xgrad_tests tests/main.cpp ${test_sources})
+xgrad_own_target(xgrad_tests)
+target_link_libraries(xgrad_tests PRIVATE
+  xgrad::nn xgrad::tables xgrad_command_line doctest::doctest nlohmann_json::nlohmann_json)
+target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+
+foreach(source IN LISTS test_sources)
+  cmake_path(GET source STEM name)
+  add_test(NAME ${name} COMMAND xgrad_tests --source-file=*/${name}.cpp)
+  # tests/main.cpp returns 77 when no test case was left to run: ctest calls that skipped, not passed.
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
+endforeach()

@@ -1,0 +1,262 @@
+#include "command_line.hpp"
+
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/info.h>
+#include <oneapi/tbb/task_arena.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+namespace examples {
+namespace {
+
+std::atomic<bool> interrupt_requested{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler writes it");
+
+/// Turns the first Ctrl-C into a request for the scope; the second one finds the system's own handler.
+class InterruptHandler {
+ public:
+  InterruptHandler() {
+    interrupt_requested = false;
+    struct sigaction action = {};
+    action.sa_handler = [](int) { interrupt_requested = true; };
+    action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+    sigaction(SIGINT, &action, &previous_);
+  }
+  ~InterruptHandler() { sigaction(SIGINT, &previous_, nullptr); }
+  InterruptHandler(const InterruptHandler&) = delete;
+  InterruptHandler& operator=(const InterruptHandler&) = delete;
+
+ private:
+  struct sigaction previous_ = {};
+};
+
+/// A file that appears whole or not at all: written beside its place and renamed. A device is written directly.
+class ResultFile {
+ public:
+  explicit ResultFile(const std::string& path) : path_(path) {
+    if (path.empty()) return;
+    if (std::filesystem::is_symlink(path)) path_ = std::filesystem::weakly_canonical(path);
+    written_ = path_;
+    if (!exists(path_) || is_regular_file(path_)) written_ += ".part" + std::to_string(getpid());
+    stream_.open(written_);
+    if (!stream_) throw UsageError("--json " + path + ": cannot be written: " + std::strerror(errno));
+  }
+  ~ResultFile() {
+    std::error_code ignored;
+    if (written_ != path_) std::filesystem::remove(written_, ignored);
+  }
+  ResultFile(const ResultFile&) = delete;
+  ResultFile& operator=(const ResultFile&) = delete;
+
+  void write(const std::string& text) {
+    if (path_.empty()) return;
+    stream_ << text << std::endl;
+    if (!stream_) throw std::runtime_error("--json " + path_.string() + ": writing failed: " + std::strerror(errno));
+    if (written_ != path_) std::filesystem::rename(written_, path_);
+  }
+
+ private:
+  std::filesystem::path path_, written_;
+  std::ofstream stream_;
+};
+
+std::string number(double value) {
+  std::ostringstream text;
+  text << std::setprecision(10) << value;
+  return text.str();
+}
+
+std::string describe(const Range& range) {
+  const Range all;
+  const bool below = range.minimum > all.minimum, above = range.maximum < all.maximum;
+  if (below && above) return number(range.minimum) + " to " + number(range.maximum);
+  if (below) return number(range.minimum) + " or more";
+  return above ? number(range.maximum) + " or less" : "finite";
+}
+
+CLI::Validator in_range(const Range& range) {
+  const std::string rule = describe(range);
+  const auto check = [range, rule](std::string& text) -> std::string {
+    double value = 0;
+    const bool inside = CLI::detail::lexical_cast(text, value) && value >= range.minimum && value <= range.maximum;
+    return inside ? "" : text + " is out of range; need a number, " + rule;
+  };
+  return CLI::Validator(check, rule == "finite" ? "" : rule);
+}
+
+std::size_t edit_distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::string underscored(std::string name) {
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+}  // namespace
+
+bool interrupted() { return interrupt_requested; }
+
+std::string nearest(const std::string& word, const std::vector<std::string>& candidates) {
+  std::string best;
+  std::size_t smallest = 1 + word.size() / 3;
+  for (const std::string& candidate : candidates) {
+    const std::size_t distance = edit_distance(word, candidate);
+    if (distance > smallest || (distance == smallest && !best.empty())) continue;
+    smallest = distance;
+    best = candidate;
+  }
+  return best;
+}
+
+CommandLine::CommandLine(std::string program, std::string purpose)
+    : program_(std::move(program)), purpose_(std::move(purpose)) {
+  flag("threads", requested_threads_, "threads that compute; 0 for all cores", {0, 256});
+  flag("quiet", quiet_, "print nothing but errors");
+  flag("json", json_path_, "write flags and results to this file");
+}
+
+void CommandLine::flag(const std::string& name, bool& value, const std::string& text) {
+  flags_.push_back({name, &value, text, {}, {}});
+}
+void CommandLine::flag(const std::string& name, std::int64_t& value, const std::string& text, Range range) {
+  flags_.push_back({name, &value, text, range, {}});
+}
+void CommandLine::flag(const std::string& name, std::uint64_t& value, const std::string& text) {
+  flags_.push_back({name, &value, text, {.minimum = 0}, {}});
+}
+void CommandLine::flag(const std::string& name, double& value, const std::string& text, Range range) {
+  flags_.push_back({name, &value, text, range, {}});
+}
+void CommandLine::flag(const std::string& name, std::string& value, const std::string& text) {
+  flags_.push_back({name, &value, text, {}, {}});
+}
+void CommandLine::flag(const std::string& name, std::string& value, const std::string& text,
+                       std::vector<std::string> choices) {
+  flags_.push_back({name, &value, text, {}, std::move(choices)});
+}
+
+void CommandLine::seed(std::uint64_t& value) { flag("seed", value, "seed of every random number"); }
+void CommandLine::epochs(std::int64_t& value) { flag("epochs", value, "passes over the data", {1, 1e6}); }
+void CommandLine::batch(std::int64_t& value) { flag("batch", value, "rows in a step", {1, 1e6}); }
+void CommandLine::learning_rate(double& value) {
+  flag("learning-rate", value, "step size of the optimizer", {1e-9, 1e3});
+}
+
+void CommandLine::result(const std::string& name, Result value) { results_.emplace_back(name, std::move(value)); }
+
+std::int64_t CommandLine::threads() const {
+  return requested_threads_ > 0 ? requested_threads_ : tbb::info::default_concurrency();
+}
+
+void CommandLine::declare_flags(CLI::App& parser) {
+  for (const Flag& flag : flags_) {
+    const auto declare = [&](auto* variable) {
+      using Value = std::remove_pointer_t<decltype(variable)>;
+      const std::string name = "--" + flag.name;
+      if constexpr (std::is_same_v<Value, bool>) {
+        parser.add_flag(name, *variable, flag.text);
+      } else {
+        CLI::Option* option = parser.add_option(name, *variable, flag.text);
+        if constexpr (!std::is_same_v<Value, std::string>) option->check(in_range(flag.range));
+        if (!flag.choices.empty()) option->check(CLI::IsMember(flag.choices));
+        option->capture_default_str();
+      }
+    };
+    std::visit(declare, flag.variable);
+  }
+}
+
+void CommandLine::parse(CLI::App& parser, int argc, const char* const* argv) {
+  parser.allow_extras();
+  try {
+    parser.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    throw;
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(error.what());
+  }
+  const std::vector<std::string> unknown = parser.remaining();
+  if (unknown.empty()) return;
+  const auto is_flag = [](const std::string& text) { return text.starts_with("-"); };
+  const auto found = std::find_if(unknown.begin(), unknown.end(), is_flag);
+  if (found == unknown.end()) throw UsageError("unexpected argument " + unknown.front() + "; every value has a flag");
+  std::vector<std::string> known = {"--help"};
+  for (const Flag& flag : flags_) known.push_back("--" + flag.name);
+  const std::string name = found->substr(0, found->find('='));
+  const std::string near = nearest(name, known);
+  throw UsageError("unknown flag " + name + (near.empty() ? "" : "; did you mean " + near + "?"));
+}
+
+std::string CommandLine::json(bool ended_early, const std::string& error) const {
+  nlohmann::ordered_json document;
+  document["program"] = program_;
+  for (const Flag& flag : flags_) {
+    nlohmann::ordered_json& value = document["flags"][underscored(flag.name)];
+    std::visit([&](const auto* variable) { value = *variable; }, flag.variable);
+    if (flag.name == "seed") document["seed"] = value;
+  }
+  document["threads"] = threads();
+  for (const auto& [name, result] : results_) {
+    nlohmann::ordered_json& value = document[name];
+    std::visit([&](const auto& held) { value = held; }, result);
+  }
+  document["interrupted"] = ended_early;
+  if (!error.empty()) document["error"] = error;
+  return document.dump(2);
+}
+
+int CommandLine::run(int argc, const char* const* argv, const std::function<void()>& program) {
+  CLI::App parser(purpose_, program_);
+  declare_flags(parser);
+  try {
+    parse(parser, argc, argv);
+    ResultFile file(json_path_);
+    const InterruptHandler handler;
+    const int threads = static_cast<int>(this->threads());
+    // The limit alone leaves the caller's arena at the number of cores.
+    const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
+    tbb::task_arena arena(threads);
+    try {
+      arena.execute(program);
+    } catch (const UsageError&) {
+      throw;
+    } catch (const std::exception& error) {
+      file.write(json(interrupted(), error.what()));
+      throw;
+    }
+    file.write(json(interrupted(), ""));
+    return interrupted() ? 130 : 0;
+  } catch (const CLI::CallForHelp&) {
+    std::cout << parser.help() << std::flush;
+    return 0;
+  } catch (const UsageError& error) {
+    std::cerr << program_ << ": " << error.what() << "\n\n" << parser.help() << std::flush;
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << program_ << ": " << error.what() << std::endl;
+    return 1;
+  }
+}
+
+}  // namespace examples

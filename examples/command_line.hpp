@@ -1,0 +1,104 @@
+#pragma once
+
+/// The command line of the example programs. A program declares its flags as variables, then runs:
+///
+///   int main(int argc, char** argv) {
+///     std::int64_t epochs = 10;
+///     examples::CommandLine line("xor", "learns exclusive or");
+///     line.epochs(epochs);
+///     return line.run(argc, argv, [&] { line.result("loss", train(epochs)); });
+///   }
+///
+/// Every program has --help, --threads, --quiet and --json FILE. The exit code is 0 for a run that ended, 1 for one
+/// that failed (one line says why), 2 for bad usage, 130 for one that Ctrl-C ended early.
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace examples {
+
+/// Flags that each are valid but not together: run prints the text with the usage and returns 2.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The values that a number may take, both ends included.
+struct Range {
+  double minimum = std::numeric_limits<double>::lowest();
+  double maximum = std::numeric_limits<double>::max();
+};
+
+/// What a program reports, and what the JSON file can hold.
+using Result = std::variant<bool, std::int64_t, std::uint64_t, double, std::string, std::vector<double>>;
+
+/// True once Ctrl-C was pressed in a run: training loops end after the current step. A second Ctrl-C kills.
+bool interrupted();
+
+class CommandLine {
+ public:
+  CommandLine(std::string program, std::string purpose);
+
+  /// Declares --name; the variable holds the default and receives the value. A bool is a switch without a value.
+  void flag(const std::string& name, bool& value, const std::string& text);
+  void flag(const std::string& name, std::int64_t& value, const std::string& text, Range range = {});
+  void flag(const std::string& name, std::uint64_t& value, const std::string& text);
+  void flag(const std::string& name, double& value, const std::string& text, Range range = {});
+  void flag(const std::string& name, std::string& value, const std::string& text);
+  void flag(const std::string& name, std::string& value, const std::string& text, std::vector<std::string> choices);
+
+  /// Flags that mean the same in every program that has them.
+  void seed(std::uint64_t& value);
+  void epochs(std::int64_t& value);
+  void batch(std::int64_t& value);
+  void learning_rate(double& value);
+
+  /// Parses the arguments and runs the program on the requested number of threads. Writes the JSON file at the end;
+  /// that it can be written is checked before.
+  int run(int argc, const char* const* argv, const std::function<void()>& program);
+
+  /// Adds to the JSON file, where every flag stands under "flags".
+  void result(const std::string& name, Result value);
+
+  bool quiet() const { return quiet_; }
+
+  /// Threads in use: the value of --threads, or all cores.
+  std::int64_t threads() const;
+
+ private:
+  using Variable = std::variant<bool*, std::int64_t*, std::uint64_t*, double*, std::string*>;
+  struct Flag {
+    std::string name;
+    Variable variable;
+    std::string text;
+    Range range;
+    std::vector<std::string> choices;
+  };
+
+  void declare_flags(CLI::App& parser);
+  void parse(CLI::App& parser, int argc, const char* const* argv);
+  std::string json(bool ended_early, const std::string& error) const;
+
+  std::string program_;
+  std::string purpose_;
+  std::vector<Flag> flags_;
+  std::vector<std::pair<std::string, Result>> results_;
+  std::int64_t requested_threads_ = 0;
+  bool quiet_ = false;
+  std::string json_path_;
+};
+
+/// The candidate with the smallest edit distance (Levenshtein 1966) to the word, or "" if none is near.
+std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
+
+}  // namespace examples

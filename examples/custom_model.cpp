@@ -1,0 +1,106 @@
+/// A custom model: an own module, an own pointwise operation, an own Operation with a hand-written adjoint, all
+/// checked.
+
+#include <autograd/autograd.hpp>
+#include <autograd/gradient_check.hpp>
+#include <autograd/pointwise.hpp>
+#include <autograd/xtensor.hpp>
+#include <nn/gradient_check.hpp>
+#include <nn/nn.hpp>
+
+#include "command_line.hpp"
+
+#include <iostream>
+#include <xtensor/xmath.hpp>
+
+using namespace xgrad;
+
+namespace {
+
+/// An own elementwise function: one lambda. Its first and second derivatives come for free.
+Tensor mish(const Tensor& x) {
+  return pointwise(
+      "mish", [](auto a) { return a * tanh(softplus(a)); }, x);
+}
+
+/// An own operation: y_i = Σ_j≤i x_j along the last axis, with its adjoint written by hand: dx_j = Σ_i≥j g_i.
+/// Forward and vjp are xtensor expressions over views of the tensors, without a copy.
+struct CumulativeSum : Operation {
+  std::string_view name() const override { return "cumulative_sum"; }
+  OperationTraits traits() const override { return {.saved_inputs = Which::none(), .saved_outputs = Which::none()}; }
+
+  Tensors forward(const Inputs& inputs) override {
+    return visit_floating(common_floating_dtype(name(), inputs), [&](auto zero) {
+      return from_xtensor(xt::cumsum(as_xtensor<decltype(zero)>(inputs[0]), last_axis(inputs[0])));
+    });
+  }
+  Tensors vjp(const Call& call) const override {
+    const Tensor g = call.cotangent();
+    return visit_floating(g.dtype(), [&](auto zero) {
+      const auto view = as_xtensor<decltype(zero)>(g);
+      const auto axis = last_axis(g);
+      return from_xtensor(
+          xt::flip(xt::cumsum(xt::flip(view, static_cast<std::size_t>(axis)), axis), static_cast<std::size_t>(axis)));
+    });
+  }
+
+ private:
+  static std::ptrdiff_t last_axis(const Tensor& x) { return static_cast<std::ptrdiff_t>(x.rank()) - 1; }
+};
+
+Tensor cumulative_sum(const Tensor& x) { return apply(CumulativeSum(), x); }
+
+/// An own module: members and a function.
+struct Net : nn::Module {
+  nn::Linear hidden = add("hidden", nn::Linear(6, 16));
+  nn::Linear output = add("output", nn::Linear(16, 3));
+  Tensor scale = parameter("scale", ones({16}));
+
+  Tensor operator()(const Tensor& x) const { return output(mish(hidden(cumulative_sum(x))) * scale); }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::uint64_t random_seed = 1;
+  std::int64_t epochs = 300;
+  double learning_rate = 0.1;
+  examples::CommandLine line("custom_model", "builds, checks and trains a model with operations of its own");
+  line.seed(random_seed);
+  line.epochs(epochs);
+  line.learning_rate(learning_rate);
+  return line.run(argc, argv, [&] {
+    seed(random_seed);
+    const Tensor x = normal({64, 6});
+    const Tensor y = argmax(slice(x, 1, 0, 3) + slice(x, 1, 3, 6), 1);  // a rule to learn
+
+    // 1. The operations' gradients, against central differences in float64.
+    const GradientReport of_mish = check_gradients([](const auto& in) { return sum(mish(in[0])); }, {normal({5})});
+    const GradientReport of_sum =
+        check_gradients([](const auto& in) { return sum(square(cumulative_sum(in[0]))); }, {normal({2, 5})});
+
+    // 2. The whole model's, parameter by parameter.
+    Net net;
+    const GradientReport of_net = check_gradients(net, nn::cross_entropy, x, y);
+    if (!line.quiet())
+      std::cout << "mish\n" << of_mish << "\ncumulative_sum\n" << of_sum << "\nmodel\n" << of_net << '\n';
+    of_mish.require();
+    of_sum.require();
+    of_net.require();
+
+    // 3. Training.
+    nn::SGD optimizer(net.parameters(), {.learning_rate = learning_rate, .momentum = 0.9});
+    double loss_value = 0;
+    for (std::int64_t epoch = 0; epoch < epochs && !examples::interrupted(); ++epoch) {
+      Tape tape;
+      const Tensor loss = nn::cross_entropy(net(x), y);
+      if (epoch == 0 && !line.quiet()) std::cout << "what the tape recorded\n" << tape << '\n';
+      loss_value = loss.item();
+      optimizer.step(tape.backward(loss));
+    }
+    const double accuracy = nn::accuracy(net(x), y);
+    if (!line.quiet()) std::cout << "loss " << loss_value << ", accuracy " << accuracy << '\n';
+    line.result("loss", loss_value);
+    line.result("accuracy", accuracy);
+  });
+}
