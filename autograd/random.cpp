@@ -2,7 +2,6 @@
 #include <autograd/random.hpp>
 
 #include <cmath>
-#include <numeric>
 #include <string>
 
 namespace xgrad {

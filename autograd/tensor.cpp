@@ -147,8 +147,8 @@ Tensor& Tensor::requires_gradient(bool required) {
 }
 
 Tensor& Tensor::label(std::string text) {
-  std::string* previous = std::exchange(body().label, text.empty() ? nullptr : new std::string(std::move(text)));
-  delete previous;
+  std::string*& own = body().label;
+  delete std::exchange(own, text.empty() ? nullptr : new std::string(std::move(text)));
   return *this;
 }
 

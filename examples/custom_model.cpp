@@ -1,4 +1,4 @@
-/// A custom model: an own module, an own pointwise operation, an own Operation with a hand-written adjoint, all
+/// A custom model: an own module, pointwise operation and Operation with a hand-written adjoint, all checked.
 /// checked.
 
 #include <autograd/autograd.hpp>

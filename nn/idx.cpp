@@ -11,9 +11,11 @@
 #include <cstring>
 #include <limits>
 #include <new>
-#include <optional>
+#include <span>
 #include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace xgrad::nn {
 

@@ -45,6 +45,9 @@ BlasKind blas_kind() {
   return kind;
 }
 
+// Before any other user of BLAS: xtensor-blas's factorisations do not come through here. Nothing depends on its order.
+[[maybe_unused]] const BlasKind kind_at_start = blas_kind();
+
 cxxblas::Transpose blas(Transpose transpose) { return transpose == Transpose::yes ? cxxblas::Trans : cxxblas::NoTrans; }
 
 /// Memory for one block or call, from the cache.
@@ -219,11 +222,15 @@ void run_tile(const Product<T>& p, TileKernel kernel, Range rows, Range columns,
   }
 }
 
+/// Elements of the panel into which a block transposes B, piece by piece.
 template <class T>
-void run_block(const Product<T>& p, const GemmCut& cut, const Target<T>& target, Range rows, Range columns,
-               Range depth) {
-  const std::size_t widest = std::min(columns.size(), cut.tile_columns + column_slack);
-  const Scratch<T> panel(cut.transposes_b ? widest * std::min(depth.size(), cut.tile_depth) : 0);
+std::size_t panel_size(const Product<T>& p, const GemmCut& cut) {
+  return cut.transposes_b ? std::min(p.n, cut.tile_columns + column_slack) * std::min(p.k, cut.tile_depth) : 0;
+}
+
+template <class T>
+void run_block(const Product<T>& p, const GemmCut& cut, const Target<T>& target, Range rows, Range columns, Range depth,
+               T* panel) {
   for (Range tile_columns{columns.begin, columns.begin}; tile_columns.end < columns.end;) {
     tile_columns = next_part(columns, tile_columns.end, cut.tile_columns, column_slack);
     for (Range tile_depth{depth.begin, depth.begin}; tile_depth.end < depth.end;) {
@@ -232,9 +239,9 @@ void run_block(const Product<T>& p, const GemmCut& cut, const Target<T>& target,
       const T* b = p.b_at(tile_depth.begin, tile_columns.begin);
       std::size_t b_row = p.b_row();
       if (cut.transposes_b) {
-        transpose_panel(b, b_row, tile_columns.size(), tile_depth.size(), panel.data());
+        transpose_panel(b, b_row, tile_columns.size(), tile_depth.size(), panel);
         tb = Transpose::no;
-        b = panel.data();
+        b = panel;
         b_row = tile_columns.size();
       }
       for (Range tile_rows{rows.begin, rows.begin}; tile_rows.end < rows.end;) {
@@ -251,7 +258,9 @@ template <class T>
 void run_blocks(const Product<T>& p, const GemmCut& cut) {
   const std::size_t size = p.m * p.n, areas = cut.row_blocks * cut.column_blocks;
   const Scratch<T> parts((cut.depth_blocks - 1) * size);  // of all parts of k but the first
-  const bool rows_outside = p.m > p.n;                    // neighbouring blocks share the larger operand
+  // A panel for each block, so that what is allocated does not depend on how many blocks run at once.
+  const Scratch<T> panels(cut.blocks() * panel_size(p, cut));
+  const bool rows_outside = p.m > p.n;  // neighbouring blocks share the larger operand
   parallel_blocks(cut.blocks(), [&](std::size_t block) {
     const std::size_t part = block / areas, area = block % areas;
     const std::size_t i = rows_outside ? area / cut.column_blocks : area % cut.row_blocks;
@@ -260,7 +269,7 @@ void run_blocks(const Product<T>& p, const GemmCut& cut) {
         part == 0 ? Target<T>{p.c, p.bias, p.beta} : Target<T>{parts.data() + (part - 1) * size, nullptr, T(0)};
     run_block(p, cut, target, next_part({0, p.m}, i * cut.block_rows, cut.block_rows),
               next_part({0, p.n}, j * cut.block_columns, cut.block_columns, column_slack),
-              next_part({0, p.k}, part * cut.block_depth, cut.block_depth));
+              next_part({0, p.k}, part * cut.block_depth, cut.block_depth), panels.data() + block * panel_size(p, cut));
   });
   for (std::size_t part = 1; part < cut.depth_blocks; ++part) {
     const T* sum = parts.data() + (part - 1) * size;
@@ -286,7 +295,8 @@ void run_product(const Product<T>& p) {
     const T beta = begin_sum(p, target, cut.kernel, rows, columns);
     run_tile(p, cut.kernel, rows, columns, depth, p.tb, p.b, p.b_row(), beta, p.c);
   } else {
-    run_block(p, cut, target, rows, columns, depth);
+    const Scratch<T> panel(panel_size(p, cut));
+    run_block(p, cut, target, rows, columns, depth, panel.data());
   }
 }
 

@@ -8,6 +8,13 @@
 #include <limits>
 #include <type_traits>
 
+// g++ 12 would otherwise call xsimd's functions out of line. Sanitizers' checks in the inlined code take it minutes.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define XGRAD_FLATTEN
+#else
+#define XGRAD_FLATTEN [[gnu::flatten]]
+#endif
+
 namespace xgrad::kernels {
 
 namespace {
@@ -210,7 +217,7 @@ class ShortRows {
 
 /// body(view) with all that it calls inline: g++ 12 would call exp, and keep every vector in memory across the call.
 template <class View, class Body>
-[[gnu::flatten]] void run(const View& view, const Body& body) {
+XGRAD_FLATTEN void run(const View& view, const Body& body) {
   body(view);
 }
 
