@@ -79,12 +79,12 @@ std::string format(const char* pattern, double a, double b = 0, double c = 0, do
 
 int main(int argc, char** argv) {
   std::uint64_t random_seed = 1;
-  std::int64_t epochs = 20;
+  std::int64_t epochs = 36;
   std::int64_t batch = 128;
   std::int64_t width1 = 512;
   std::int64_t width2 = 256;
   std::int64_t held_out = 0;
-  double learning_rate = 0.05;
+  double learning_rate = 0.1;
   double momentum = 0.9;
   double weight_decay = 5e-5;
   double dropout = 0.2;
