@@ -1,5 +1,4 @@
 /// A custom model: an own module, pointwise operation and Operation with a hand-written adjoint, all checked.
-/// checked.
 
 #include <autograd/autograd.hpp>
 #include <autograd/gradient_check.hpp>
