@@ -1,6 +1,7 @@
 #include <autograd/gradient_check.hpp>
 #include <autograd/gradient_experiment.hpp>
 #include <autograd/random.hpp>
+#include <autograd/tape_id.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -227,7 +228,7 @@ GradientReport check_gradients_in_place(const std::function<Tensor()>& f, const 
     check_floating(name, tensor);
     if (tensor.dtype() != float64)
       throw TypeError("check_gradients: " + name + " is float32; need float64 to tell a gradient from rounding");
-    if (tensor.body().tape != 0)
+    if (tape_is_alive(tensor.body().tape))
       throw TapeError("check_gradients: " + name + " is the result of a recorded operation; need a tensor of its own");
     for (std::size_t t = 0; t < report.rows.size(); ++t)
       if (tensors[t].second.is(tensor))

@@ -1,6 +1,6 @@
 #include <autograd/gradient_experiment.hpp>
 #include <autograd/random.hpp>
-#include <autograd/recorder.hpp>
+#include <autograd/tape_id.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -20,7 +20,7 @@ struct OutsideDomain {
   std::string text;
 };
 
-bool is_recorded(const Tensor& x) { return x.body().tape != 0 && tape_is_alive(x.body().tape); }
+bool is_recorded(const Tensor& x) { return tape_is_alive(x.body().tape); }
 
 }  // namespace
 

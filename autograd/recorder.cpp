@@ -101,9 +101,6 @@ void Recorder::record(Operation* operation, const Inputs& inputs, Tensors& outpu
   }
   for (std::size_t o = 0; o < outputs.size(); ++o) {
     Tensor& output = outputs[o];
-    if (output.body().tape != 0 || output.body().requires_gradient ||
-        output.body().references.load(std::memory_order_relaxed) > 1)
-      output = output.alias(output.shape());  // forward handed out somebody else's tensor
     append(output.dtype(), output.shape());
     if (is_floating(output.dtype())) {
       output.body().tape = id_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <autograd/tape.hpp>
+#include <autograd/tape_id.hpp>
 
 #include <atomic>
 #include <memory>
@@ -131,9 +132,6 @@ class Recorder {
 };
 
 const void* this_thread_mark();
-std::uint64_t new_tape_id();
-void end_tape_id(std::uint64_t id) noexcept;
-bool tape_is_alive(std::uint64_t id) noexcept;
 void open_scope(RecordingScope& scope);
 void close_scope(RecordingScope& scope) noexcept;
 

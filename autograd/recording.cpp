@@ -1,7 +1,7 @@
 #include <autograd/error.hpp>
+#include <autograd/kernels/vector.hpp>
 #include <autograd/recorder.hpp>
 
-#include <array>
 #include <atomic>
 #include <string>
 
@@ -14,13 +14,6 @@ namespace {
 constinit thread_local RecordingScope* innermost = nullptr;
 constinit thread_local std::string_view current_path{};
 constinit thread_local char thread_mark = 0;
-
-// Ids of living tapes by slot; an id is its slot plus a multiple of the table's size, and never used again.
-constexpr std::size_t tape_slots = 4096;
-constinit std::array<std::atomic<std::uint64_t>, tape_slots> living{};
-constinit std::atomic<std::uint64_t> last_id{0};
-
-bool is_alive(std::uint64_t id) { return living[id % tape_slots].load(std::memory_order_acquire) == id; }
 
 void unlink(RecordingScope* scope) noexcept {
   for (RecordingScope** link = &innermost; *link != nullptr; link = &(*link)->outer)
@@ -65,22 +58,6 @@ Recorder* current_recorder() {
 
 const void* this_thread_mark() { return &thread_mark; }
 
-std::uint64_t new_tape_id() {
-  for (std::size_t attempts = 0; attempts < 2 * tape_slots; ++attempts) {
-    const std::uint64_t id = last_id.fetch_add(1, std::memory_order_relaxed) + 1;
-    std::uint64_t vacant = 0;
-    if (living[id % tape_slots].compare_exchange_strong(vacant, id, std::memory_order_acq_rel)) return id;
-  }
-  throw TapeError("tape: " + std::to_string(tape_slots) + " tapes are open already; close or destroy some");
-}
-
-void end_tape_id(std::uint64_t id) noexcept {
-  std::uint64_t expected = id;
-  living[id % tape_slots].compare_exchange_strong(expected, 0, std::memory_order_acq_rel);
-}
-
-bool tape_is_alive(std::uint64_t id) noexcept { return is_alive(id); }
-
 void open_scope(RecordingScope& scope) {
   static thread_local const Orphanage orphanage;
   static_cast<void>(orphanage);
@@ -111,7 +88,7 @@ Recorder* recorder_for(std::string_view name, const Inputs& inputs) {
     if (body.tape != 0) {
       if (body.tape == id)
         needed = true;
-      else if (is_alive(body.tape))
+      else if (tape_is_alive(body.tape))
         throw_foreign(name, inputs[i]);
     }
     needed = needed || body.requires_gradient;
@@ -121,7 +98,14 @@ Recorder* recorder_for(std::string_view name, const Inputs& inputs) {
 
 Tensors run_forward(Operation& operation, const Inputs& inputs) {
   const Pause pause;
-  return operation.forward(inputs);
+  Tensors outputs = operation.forward(inputs);
+  for (Tensor& output : outputs) {
+    const TensorBody& body = output.body();
+    // A result is a new tensor; forward has handed out an input, or another one that somebody holds.
+    if (body.references.load(std::memory_order_relaxed) > 1 || body.tape != 0 || body.requires_gradient)
+      output = kernels::separate(output, output.shape());
+  }
+  return outputs;
 }
 
 void* place_operation(Recorder& recorder, std::size_t bytes) { return recorder.arena().take(bytes); }

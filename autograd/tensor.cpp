@@ -1,5 +1,6 @@
 #include <autograd/error.hpp>
 #include <autograd/memory.hpp>
+#include <autograd/tape_id.hpp>
 #include <autograd/tensor.hpp>
 
 #include <algorithm>
@@ -73,28 +74,36 @@ Tensor Tensor::adopt(const Shape& shape, DType dtype, Storage* storage) {
 
 Tensor Tensor::uninitialized(const Shape& shape, DType dtype) { return adopt(shape, dtype, new_storage(shape, dtype)); }
 
-void Tensor::destroy(TensorBody* body) noexcept {
+void Tensor::leave_storage(TensorBody* body) noexcept {
+  if (std::exchange(body->borrows, false)) body->storage->borrowers.fetch_sub(1, std::memory_order_release);
   release_storage(body->storage);
+}
+
+void Tensor::destroy(TensorBody* body) noexcept {
+  leave_storage(body);
   delete body->label;
   body->~TensorBody();
   deallocate(body, sizeof(TensorBody));
 }
 
-Tensor Tensor::alias(const Shape& shape) const {
+Tensor Tensor::alias(const Shape& shape, Storing storing) const {
   TensorBody& source = body();
   source.storage->references.fetch_add(1, std::memory_order_relaxed);
-  return adopt(shape, source.dtype, source.storage);
+  Tensor tensor = adopt(shape, source.dtype, source.storage);
+  tensor.body_->borrows = storing == Storing::borrows || source.borrows;
+  if (tensor.body_->borrows) source.storage->borrowers.fetch_add(1, std::memory_order_relaxed);
+  return tensor;
 }
 
 void* Tensor::begin_write() {
   Storage* storage = body().storage;
-  if (storage->reshaped.load(std::memory_order_relaxed) && storage->references.load(std::memory_order_acquire) > 1) {
+  const bool others = storage->references.load(std::memory_order_acquire) > 1;
+  if (others && (body_->borrows || storage->borrowers.load(std::memory_order_acquire) > 0)) {
     Storage* own = new_storage(body_->shape, body_->dtype);
     std::memcpy(own->data, storage->data, bytes());
     own->version.store(storage->version.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    body_->storage = own;
-    release_storage(storage);
-    storage = own;
+    leave_storage(body_);
+    storage = body_->storage = own;
   }
   storage->version.fetch_add(1, std::memory_order_relaxed);
   return storage->data;
@@ -113,7 +122,8 @@ void Tensor::assign(const Tensor& values) {
   Storage* own = new_storage(shape(), values.dtype());
   std::memcpy(own->data, values.mutable_data(), values.bytes());
   own->version.store(version() + 1, std::memory_order_relaxed);
-  release_storage(std::exchange(body_->storage, own));
+  leave_storage(body_);
+  body_->storage = own;
   body_->dtype = values.dtype();
 }
 
@@ -140,7 +150,7 @@ double Tensor::item(std::initializer_list<std::int64_t> index) const {
 Tensor& Tensor::requires_gradient(bool required) {
   if (required && !is_floating(dtype()))
     throw TypeError("requires_gradient: the tensor is int64; only float32 and float64 have gradients");
-  if (required && body().tape != 0)
+  if (required && tape_is_alive(body().tape))
     throw TapeError("requires_gradient: the tensor is the result of a recorded operation; mark detach(x) instead");
   body().requires_gradient = required;
   return *this;

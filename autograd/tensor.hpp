@@ -17,13 +17,13 @@
 namespace xgrad {
 
 // A tensor is a counted handle to a body (shape, dtype, place on a tape) that refers to a storage (the values and their
-// version). Copies of a handle are one tensor. `detach` and `reshape` make new bodies over the same storage; whoever
-// writes to a reshaped storage gets a copy of it first, so that a reshape behaves as a new tensor.
+// version). Copies of a handle are one tensor. `detach` makes a new body that shares the storage for good. `reshape`
+// makes one that borrows it: whoever writes first gets a copy of it before, so that a reshape behaves as a new tensor.
 
 struct Storage {
   std::atomic<std::uint32_t> references{1};
   std::atomic<std::uint32_t> version{0};
-  std::atomic<bool> reshaped{false};  // several shapes look at it: copy before writing
+  std::atomic<std::uint32_t> borrowers{0};  // of the references
   void* data = nullptr;
   std::size_t bytes = 0;                // of the block that begins with this header, if it is ours
   void (*destroy)(Storage*) = nullptr;  // for memory that was taken over
@@ -33,6 +33,7 @@ struct TensorBody {
   std::atomic<std::uint32_t> references{1};
   DType dtype = DType::float32;
   bool requires_gradient = false;
+  bool borrows = false;     // its storage: copy before writing
   bool registered = false;  // a parameter or buffer of a module: copied by a CopyScope
   std::uint32_t node = 0;   // index on the tape
   std::uint64_t tape = 0;   // id of the tape that recorded it, 0 for none
@@ -79,15 +80,20 @@ class Tensor {
   DType dtype() const { return body().dtype; }
 
   /// The values, row-major. TypeError when T is not the dtype.
+  /// They live as long as a handle does, hence not of a temporary.
   template <Element T>
-  const T* data() const {
+  const T* data() const& {
     if (dtype() != dtype_of<T>) throw_dtype(dtype_of<T>);
     return static_cast<const T*>(body_->storage->data);
   }
   template <Element T>
-  std::span<const T> values() const {
+  std::span<const T> values() const& {
     return {data<T>(), size()};
   }
+  template <Element T>
+  const T* data() const&& = delete;
+  template <Element T>
+  std::span<const T> values() const&& = delete;
   /// The one value of a tensor of one element; ShapeError for others.
   double item() const;
   /// The value at an index, one number per axis.
@@ -140,8 +146,10 @@ class Tensor {
     return body_->references.load(std::memory_order_acquire) == 1 &&
            body_->storage->references.load(std::memory_order_acquire) == 1;
   }
-  /// A new body over the same storage, with a shape of as many elements.
-  Tensor alias(const Shape& shape) const;
+  /// A new body over the same storage, with a shape of as many elements. One that borrows is a tensor of its own: its
+  /// values stay when the storage is written through another body, and the other way round.
+  enum class Storing : bool { shares, borrows };
+  Tensor alias(const Shape& shape, Storing storing = Storing::shares) const;
   /// A handle to a body that somebody else keeps alive too.
   static Tensor from_body(TensorBody* body) {
     body->references.fetch_add(1, std::memory_order_relaxed);
@@ -156,7 +164,7 @@ class Tensor {
     tensor.body_ = body;
     return tensor;
   }
-  /// Raises the version and gives the data to write: after a private copy, if the storage had been reshaped.
+  /// Raises the version and gives the data to write: after a private copy, if the storage is borrowed.
   void* begin_write();
 
  private:
@@ -174,6 +182,7 @@ class Tensor {
   }
   static void destroy(TensorBody* body) noexcept;
   static TensorBody* shared_or_copied(TensorBody* body);
+  static void leave_storage(TensorBody* body) noexcept;
   [[noreturn]] static void throw_empty();
   [[noreturn]] void throw_dtype(DType wanted) const;
   [[noreturn]] void throw_modify() const;

@@ -1,3 +1,4 @@
+#include <autograd/blas.hpp>
 #include <autograd/error.hpp>
 #include <nn/init.hpp>
 
@@ -94,6 +95,7 @@ void orthogonal(Tensor& weight, double gain, Generator& generator) {
   const Tensor numbers = xgrad::normal({weight.shape()[0], weight.shape()[1]}, 0.0, 1.0, float64, generator);
   const xt::xarray<double> tall =
       xt::adapt(numbers.data<double>(), rows * columns, xt::no_ownership(), std::vector<std::size_t>{rows, columns});
+  prepare_blas();
   const auto [q, r] = xt::linalg::qr(tall);  // q (rows, columns), r (columns, columns)
 
   weight.modify([&, &q = q, &r = r]<class T>(std::span<T> values) {

@@ -17,6 +17,7 @@
 #endif
 
 using namespace xgrad::kernels;
+using xgrad::BlasKind;
 
 extern "C" [[gnu::weak]] int openblas_get_num_threads(void);
 

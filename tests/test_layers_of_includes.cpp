@@ -18,7 +18,7 @@ const std::vector<std::vector<std::string>> layers = {
     {"autograd/error"},
     {"autograd/dtype"},
     {"autograd/shape"},
-    {"autograd/memory"},
+    {"autograd/memory", "autograd/blas", "autograd/tape_id"},
     {"autograd/tensor"},
     {"autograd/kernels/"},
     {"autograd/operation"},

@@ -238,6 +238,12 @@ TEST_CASE("a forward that hands an input or a kept tensor out gives a result of 
   CHECK(z.item() == 7);
   CHECK(operation.kept.body().tape == 0);
   CHECK(tape.backward(y * 2.0 + z)[a].item() == 3);
+  const Tensor constant = tensor(5.0);
+  for (const Tensor& x : {a, constant}) {
+    Tensor written = apply(Counter(&counts), x);  // on no tape
+    written.modify([](auto entries) { entries[0] = 9; });
+    CHECK(x.item() < 9);
+  }
 }
 
 TEST_CASE("operations inside forward are not recorded") {

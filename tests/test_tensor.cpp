@@ -157,7 +157,8 @@ TEST_CASE("values are seen in their own dtype only") {
   CHECK(x.data<float>()[0] == 1.0f);
   CHECK(error_of([&] { static_cast<void>(x.values<double>()); }) ==
         "TypeError: tensor: the values are float32, asked for as float64; convert with to(float64)");
-  CHECK(error_of([&] { static_cast<void>(arange(2).data<float>()); }) ==
+  const Tensor whole = arange(2);
+  CHECK(error_of([&] { static_cast<void>(whole.data<float>()); }) ==
         "TypeError: tensor: the values are int64, asked for as float32; convert with to(float32)");
   static_assert(std::is_same_v<decltype(x.values<float>()), std::span<const float>>);
 }
@@ -255,6 +256,16 @@ TEST_CASE("a reshape copies nothing until somebody writes") {
   }
   x.modify([](auto entries) { entries[0] = 10; });  // the only one that is left writes in place
   CHECK(x.data<float>() == place);
+}
+
+TEST_CASE("what was detached follows later writes once a reshape is gone") {
+  Tensor x = tensor({1.0, 2.0});
+  static_cast<void>(reshape(x, {2, 1}));
+  const Tensor constant = detach(x);
+  const std::uint32_t version = constant.version();
+  x.modify([](auto entries) { entries[0] = 10; });
+  CHECK(values(constant) == Values{10, 2});
+  CHECK(constant.version() == version + 1);
 }
 
 TEST_CASE("a write to what was reshaped raises its version, so that a tape that saved it throws") {

@@ -1,52 +1,21 @@
 #include <algorithm>
+#include <autograd/blas.hpp>
 #include <autograd/error.hpp>
 #include <autograd/kernels/gemm.hpp>
 #include <autograd/kernels/gemm_blocks.hpp>
 #include <autograd/kernels/parallel.hpp>
 #include <autograd/memory.hpp>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <xtensor-blas/xblas.hpp>
-
-// OpenBLAS's own functions. Weak, so that another BLAS links as well.
-extern "C" {
-[[gnu::weak]] void openblas_set_num_threads(int threads);
-[[gnu::weak]] int openblas_get_parallel(void);
-[[gnu::weak]] char* openblas_get_corename(void);
-}
 
 namespace xgrad::kernels {
 
 namespace {
 
 using blas_size = xt::blas_index_t;
-
-/// Makes BLAS single-threaded, since our blocks are the parallel ones, and tells which kernels it has.
-BlasKind prepare_blas() {
-  if (openblas_set_num_threads == nullptr) return BlasKind::packing;
-  openblas_set_num_threads(1);
-  // 0: built without threads, hence without locks; 1: pthread; 2: OpenMP, where each thread has its own setting.
-  if (const int parallel = openblas_get_parallel != nullptr ? openblas_get_parallel() : 1; parallel != 1) {
-    std::fprintf(stderr, "xgrad: this OpenBLAS is the %s; install libopenblas0-pthread\n",
-                 parallel == 0 ? "serial build, which is unsafe for several threads"
-                               : "OpenMP build, whose threads get in the way of xgrad's");
-  }
-  const std::string_view core = openblas_get_corename != nullptr ? openblas_get_corename() : "";
-  const bool unpacked = core == "SkylakeX" || core == "Cooperlake" || core == "SapphireRapids";
-  return unpacked ? BlasKind::unpacked : BlasKind::packing;
-}
-
-BlasKind blas_kind() {
-  static const BlasKind kind = prepare_blas();
-  return kind;
-}
-
-// Before any other user of BLAS: xtensor-blas's factorisations do not come through here. Nothing depends on its order.
-[[maybe_unused]] const BlasKind kind_at_start = blas_kind();
 
 cxxblas::Transpose blas(Transpose transpose) { return transpose == Transpose::yes ? cxxblas::Trans : cxxblas::NoTrans; }
 
@@ -286,7 +255,7 @@ void run_product(const Product<T>& p) {
     begin_sum(p, target, TileKernel::vector, rows, columns);
     return;
   }
-  const GemmCut cut = cut_product(p.ta, p.tb, p.m, p.n, p.k, blas_kind());
+  const GemmCut cut = cut_product(p.ta, p.tb, p.m, p.n, p.k, prepare_blas());
   if (cut.kernel == TileKernel::registers) {
     run_in_registers(p);
   } else if (cut.blocks() > 1) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <autograd/blas.hpp>
 #include <autograd/kernels/gemm.hpp>
 #include <cstddef>
 
@@ -8,12 +9,6 @@ namespace xgrad::kernels {
 // How a product is cut: into blocks that run in parallel, and each block into tiles, one call of BLAS each. OpenBLAS
 // rounds differently in its small and its large kernels, so the cut must be a pure function of the shape: that, and
 // adding the parts of a cut k in order, is what makes products reproducible for any number of threads.
-
-/// Which kernels BLAS has.
-enum class BlasKind {
-  packing,   ///< one kernel, which copies its operands into panels first: prefers few large calls
-  unpacked,  ///< also one for at most 10^6 multiply-adds that copies nothing (OpenBLAS >= 0.3.17 on AVX-512)
-};
 
 /// What computes a tile.
 enum class TileKernel {

@@ -97,6 +97,10 @@ Tensor copy(const Tensor& x) {
   return result;
 }
 
+Tensor separate(const Tensor& x, const Shape& shape) {
+  return x.is_leaf() ? copy(x).alias(shape) : x.alias(shape, Tensor::Storing::borrows);
+}
+
 double sum_of_squares(const Tensor& x) {
   return sum_blocks<double>(x, [](const auto* values, std::size_t count) {
     constexpr std::size_t lanes = 8;

@@ -16,6 +16,9 @@ void scale(Tensor& x, double factor);
 void clamp(Tensor& x, double low, double high);
 /// Values of its own, unrecorded.
 Tensor copy(const Tensor& x);
+/// x's values as a new tensor, unrecorded, without a copy until one of both is written. Values of a leaf, which will be
+/// written, are copied at once.
+Tensor separate(const Tensor& x, const Shape& shape);
 /// Σ x², in float64, in an order that the shape fixes.
 double sum_of_squares(const Tensor& x);
 /// How many elements are infinite or NaN; none in an int64 tensor.

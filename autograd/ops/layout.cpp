@@ -41,9 +41,7 @@ class Reshape final : public Operation {
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
     from_ = x.shape();
-    Tensor result = x.is_leaf() ? kernels::copy(x).alias(to_) : x.alias(to_);
-    result.body().storage->reshaped.store(true, std::memory_order_relaxed);
-    return result;
+    return kernels::separate(x, to_);
   }
   Tensors vjp(const Call& call) const override { return reshape(call.cotangent(), from_); }
 
