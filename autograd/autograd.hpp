@@ -5,6 +5,7 @@
 
 #include <autograd/dtype.hpp>
 #include <autograd/error.hpp>
+#include <autograd/functional.hpp>
 #include <autograd/gradient_check.hpp>
 #include <autograd/gradients.hpp>
 #include <autograd/memory.hpp>

@@ -1,4 +1,5 @@
 #include <autograd/gradient_experiment.hpp>
+#include <autograd/ops/arithmetic.hpp>
 #include <autograd/random.hpp>
 #include <autograd/tape_id.hpp>
 
@@ -34,9 +35,22 @@ Extents index_of(std::size_t entry, const Shape& shape) {
   return index;
 }
 
+Scale scale_of(const Tensor& x) {
+  if (!x.defined()) return {};
+  double largest = 0;
+  for (const double value : x.values<double>())
+    if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
+  if (largest == 0) return {};
+  double squares = 0;  // of what cannot overflow or underflow
+  for (const double value : x.values<double>())
+    if (std::isfinite(value)) squares += (value / largest) * (value / largest);
+  return {largest * std::sqrt(squares / static_cast<double>(x.size())), largest};
+}
+
 bool same_bits(const Tensor& a, const Tensor& b) {
   if (!a.defined() || !b.defined()) return a.defined() == b.defined();
-  return a.shape() == b.shape() && (a.bytes() == 0 || std::memcmp(a.data<double>(), b.data<double>(), a.bytes()) == 0);
+  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
+         (a.bytes() == 0 || std::memcmp(a.mutable_data(), b.mutable_data(), a.bytes()) == 0);
 }
 
 bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
@@ -44,11 +58,24 @@ bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
                     [](const Tensor& x, const Tensor& y) { return same_bits(x, y); });
 }
 
-Experiment::Experiment(const std::function<Tensor()>& f, const NamedTensors& tensors,
-                       const GradientCheckOptions& options)
-    : f_(f), tensors_(tensors), options_(options) {
+Experiment::Experiment(GradientSubject subject, const GradientCheckOptions& options, DType dtype)
+    : subject_(std::move(subject)), options_(options), dtype_(dtype) {
+  mark_tensors();
+}
+
+Experiment::Experiment(GradientSubject subject, const Experiment& like)
+    : subject_(std::move(subject)),
+      options_(like.options_),
+      dtype_(like.dtype_),
+      result_shape_(like.result_shape_),
+      cotangent_(like.cotangent_),
+      weights_(like.weights_) {
+  mark_tensors();
+}
+
+void Experiment::mark_tensors() {
   const Pause pause;
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& [name, tensor] : subject_.tensors) {
     handles_.push_back(tensor);
     originals_.push_back(tensor.clone());
     marked_.push_back(tensor.is_leaf());
@@ -60,23 +87,23 @@ Experiment::Experiment(const std::function<Tensor()>& f, const NamedTensors& ten
 Experiment::~Experiment() {
   const Pause pause;
   for (std::size_t t = 0; t < handles_.size(); ++t) {
-    if (handles_[t].dtype() != float64 || !same_bits(handles_[t], originals_[t])) handles_[t].assign(originals_[t]);
+    if (!same_bits(handles_[t], originals_[t])) handles_[t].assign(originals_[t]);
     handles_[t].requires_gradient(marked_[t]);
   }
 }
 
 void Experiment::check_tensors_unchanged() const {
   for (std::size_t t = 0; t < handles_.size(); ++t)
-    if (handles_[t].version() != versions_[t] || handles_[t].dtype() != float64)
-      throw GradientError("check_gradients: the function changed the values of " + tensors_[t].first + ", of shape " +
-                          to_string(handles_[t].shape()) +
+    if (handles_[t].version() != versions_[t] || handles_[t].dtype() != dtype_)
+      throw GradientError("check_gradients: the function changed the values of " + subject_.tensors[t].first +
+                          ", of shape " + to_string(handles_[t].shape()) +
                           "; it must only read its tensors (their values are put back)");
 }
 
 Tensor Experiment::call() {
   Tensor y;
   try {
-    y = f_();
+    y = subject_.f();
   } catch (const ValueError& error) {
     check_tensors_unchanged();
     if (moving_.empty()) throw;
@@ -91,17 +118,22 @@ Tensor Experiment::call() {
   }
   check_tensors_unchanged();
   if (!y.defined()) throw ValueError("check_gradients: the function returned an empty handle; need a tensor");
-  if (y.dtype() != float64)
-    throw TypeError(
-        "check_gradients: the function returned " + std::string(name_of(y.dtype())) +
-        " for float64 tensors; need float64: do not convert inside, and make constants in the default dtype");
+  if (y.dtype() != dtype_) {
+    const std::string wanted(name_of(dtype_));
+    throw TypeError("check_gradients: the function returned " + std::string(name_of(y.dtype())) + " for " + wanted +
+                    " tensors; need " + wanted + ": do not convert inside, and make constants in the default dtype");
+  }
   if (cotangent_.defined()) {
     if (y.shape() != result_shape_)
       throw ShapeError("check_gradients: the function returned shape " + to_string(result_shape_) + " at first, then " +
                        to_string(y.shape()) + (moving_.empty() ? "" : " while " + moving_) + "; need one shape");
     return y;
   }
-  result_shape_ = y.shape();
+  set_up_weights(y);
+  return y;
+}
+
+void Experiment::set_up_weights(const Tensor& y) {
   const Pause pause;
   if (options_.cotangent.defined()) {
     if (options_.cotangent.shape() != y.shape())
@@ -109,42 +141,50 @@ Tensor Experiment::call() {
                        to_string(options_.cotangent.shape()) + "; need equal shapes");
     if (!is_floating(options_.cotangent.dtype()))
       throw TypeError("check_gradients: the cotangent is int64; need float32 or float64");
-    cotangent_ = options_.cotangent.to(float64);
+    cotangent_ = options_.cotangent.to(dtype_);
   } else {
     if (y.size() != 1)
       throw ShapeError("check_gradients: the function returned shape " + to_string(y.shape()) +
                        ", not one number; give a cotangent of that shape in the options, or reduce with sum or mean");
-    cotangent_ = ones(y.shape(), float64);
+    cotangent_ = ones(y.shape(), dtype_);
   }
+  result_shape_ = y.shape();
   if (options_.order == 1) {
     weights_ = {cotangent_};
   } else {
     // Entries in [½, 3/2): none of them drops what it multiplies.
     Generator generator(options_.seed, 1);
-    for (const Tensor& tensor : handles_) weights_.push_back(uniform(tensor.shape(), 0.5, 1.5, float64, generator));
+    for (const Tensor& tensor : handles_) weights_.push_back(uniform(tensor.shape(), 0.5, 1.5, dtype_, generator));
   }
-  return y;
 }
 
-std::vector<Tensor> Experiment::gradients_of(Tape& tape, const Tensor& y, bool differentiable) const {
-  std::vector<Tensor> list(handles_.size());
-  const Tensor output = y.is_leaf() ? y.clone() : y;  // a function may hand out its input
-  if (!is_recorded(output)) return list;
-  const Gradients gradients = tape.backward(output, cotangent_, {.differentiable = differentiable});
+std::vector<Tensor> Experiment::gradients_of(Tape& tape, const std::vector<Tensor>& results, double factor,
+                                             bool differentiable) const {
+  std::vector<Tensor> list(handles_.size()), outputs, cotangents;
+  for (const Tensor& result : results) {
+    const Tensor output = result.is_leaf() ? result.clone() : result;  // a function may hand out its input
+    if (!is_recorded(output)) continue;
+    const Pause pause;
+    outputs.push_back(output);
+    cotangents.push_back(factor == 1 ? cotangent_ : mul(cotangent_, factor));
+  }
+  if (outputs.empty()) return list;
+  const Gradients gradients = tape.backward(outputs, cotangents, {.differentiable = differentiable});
   for (std::size_t t = 0; t < handles_.size(); ++t)
     if (const Tensor* gradient = gradients.find(handles_[t])) list[t] = *gradient;
   return list;
 }
 
-std::vector<Tensor> Experiment::analytical() {
+std::vector<Tensor> Experiment::analytical(double factor) {
   Tape tape;
-  const std::vector<Tensor> first = gradients_of(tape, call(), options_.order == 2);
-  if (options_.order == 1) return first;
+  if (options_.order == 1) return gradients_of(tape, {call()}, factor, false);
+  const std::vector<Tensor> first = gradients_of(tape, {call()}, 1, true);
   std::vector<Tensor> second(handles_.size()), outputs, cotangents;
   for (std::size_t t = 0; t < first.size(); ++t)
     if (first[t].defined() && (is_recorded(first[t]) || first[t].is_leaf())) {
+      const Pause pause;
       outputs.push_back(first[t]);
-      cotangents.push_back(weights_[t]);
+      cotangents.push_back(mul(weights_[t], factor));
     }
   if (outputs.empty()) return second;
   const Gradients gradients = tape.backward(outputs, cotangents);
@@ -153,11 +193,17 @@ std::vector<Tensor> Experiment::analytical() {
   return second;
 }
 
+std::vector<Tensor> Experiment::analytical_of_two_calls() {
+  Tape tape;
+  const Tensor first = call();
+  return gradients_of(tape, {first, call()}, 1, false);
+}
+
 std::vector<Tensor> Experiment::outputs() {
   ++evaluations_;
   if (options_.order == 2) {
     Tape tape;
-    return gradients_of(tape, call(), false);
+    return gradients_of(tape, {call()}, 1, false);
   }
   const Pause pause;
   Tensor y = call();
@@ -165,18 +211,32 @@ std::vector<Tensor> Experiment::outputs() {
   return {y};
 }
 
-void Experiment::write(double value) {
-  handles_[tensor_].modify([&](std::span<double> values) { values[entry_] = value; });
-  versions_[tensor_] = handles_[tensor_].version();
+double Experiment::moved(std::size_t i, double step) const {
+  const double x = originals_[move_.tensor].data<double>()[i];
+  return x + (move_.along_direction() ? step * move_.direction.data<double>()[i] : step);
 }
 
-/// Empty where f refuses the value.
-std::vector<Tensor> Experiment::outputs_at(double value, const char* direction) {
-  const double original = originals_[tensor_].data<double>()[entry_];
-  if (!std::isfinite(value) || value == original) return {};
-  write(value);
-  moving_ = "entry " + to_string(index_of(entry_, originals_[tensor_].shape())) + " of " + tensors_[tensor_].first +
-            " was moved " + direction;
+void Experiment::write(double step) {
+  handles_[move_.tensor].modify([&](std::span<double> values) {
+    if (!move_.along_direction()) {
+      values[move_.entry] = moved(move_.entry, step);
+      return;
+    }
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = moved(i, step);
+  });
+  versions_[move_.tensor] = handles_[move_.tensor].version();
+}
+
+/// Empty where f refuses the values.
+std::vector<Tensor> Experiment::outputs_at(double step, const char* direction) {
+  if (!move_.along_direction() &&
+      (!std::isfinite(moved(move_.entry, step)) || moved(move_.entry, step) == moved(move_.entry, 0)))
+    return {};
+  write(step);
+  moving_ = (move_.along_direction() ? std::string("all entries")
+                                     : "entry " + to_string(index_of(move_.entry, originals_[move_.tensor].shape()))) +
+            " of " + subject_.tensors[move_.tensor].first + (move_.along_direction() ? " were moved " : " was moved ") +
+            direction;
   std::vector<Tensor> list;
   try {
     list = outputs();
@@ -185,20 +245,25 @@ std::vector<Tensor> Experiment::outputs_at(double value, const char* direction) 
     refusal_ = refused.text;
   }
   moving_.clear();
-  write(original);
+  write(0);
   return list;
 }
 
-void Experiment::begin_entry(std::size_t tensor, std::size_t entry, const std::vector<Tensor>& here) {
-  tensor_ = tensor;
-  entry_ = entry;
+void Experiment::begin(const Move& move, const std::vector<Tensor>& here, double gradient) {
+  move_ = move;
   here_ = &here;
   affected_.clear();
   for (const Tensor& output : here) affected_.emplace_back(output.defined() ? output.size() : 0);
   any_affected_ = false;
+  rounding_of_moves_ = 0;
+  if (!move.along_direction()) return;
+  // Moved values are rounded, each to epsilon/2 of its size: as if the direction were a little different.
+  double largest = 0;
+  for (const double x : originals_[move.tensor].values<double>()) largest = std::max(largest, std::abs(x));
+  rounding_of_moves_ = epsilon * largest * gradient;
 }
 
-/// Notes which outputs a moved value has changed.
+/// Notes which outputs the move has changed.
 void Experiment::note_affected(const std::vector<Tensor>& moved) {
   for (std::size_t k = 0; k < moved.size(); ++k) {
     if (!moved[k].defined() || affected_[k].empty()) continue;
@@ -213,7 +278,7 @@ void Experiment::note_affected(const std::vector<Tensor>& moved) {
   }
 }
 
-/// Differences are taken output by output. Outputs that the entry has never changed bring no rounding error; one that
+/// Differences are taken output by output. Outputs that the move has never changed bring no rounding error; one that
 /// it does change may stay the same when the step is small, by rounding.
 Quotient Experiment::quotient(const std::vector<Tensor>& low, const std::vector<Tensor>& high, double nominal,
                               double distance) const {
@@ -234,19 +299,20 @@ Quotient Experiment::quotient(const std::vector<Tensor>& low, const std::vector<
     }
   }
   return {nominal, static_cast<double>(difference / distance),
-          2 * epsilon * static_cast<double>(std::sqrt(squares)) / distance};
+          (2 * epsilon * static_cast<double>(std::sqrt(squares)) + rounding_of_moves_) / distance};
 }
 
 Quotients Experiment::quotients(double step) {
-  const double x = originals_[tensor_].data<double>()[entry_];
-  const double low = x - step;
-  const double high = x + step;
-  const std::vector<Tensor> below = outputs_at(low, "down");
-  const std::vector<Tensor> above = outputs_at(high, "up");
+  const bool entry = !move_.along_direction();
+  // The distances that are left after rounding.
+  const double below_by = entry ? moved(move_.entry, 0) - moved(move_.entry, -step) : step;
+  const double above_by = entry ? moved(move_.entry, step) - moved(move_.entry, 0) : step;
+  const std::vector<Tensor> below = outputs_at(-step, "down");
+  const std::vector<Tensor> above = outputs_at(step, "up");
   note_affected(below);
   note_affected(above);
-  return {quotient(below, *here_, step, x - low), quotient(*here_, above, step, high - x),
-          quotient(below, above, step, high - low)};
+  return {quotient(below, *here_, step, below_by), quotient(*here_, above, step, above_by),
+          quotient(below, above, step, entry ? moved(move_.entry, step) - moved(move_.entry, -step) : 2 * step)};
 }
 
 bool Experiment::any_finite(const std::vector<Tensor>& outputs) const {

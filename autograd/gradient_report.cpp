@@ -1,14 +1,18 @@
 #include <autograd/gradient_report.hpp>
 
+#include <unistd.h>
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <ostream>
+#include <cstdlib>
+#include <iostream>
 
 namespace xgrad {
 
 namespace {
+
+constexpr double rounding_unit = 0x1p-24;  // of float32: half the distance from 1 to the next number
 
 std::string number(const char* format, double value) {
   std::array<char, 40> text{};
@@ -21,39 +25,81 @@ std::string size(double x) { return std::isnan(x) ? "-" : number("%.1e", x); }
 
 std::string entries(const GradientRow& row) {
   const std::size_t all = row.shape.elements();
-  return row.entries == all ? std::to_string(all) : std::to_string(row.entries) + " of " + std::to_string(all);
+  if (row.entries == 0 && row.directional) return "direction";
+  return (row.entries == all ? std::to_string(all) : std::to_string(row.entries) + " of " + std::to_string(all)) +
+         (row.directional ? " + direction" : "");
+}
+
+std::string place(const GradientEntry& entry) { return entry.direction ? "direction" : to_string(entry.index); }
+
+/// `3 of 64 entries`.
+std::string share(const GradientRow& row) {
+  const std::size_t all = row.entries + row.directional;
+  return std::to_string(row.failed) + " of " + std::to_string(all) +
+         (row.directional ? all == 1 ? " direction" : " entries and directions"
+          : all == 1      ? " entry"
+                          : " entries");
+}
+
+std::string slopes(const GradientEntry& entry) {
+  return "slopes " + value(entry.left) + " on the left and " + value(entry.right) + " on the right";
 }
 
 /// What a reader of the verdict wants to know next.
-std::string explanation(const GradientRow& row) {
-  const std::string share =
-      std::to_string(row.failed) + " of " + std::to_string(row.entries) + (row.entries == 1 ? " entry" : " entries");
-  const std::string slopes = "slopes " + value(row.left) + " on the left and " + value(row.right) + " on the right";
+std::string explanation(const GradientRow& row, bool in_float32) {
   switch (row.verdict) {
     case GradientVerdict::ok:
       return "";
     case GradientVerdict::kink:
-      return "a kink at " + share + ": " + slopes + ", the gradient between them";
+      return "a kink at " + share(row) + ": " + slopes(row) + ", the gradient between them";
     case GradientVerdict::zero:
-      return row.entries == 0 ? "no entries: nothing was proved"
-                              : "both gradients vanish everywhere: nothing was proved";
+      return row.shape.elements() == 0 ? "no entries: nothing was proved"
+                                       : "both gradients vanish everywhere: nothing was proved";
     case GradientVerdict::inconclusive:
-      return share + " of which the numerical value is known only to " + size(row.noise) +
+      return share(row) + " of which the numerical value is known only to " + size(row.noise) +
              " (here): the function is too noisy or too steep";
     case GradientVerdict::unreachable:
-      return "on the tape the output does not depend on it; numerically " +
-             (row.largest > 0 ? "its slopes reach " + size(row.largest) + ": was it detached?"
-                              : std::string("it does not either"));
+      return in_float32 ? "on the tape the output does not depend on it"
+                        : "on the tape the output does not depend on it; numerically " +
+                              (row.largest > 0 ? "its slopes reach " + size(row.largest) + ": was it detached?"
+                                               : std::string("it does not either"));
     case GradientVerdict::non_finite:
-      return share + " where a gradient or the function around is infinite or NaN";
+      return share(row) + " where a gradient or the function around is infinite or NaN";
     case GradientVerdict::wrong:
-      return share + " off by more than the tolerance, here " + size(row.tolerance) +
-             ", and the numerical error, here " + size(row.noise) +
-             (std::isnan(row.left) || row.left == row.right ? "" : "; " + slopes);
+      if (row.failed == 0) return "";  // the note says why
+      return share(row) + " off by more than the tolerance, here " + size(row.tolerance) +
+             (in_float32 ? "" : ", and the numerical error, here " + size(row.noise)) +
+             (std::isnan(row.left) || row.left == row.right ? "" : "; " + slopes(row));
     case GradientVerdict::nondeterministic:
       return "two results for the same values";
   }
   return "";
+}
+
+std::string remarks(const GradientRow& row, bool in_float32) {
+  std::string text = explanation(row, in_float32);
+  if (!row.note.empty()) text += (text.empty() ? "" : "; ") + row.note;
+  if (text.empty()) return "";
+  text = "  " + row.name + ": " + text + '\n';
+  for (const GradientEntry& entry : row.others)
+    text += "    also at " + place(entry) + ": numerical " + value(entry.numerical) + ", analytical " +
+            value(entry.analytical) + ", relative error " + size(entry.relative_error) +
+            (std::isnan(entry.left) || entry.left == entry.right ? "" : ", " + slopes(entry)) + '\n';
+  return text;
+}
+
+/// Select Graphic Rendition: green, yellow, red.
+const char* colour_of(GradientVerdict verdict, bool passed) {
+  if (!passed) return "\x1b[31m";
+  return verdict == GradientVerdict::ok ? "\x1b[32m" : "\x1b[33m";
+}
+
+bool wants_colours(const std::ostream& stream) {
+  const int descriptor = stream.rdbuf() == std::cout.rdbuf()   ? STDOUT_FILENO
+                         : stream.rdbuf() == std::cerr.rdbuf() ? STDERR_FILENO
+                                                               : -1;
+  const char* const refused = std::getenv("NO_COLOR");
+  return descriptor >= 0 && (refused == nullptr || *refused == '\0') && isatty(descriptor) != 0;
 }
 
 }  // namespace
@@ -110,41 +156,49 @@ void GradientReport::require() const {
   if (!ok()) throw GradientError("check_gradients:\n" + text());
 }
 
-std::string GradientReport::text() const {
-  std::vector<std::array<std::string, 10>> table = {{"tensor", "shape", "entries", "verdict", "worst at", "numerical",
-                                                     "analytical", "abs error", "rel error", "step"}};
+std::string GradientReport::text(bool colours) const {
+  constexpr std::size_t verdict_column = 3;
+  constexpr std::size_t first_number = 5;  // numbers stand at the right of their column
+  const bool in_float32 = dtype == float32;
+  std::vector<std::array<std::string, 10>> table = {
+      {"tensor", "shape", "entries", "verdict", "worst at", in_float32 ? "float64" : "numerical",
+       in_float32 ? "float32" : "analytical", "abs error", in_float32 ? "roundings" : "rel error", "step"}};
   std::size_t failures = 0;
-  std::string remarks;
+  std::string text_of_rows;
   for (const GradientRow& row : rows) {
+    const double relative = in_float32 ? row.relative_error / rounding_unit : row.relative_error;
     table.push_back({row.name, to_string(row.shape), entries(row), std::string(name_of(row.verdict)),
-                     row.entries == 0 || std::isnan(row.analytical) ? "-" : to_string(row.index), value(row.numerical),
-                     value(row.analytical), size(row.absolute_error), size(row.relative_error),
-                     row.step > 0 ? size(row.step) : "-"});
+                     std::isnan(row.analytical) ? "-" : place(row), value(row.numerical), value(row.analytical),
+                     size(row.absolute_error), size(relative), row.step > 0 ? size(row.step) : "-"});
     failures += !passed(row);
-    std::string remark = explanation(row);
-    if (!row.note.empty()) remark += (remark.empty() ? "" : "; ") + row.note;
-    if (!remark.empty()) remarks += "  " + row.name + ": " + remark + '\n';
+    text_of_rows += remarks(row, in_float32);
   }
   std::array<std::size_t, 10> widths{};
   for (const auto& line : table)
     for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
-  constexpr std::size_t first_number = 5;  // numbers stand at the right of their column
   std::string text;
-  for (const auto& line : table) {
+  for (std::size_t k = 0; k < table.size(); ++k) {
     std::string out;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      const std::string padding(widths[i] - line[i].size(), ' ');
-      out += (i > 0 ? "  " : "") + (i < first_number ? line[i] + padding : padding + line[i]);
+    for (std::size_t i = 0; i < table[k].size(); ++i) {
+      const std::string padding(widths[i] - table[k][i].size(), ' ');
+      std::string cell = table[k][i];
+      if (colours && k > 0 && i == verdict_column)
+        cell = colour_of(rows[k - 1].verdict, passed(rows[k - 1])) + cell + "\x1b[0m";
+      out += (i > 0 ? "  " : "") + (i < first_number ? cell + padding : padding + cell);
     }
     text += out.substr(0, out.find_last_not_of(' ') + 1) + '\n';
   }
-  text += remarks;
-  text += std::string(order == 2 ? "second" : "first") + " order, " + std::to_string(rows.size()) +
+  text += text_of_rows;
+  text += std::string(order == 2 ? "second" : "first") + " order, " + (in_float32 ? "float32 against float64, " : "") +
+          (mode.empty() ? "" : mode + ", ") + std::to_string(rows.size()) +
           (rows.size() == 1 ? " tensor, " : " tensors, ") + std::to_string(evaluations) + " evaluations: ";
-  text += ok() ? "ok" : rows.empty() ? "nothing was checked" : std::to_string(failures) + " failed";
+  const std::string verdict = ok() ? "ok" : rows.empty() ? "nothing was checked" : std::to_string(failures) + " failed";
+  text += colours ? (ok() ? "\x1b[32m" : "\x1b[31m") + verdict + "\x1b[0m" : verdict;
   return text + '\n';
 }
 
-std::ostream& operator<<(std::ostream& stream, const GradientReport& report) { return stream << report.text(); }
+std::ostream& operator<<(std::ostream& stream, const GradientReport& report) {
+  return stream << report.text(wants_colours(stream));
+}
 
 }  // namespace xgrad

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <autograd/dtype.hpp>
 #include <autograd/error.hpp>
 #include <autograd/shape.hpp>
 
@@ -35,34 +36,42 @@ enum class GradientVerdict : std::uint8_t {
 /// `ok`, `wrong`, `non-finite`, ...
 std::string_view name_of(GradientVerdict verdict);
 
-/// The result for one tensor. The single numbers are those of its worst entry.
-struct GradientRow {
+/// Numbers about one entry of a tensor, or about one direction through all of its entries. NaN: not known.
+struct GradientEntry {
+  static constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  bool direction = false;           ///< through the whole tensor, not along one entry
+  Extents index;                    ///< of the entry
+  double numerical = unknown;       ///< with dtype float32: the gradient in float64
+  double analytical = unknown;      ///< with dtype float32: the gradient in float32
+  double absolute_error = unknown;  ///< |numerical - analytical|
+  double relative_error = unknown;  ///< to the largest of both and the gradient's rms (along a direction: its norm)
+  double noise = unknown;           ///< error of the numerical value: truncation and rounding
+  double tolerance = unknown;       ///< absolute: |numerical - analytical| - 2 noise within it is ok
+  double step = 0;                  ///< the smallest that the numerical value was made from
+  double left = unknown;            ///< one-sided slopes, known where something was odd; infinite at a jump
+  double right = unknown;
+};
+
+/// The result for one tensor. The numbers are those of its worst entry: among those of the row's verdict the one of
+/// largest relative error.
+struct GradientRow : GradientEntry {
   std::string name;
   Shape shape;
-  std::size_t entries = 0;  ///< checked, of shape.elements()
   GradientVerdict verdict = GradientVerdict::ok;
-  Extents index;  ///< of the worst entry: among those of the row's verdict the one of largest relative error
-  double numerical = std::numeric_limits<double>::quiet_NaN();
-  double analytical = std::numeric_limits<double>::quiet_NaN();
-  double absolute_error = std::numeric_limits<double>::quiet_NaN();  ///< |numerical - analytical|
-  double relative_error =
-      std::numeric_limits<double>::quiet_NaN();             ///< to the largest of both and the rms of the gradient
-  double noise = std::numeric_limits<double>::quiet_NaN();  ///< error of the numerical value
-  double tolerance =
-      std::numeric_limits<double>::quiet_NaN();  ///< absolute: |numerical - analytical| - noise within it is ok
-  double step = 0;
-  double left =
-      std::numeric_limits<double>::quiet_NaN();  ///< one-sided slopes, known where something was odd; infinite
-  double right = std::numeric_limits<double>::quiet_NaN();  ///< at a jump
-  std::size_t failed = 0;  ///< entries of the row's verdict, unless it is ok or holds for the tensor as a whole
-  double largest = 0;      ///< largest |numerical| of all checked entries, as far as it exceeds its error
-  std::string note;        ///< what else there is to say, one line
+  std::size_t entries = 0;            ///< checked one by one, of shape.elements()
+  bool directional = false;           ///< checked along a random direction through all entries (too)
+  std::size_t failed = 0;             ///< entries of the verdict, unless that is ok or about the tensor as a whole
+  std::vector<GradientEntry> others;  ///< of the verdict, the next worst ones, unless that is ok
+  double largest = 0;                 ///< largest |numerical| of all checked entries, as far as it exceeds its error
+  std::string note;                   ///< what else there is to say, one line
 };
 
 class GradientReport {
  public:
   std::vector<GradientRow> rows;
   int order = 1;
+  DType dtype = float64;        ///< whose backward was checked
+  std::string mode;             ///< how entries were chosen, in words
   std::size_t evaluations = 0;  ///< of the function (order 1) or of its gradient (order 2) with moved values
   bool allow_zero = false;      ///< from the options
 
@@ -75,9 +84,15 @@ class GradientReport {
   /// Throws a GradientError with the table unless ok.
   void require() const;
 
-  std::string text() const;
-  /// An aligned table, one row a tensor, and a line about each tensor that is not plainly ok.
+  /// An aligned table, one row a tensor, and a line about each tensor that is not plainly ok. With colours, verdicts
+  /// are set in green, yellow and red (ECMA-48).
+  std::string text(bool colours = false) const;
+  /// The same table; in colours when the stream is std::cout or std::cerr on a terminal and the environment variable
+  /// NO_COLOR is not set (https://no-color.org).
   friend std::ostream& operator<<(std::ostream& stream, const GradientReport& report);
+  /// For machines: {"ok", "order", "dtype", "mode", "evaluations", "rows": [{"name", "shape", "verdict", ...}]} with
+  /// the members' names. What is not known is null, infinite numbers are "inf" and "-inf".
+  std::string json() const;
 };
 
 }  // namespace xgrad

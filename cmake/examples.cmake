@@ -1,5 +1,4 @@
 find_package(CLI11 REQUIRED)
-find_package(nlohmann_json REQUIRED)
 
 # A source with a header of its name is shared by the programs; every other one is a program.
 file(GLOB example_sources CONFIGURE_DEPENDS examples/*.cpp)

@@ -8,18 +8,24 @@ Tensor in_float64(const Tensor& x) {
   return is_floating(x.dtype()) ? x.to(float64) : x;
 }
 
-GradientReport check_model(const Module& model, const std::function<Tensor()>& loss, const Tensor& x,
-                           const GradientCheckOptions& options) {
-  if (!options.names.empty()) throw ValueError("check_gradients: names for a model, whose parameters have their own");
-  NamedTensors tensors;
-  for (const NamedTensor& parameter : model.named_parameters()) tensors.emplace_back(parameter.path, parameter.tensor);
-  if (is_floating(x.dtype())) tensors.emplace_back("input", x);
-  const auto repeatable = [&] {
+GradientSubject model_subject(const Module& model, std::function<Tensor()> loss, const Tensor& x, const Tensor& y) {
+  GradientSubject subject;
+  subject.f = [loss = std::move(loss)] {
     // Within a part of a batch, streams draw by part and call, and are not moved on.
-    const BatchPart part(0, BatchPart::current());
+    const BatchPart part(0, nullptr);
     return loss();
   };
-  return check_gradients_in_place(repeatable, tensors, options);
+  for (const NamedTensor& parameter : model.named_parameters())
+    subject.tensors.emplace_back(parameter.path, parameter.tensor);
+  if (is_floating(x.dtype())) subject.tensors.emplace_back("input", x);
+  for (const NamedTensor& buffer : model.named_buffers()) subject.companions.push_back(buffer.tensor);
+  subject.companions.push_back(y);
+  return subject;
+}
+
+GradientReport check_models(const std::function<GradientSubject()>& make, const GradientCheckOptions& options) {
+  if (!options.names.empty()) throw ValueError("check_gradients: names for a model, whose parameters have their own");
+  return check_gradients_of_copies(make, options);
 }
 
 }  // namespace xgrad::nn

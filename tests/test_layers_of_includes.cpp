@@ -26,7 +26,7 @@ const std::vector<std::vector<std::string>> layers = {
     {"autograd/pointwise", "autograd/random", "autograd/xtensor", "autograd/update", "autograd/parallel_parts",
      "autograd/ops/"},
     {"autograd/op_table", "autograd/gradient_check", "autograd/gradient_report", "autograd/numerical_derivative",
-     "autograd/gradient_experiment", "autograd/functional"},
+     "autograd/gradient_experiment", "autograd/gradient_finding", "autograd/gradient_precision", "autograd/functional"},
     {"autograd/autograd"},
     {"nn/"},
     {"examples/"},

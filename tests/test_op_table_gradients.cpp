@@ -34,7 +34,7 @@ Findings check_differences(const OpRow& row, const OpSample& sample, int order, 
   GradientCheckOptions options;
   options.order = order;
   options.cotangent = cotangent_like(y);
-  options.sample = 0;
+  options.mode = GradientMode::full;
   options.allow_zero = true;
   const GradientReport checked = check_gradients(f, tensors, options);
   Findings findings;
