@@ -96,7 +96,7 @@ void conclude(GradientRow& row, std::span<const Finding> findings, const Tensor&
   for (const Finding& finding : findings) {
     row.directional = row.directional || finding.move.along_direction();
     row.entries += !finding.move.along_direction();
-    all_vanish = all_vanish && finding.vanishes();
+    all_vanish = all_vanish && finding.verdict != GradientVerdict::kink && finding.vanishes();
     noise = std::max(noise, finding.numerical.error);
     const double size = std::abs(finding.numerical.value);
     if (std::isfinite(size) && size > 2 * finding.numerical.error) row.largest = std::max(row.largest, size);
@@ -178,17 +178,19 @@ void check_subject(const GradientSubject& subject) {
   }
 }
 
-std::string mode_text(const GradientCheckOptions& options) {
-  const std::string sampled = std::to_string(options.sample) + " entries of a larger tensor";
+std::string mode_text(const GradientCheckOptions& options, const std::vector<GradientRow>& rows) {
+  const std::string sample = std::to_string(options.sample) + " entries of larger tensors";
   switch (options.mode) {
-    case GradientMode::automatic:
-      return "automatic mode (" + sampled + " and a direction through it)";
+    case GradientMode::automatic: {
+      const bool all = std::none_of(rows.begin(), rows.end(), [](const GradientRow& row) { return row.directional; });
+      return all ? "every entry" : sample + " and a direction";
+    }
     case GradientMode::full:
-      return "full mode";
+      return "every entry";
     case GradientMode::sampled:
-      return "sampled mode (" + sampled + ")";
+      return sample;
     case GradientMode::directional:
-      return "directional mode";
+      return "one direction";
   }
   return "";
 }
@@ -273,7 +275,6 @@ GradientReport check(const GradientSubject& subject, const std::function<Gradien
     check_precision(report, subject, options);
     return report;
   }
-  report.mode = mode_text(options);
   const DefaultDType constants_are(float64);
   Experiment experiment(subject, options);
   const std::vector<Tensor> gradients = experiment.analytical();
@@ -309,15 +310,16 @@ GradientReport check(const GradientSubject& subject, const std::function<Gradien
     conclude(row, std::span(findings).subspan(first_of[t], first_of[t + 1] - first_of[t]), gradients[t], options.order);
     if (row.verdict == GradientVerdict::zero || row.verdict >= GradientVerdict::non_finite) continue;
     std::string against = contradiction(gradients[t], scaled[t], -2, options.tolerance,
-                                        "not linear in the cotangent: for -2 times the cotangent,");
+                                        "is not linear in the cotangent: for -2 times the cotangent,");
     if (against.empty() && !twice.empty())
       against = contradiction(gradients[t], twice[t], 2, options.tolerance,
                               "does not accumulate: for two calls of the function on one tape,");
     if (against.empty()) continue;
     row.verdict = GradientVerdict::wrong;
     row.failed = 0;
-    row.note = "the gradient is " + against;
+    row.note = "the gradient " + against;
   }
+  report.mode = mode_text(options, report.rows);
   if (repeats && !same_bits(here, experiment.outputs()))
     for (GradientRow& row : report.rows) {
       row.verdict = GradientVerdict::nondeterministic;

@@ -41,8 +41,13 @@ std::string share(const GradientRow& row) {
                           : " entries");
 }
 
-std::string slopes(const GradientEntry& entry) {
-  return "slopes " + value(entry.left) + " on the left and " + value(entry.right) + " on the right";
+/// Empty unless the slopes on both sides are known to differ by more than the tolerance.
+std::string slopes(const GradientEntry& entry, const char* before) {
+  if (!(entry.left != entry.right) || std::isnan(entry.left) || std::isnan(entry.right) ||
+      std::abs(entry.right - entry.left) <= entry.tolerance + 2 * entry.noise)
+    return "";
+  return std::string(before) + "slopes " + value(entry.left) + " on the left and " + value(entry.right) +
+         " on the right";
 }
 
 /// What a reader of the verdict wants to know next.
@@ -51,7 +56,8 @@ std::string explanation(const GradientRow& row, bool in_float32) {
     case GradientVerdict::ok:
       return "";
     case GradientVerdict::kink:
-      return "a kink at " + share(row) + ": " + slopes(row) + ", the gradient between them";
+      if (std::isinf(row.left) || std::isinf(row.right)) return "a jump at " + share(row) + ": any slope will do";
+      return "a kink at " + share(row) + ", here " + slopes(row, "") + ", the gradient between them";
     case GradientVerdict::zero:
       return row.shape.elements() == 0 ? "no entries: nothing was proved"
                                        : "both gradients vanish everywhere: nothing was proved";
@@ -68,8 +74,7 @@ std::string explanation(const GradientRow& row, bool in_float32) {
     case GradientVerdict::wrong:
       if (row.failed == 0) return "";  // the note says why
       return share(row) + " off by more than the tolerance, here " + size(row.tolerance) +
-             (in_float32 ? "" : ", and the numerical error, here " + size(row.noise)) +
-             (std::isnan(row.left) || row.left == row.right ? "" : "; " + slopes(row));
+             (in_float32 ? "" : ", and the numerical error, here " + size(row.noise)) + slopes(row, "; ");
     case GradientVerdict::nondeterministic:
       return "two results for the same values";
   }
@@ -83,8 +88,7 @@ std::string remarks(const GradientRow& row, bool in_float32) {
   text = "  " + row.name + ": " + text + '\n';
   for (const GradientEntry& entry : row.others)
     text += "    also at " + place(entry) + ": numerical " + value(entry.numerical) + ", analytical " +
-            value(entry.analytical) + ", relative error " + size(entry.relative_error) +
-            (std::isnan(entry.left) || entry.left == entry.right ? "" : ", " + slopes(entry)) + '\n';
+            value(entry.analytical) + ", relative error " + size(entry.relative_error) + slopes(entry, ", ") + '\n';
   return text;
 }
 

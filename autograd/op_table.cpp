@@ -119,20 +119,22 @@ OpRow& OpRow::extreme(std::vector<UnaryPoint> list) {
   return *this;
 }
 
-OpInputs make_inputs(const OpSample& sample, DType dtype) {
+OpInputs make_inputs(const OpSample& sample, DType dtype, std::uint64_t seed) {
   std::size_t count = 0;
   for (const Argument& argument : sample.arguments) count += argument.shape.elements();
   std::vector<std::size_t> rank(count);
   std::iota(rank.begin(), rank.end(), std::size_t{0});
-  std::uint64_t state = count;
+  std::uint64_t state = seed == 0 ? count : count ^ next_random(seed);
   for (std::size_t i = count; i > 1; --i) std::swap(rank[i - 1], rank[next_random(state) % i]);
+  // Equal parts of the interval hold one value each, all at this place in their part.
+  const double offset = seed == 0 ? 0.37 : 0.1 + 0.8 * (static_cast<double>(next_random(state) >> 11) * 0x1p-53);
 
   OpInputs inputs;
   std::size_t next = 0;
   for (const auto& [shape, domain] : sample.arguments) {
     std::vector<double> values(shape.elements());
     for (double& value : values) {
-      const double place = (static_cast<double>(rank[next++]) + 0.37) / static_cast<double>(count);
+      const double place = (static_cast<double>(rank[next++]) + offset) / static_cast<double>(count);
       value = domain.kind == Domain::Kind::real ? keep_away(domain.low + place * (domain.high - domain.low), domain)
                                                 : domain.low + std::floor(place * (domain.high - domain.low + 1));
     }

@@ -155,8 +155,8 @@ const std::vector<OpRow>& op_table();
 /// One of them; ValueError for an unknown name.
 const OpRow& op_row(const std::string& name);
 
-/// The sample's inputs, the same at every call.
-OpInputs make_inputs(const OpSample& sample, DType dtype);
+/// The sample's inputs, the same at every call with the same seed.
+OpInputs make_inputs(const OpSample& sample, DType dtype, std::uint64_t seed = 0);
 
 // Rows with the samples that their kind has in common.
 

@@ -17,3 +17,23 @@ foreach(source IN LISTS test_sources)
   # tests/main.cpp returns 77 when no test case was left to run: ctest calls that skipped, not passed.
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900)
 endforeach()
+
+# Faults of the engine, planted in a patched copy of the sweep, which the gradient check must report.
+function(xgrad_engine_fault name original patched)
+  file(READ ${PROJECT_SOURCE_DIR}/autograd/sweep.cpp sweep)
+  string(REPLACE "${original}" "${patched}" faulty "${sweep}")
+  if(faulty STREQUAL sweep)
+    message(FATAL_ERROR "engine fault ${name}: autograd/sweep.cpp has no '${original}'")
+  endif()
+  set(source ${PROJECT_BINARY_DIR}/engine_faults/${name}.cpp)
+  file(CONFIGURE OUTPUT ${source} CONTENT "@faulty@" @ONLY)
+  add_executable(engine_fault_${name} tests/engine_fault.cpp ${source})
+  xgrad_own_target(engine_fault_${name})
+  target_link_libraries(engine_fault_${name} PRIVATE xgrad::nn)
+  add_test(NAME engine_fault_${name} COMMAND engine_fault_${name})
+endfunction()
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/autograd/sweep.cpp)
+if(NOT BUILD_SHARED_LIBS)  # the copy takes the place of the library's
+  xgrad_engine_fault(overwrites "if (!to.cotangent.defined())" "if (true)")
+  xgrad_engine_fault(loses_cotangent "kernels::add_scaled(to.cotangent, gradient, 1.0)" "static_cast<void>(gradient)")
+endif()

@@ -219,7 +219,13 @@ std::string CommandLine::json(bool ended_early, const std::string& error) const 
   document["threads"] = threads();
   for (const auto& [name, result] : results_) {
     nlohmann::ordered_json& value = document[name];
-    std::visit([&](const auto& held) { value = held; }, result);
+    const auto put = [&](const auto& held) {
+      if constexpr (std::is_same_v<decltype(held), const Json&>)
+        value = nlohmann::ordered_json::parse(held.text);
+      else
+        value = held;
+    };
+    std::visit(put, result);
   }
   document["interrupted"] = ended_early;
   if (!error.empty()) document["error"] = error;
@@ -246,7 +252,7 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
       throw;
     }
     file.write(json(interrupted(), ""));
-    return interrupted() ? 130 : 0;
+    return interrupted() ? 130 : failed_ ? 1 : 0;
   } catch (const CLI::CallForHelp&) {
     std::cout << parser.help() << std::flush;
     return 0;

@@ -39,8 +39,13 @@ struct Range {
   double maximum = std::numeric_limits<double>::max();
 };
 
+/// A text that is JSON itself.
+struct Json {
+  std::string text;
+};
+
 /// What a program reports, and what the JSON file can hold.
-using Result = std::variant<bool, std::int64_t, std::uint64_t, double, std::string, std::vector<double>>;
+using Result = std::variant<bool, std::int64_t, std::uint64_t, double, std::string, std::vector<double>, Json>;
 
 /// True once Ctrl-C was pressed in a run: training loops end after the current step. A second Ctrl-C kills.
 bool interrupted();
@@ -70,6 +75,9 @@ class CommandLine {
   /// Adds to the JSON file, where every flag stands under "flags".
   void result(const std::string& name, Result value);
 
+  /// Lets the run end with the exit code 1 though nothing was thrown: the program has reported a failure itself.
+  void fail() { failed_ = true; }
+
   bool quiet() const { return quiet_; }
 
   /// Threads in use: the value of --threads, or all cores.
@@ -95,6 +103,7 @@ class CommandLine {
   std::vector<std::pair<std::string, Result>> results_;
   std::int64_t requested_threads_ = 0;
   bool quiet_ = false;
+  bool failed_ = false;
   std::string json_path_;
 };
 

@@ -1,6 +1,8 @@
 #include <nn/dropout.hpp>
 #include <nn/gradient_check.hpp>
 
+#include <utility>
+
 namespace xgrad::nn {
 
 Tensor in_float64(const Tensor& x) {
@@ -8,18 +10,17 @@ Tensor in_float64(const Tensor& x) {
   return is_floating(x.dtype()) ? x.to(float64) : x;
 }
 
-GradientSubject model_subject(const Module& model, std::function<Tensor()> loss, const Tensor& x, const Tensor& y) {
+GradientSubject model_subject(const Module& model, std::function<Tensor()> f, const Tensor& x) {
   GradientSubject subject;
-  subject.f = [loss = std::move(loss)] {
+  subject.f = [f = std::move(f)] {
     // Within a part of a batch, streams draw by part and call, and are not moved on.
     const BatchPart part(0, nullptr);
-    return loss();
+    return f();
   };
   for (const NamedTensor& parameter : model.named_parameters())
     subject.tensors.emplace_back(parameter.path, parameter.tensor);
   if (is_floating(x.dtype())) subject.tensors.emplace_back("input", x);
   for (const NamedTensor& buffer : model.named_buffers()) subject.companions.push_back(buffer.tensor);
-  subject.companions.push_back(y);
   return subject;
 }
 

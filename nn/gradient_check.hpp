@@ -12,9 +12,9 @@ namespace xgrad::nn {
 /// x in float64; indices and labels stay as they are.
 Tensor in_float64(const Tensor& x);
 
-/// A loss as a function of every named parameter of the model, and of x, called `input`, if that is floating. It is the
+/// f as a function of every named parameter of the model, and of x, called `input`, if that is floating. It is the
 /// same at each call but for them: streams of random numbers (dropout) begin anew.
-GradientSubject model_subject(const Module& model, std::function<Tensor()> loss, const Tensor& x, const Tensor& y);
+GradientSubject model_subject(const Module& model, std::function<Tensor()> f, const Tensor& x);
 
 /// check_gradients_of_copies; ValueError for names in the options: parameters have their own.
 GradientReport check_models(const std::function<GradientSubject()>& make, const GradientCheckOptions& options);
@@ -36,8 +36,10 @@ requires(std::derived_from<M, Module>&& std::invocable<const Loss&, Tensor, cons
         copy->to(float64);
         const Tensor input = in_float64(x);
         const Tensor target = in_float64(y);
-        return model_subject(
-            *copy, [=, &loss] { return loss((*copy)(input), target); }, input, target);
+        GradientSubject subject = model_subject(
+            *copy, [=, &loss] { return loss((*copy)(input), target); }, input);
+        subject.companions.push_back(target);
+        return subject;
       },
       options);
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <autograd/op_table.hpp>
+#include <autograd/op_table_check.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/layout.hpp>
@@ -72,28 +72,12 @@ inline bool has_nan(const Tensor& x) {
   return false;
 }
 
-/// Multiples of 1/16 in [-1, 1], none of them 0: exact in every dtype, as are their sums. Few are negative, so that
-/// sums do not cancel.
-inline Tensor cotangent_like(const Tensor& y, std::size_t which = 0) {
-  std::vector<double> values(y.size());
-  for (std::size_t k = 0; k < values.size(); ++k) {
-    const auto step = static_cast<double>((k * 7 + which * 5 + 3) % 16) + 1;
-    values[k] = (k + which) % 7 == 5 ? -step / 16 : step / 16;
-  }
-  return tensor(values, y.shape(), y.dtype());
-}
-
 inline Tensor converted(const Tensor& x, DType dtype) { return is_floating(x.dtype()) ? x.to(dtype) : x; }
 
 inline OpInputs converted(const OpInputs& inputs, DType dtype) {
   OpInputs result;
   for (const Tensor& x : inputs) result.push_back(converted(x, dtype));
   return result;
-}
-
-inline bool takes_gradient(const OpRow& row, const OpInputs& inputs, std::size_t i) {
-  return is_floating(inputs[i].dtype()) &&
-         std::find(row.constants.begin(), row.constants.end(), i) == row.constants.end();
 }
 
 /// Constants that share the inputs' values, those that take gradients marked as leaves.
@@ -184,6 +168,37 @@ inline Findings check_point(const OpRow& row, const OpPoint& point, DType dtype)
   for (std::size_t i = 0; i < point.gradients.size(); ++i)
     compare(findings, text(where, ": gradient ", i), outcome.gradients[i], point.gradients[i],
             row.exact ? 0 : row.gradient_bound);
+  return findings;
+}
+
+/// A call that must be refused, on a tape that is in use: the right error, its message beginning with `start`, and tape
+/// and operands left as they were.
+inline Findings check_refused(const BadCall& bad, const OpInputs& inputs, const std::string& start) {
+  Findings findings;
+  const std::string what = bad.text + ", wanted of " + shapes_of(inputs);
+  const auto demand = [&](bool good, const std::string& finding) {
+    if (!good) findings.push_back(text(what, ": ", finding));
+  };
+  Tape tape;
+  const Tensor weight = tensor({3.0}, float64).requires_gradient();
+  const Tensor before = square(weight);
+  std::vector<std::uint32_t> versions;
+  for (const Tensor& x : inputs) versions.push_back(x.version());
+  const std::size_t size = tape.size();
+  bool thrown = false;
+  try {
+    bad.call(inputs);
+  } catch (const Error& error) {
+    thrown = true;
+    const std::string message = error.what();
+    demand(bad.is_right_error(error), "another class of error: " + message);
+    demand(message.find(bad.text) != std::string::npos && message.starts_with(start), message);
+  }
+  demand(thrown, "no error");
+  demand(tape.size() == size, "the tape has grown");
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    demand(inputs[i].version() == versions[i], text("input ", i, " was written"));
+  demand(tape.open() && tape.backward(sum(before))[weight].item() == 6.0, "the tape is spoilt");  // d(w²)/dw = 2w
   return findings;
 }
 

@@ -65,9 +65,10 @@ TEST_CASE("the mode says which entries are compared, and by default the size doe
   CHECK(entries({.mode = GradientMode::full}) == "2000 12 ");
   CHECK(entries({.mode = GradientMode::sampled, .sample = 10}) == "10 10 ");
   CHECK(entries({.mode = GradientMode::directional}) == "0+1 0+1 ");
-  CHECK(expect::contains(checked({.mode = GradientMode::full}).text(), "full mode"));
+  CHECK(expect::contains(checked({.mode = GradientMode::full}).text(), "first order, every entry, 2"));
   CHECK(expect::contains(checked({.mode = GradientMode::sampled}).text(), "64 of 2000 "));
   CHECK(expect::contains(checked({}).text(), "64 of 2000 + direction"));
+  CHECK(expect::contains(checked({}).text(), "first order, 64 entries of larger tensors and a direction, 2"));
   CHECK(expect::contains(checked({.mode = GradientMode::directional}).text(), "direction"));
   CHECK(
       expect::contains(expect::error_of([&] { checked({.sample = 0}); }), "ValueError: check_gradients: a sample of"));

@@ -1,0 +1,213 @@
+/// Checks gradients: of a small network, of single operations, layers and losses, or of all that xgrad has.
+
+#include <autograd/autograd.hpp>
+#include <autograd/op_table_check.hpp>
+#include <autograd/parallel_parts.hpp>
+#include <nn/gradient_check.hpp>
+#include <nn/module_table.hpp>
+#include <nn/nn.hpp>
+
+#include "command_line.hpp"
+#include "progress.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <functional>
+#include <iostream>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+using namespace xgrad;
+
+namespace {
+
+struct Net : nn::Module {
+  nn::Linear hidden = add("hidden", nn::Linear(16, 16));
+  nn::Linear narrow = add("narrow", nn::Linear(16, 8));
+  nn::Linear output = add("output", nn::Linear(8, 3));
+  Tensor operator()(const Tensor& x) const { return output(relu(narrow(tanh(hidden(x))))); }
+};
+
+/// What a user would write, and see.
+GradientReport check_network(const GradientCheckOptions& options) {
+  const Net net;
+  const Tensor x = normal({5, 16});
+  const Tensor labels = argmax(slice(x, 1, 0, 3), 1);
+  return check_gradients(net, nn::cross_entropy, x, labels, options);
+}
+
+/// An operation, layer or loss with its samples.
+struct Row {
+  std::string name;
+  int order;
+  bool allow_zero;  ///< samples may ignore an input
+  std::vector<std::function<GradientSubject(std::uint64_t seed)>> samples;
+};
+
+std::vector<Row> table_rows(DType dtype) {
+  std::vector<Row> rows;
+  for (const OpRow& operation : op_table()) {
+    if (operation.integer_result || operation.order == 0) continue;
+    if (dtype == float32 && operation.name == "to") continue;  // gives the dtype that it is told to
+    Row& row = rows.emplace_back(Row{operation.name, operation.order, true, {}});
+    for (const OpSample& sample : operation.samples)
+      row.samples.push_back([&](std::uint64_t seed) { return op_subject(operation, sample, seed); });
+  }
+  for (const nn::ModuleRow& module : nn::module_table()) {
+    Row& row = rows.emplace_back(Row{module.name, module.order, false, {}});
+    for (const nn::MakeCase& make : module.samples)
+      row.samples.push_back([&](std::uint64_t seed) -> GradientSubject { return make(seed); });
+  }
+  return rows;
+}
+
+/// How many tensors got which verdict, and what was wrong.
+struct Tally {
+  static constexpr std::size_t verdicts = 8;
+  std::array<std::int64_t, verdicts> count{};
+  double largest_error = 0;
+  std::vector<std::string> failures;
+
+  std::int64_t of(GradientVerdict verdict) const { return count[static_cast<std::size_t>(verdict)]; }
+  std::int64_t all() const {
+    std::int64_t sum = 0;
+    for (const std::int64_t one : count) sum += one;
+    return sum;
+  }
+  void add(const Tally& other) {
+    for (std::size_t i = 0; i < verdicts; ++i) count[i] += other.count[i];
+    largest_error = std::max(largest_error, other.largest_error);
+    failures.insert(failures.end(), other.failures.begin(), other.failures.end());
+  }
+};
+
+Tally check_row(const Row& row, std::uint64_t seed, int order, DType dtype) {
+  Tally tally;
+  for (std::size_t s = 0; s < row.samples.size(); ++s) {
+    const DefaultDType constants_are(float64);
+    const GradientSubject subject = row.samples[s](seed);
+    if (subject.tensors.empty() || subject.f().size() == 0) continue;
+    const GradientReport report =
+        check_table_gradients(subject, order, {.dtype = dtype, .seed = seed, .allow_zero = row.allow_zero});
+    for (const GradientRow& tensor : report.rows) {
+      if (tensor.shape.elements() == 0) continue;
+      ++tally.count[static_cast<std::size_t>(tensor.verdict)];
+      if (tensor.verdict == GradientVerdict::ok)
+        tally.largest_error = std::max(tally.largest_error, tensor.relative_error);
+    }
+    if (passes_as_smooth(report)) continue;
+    std::ostringstream text;
+    text << row.name << ", sample " << s << ", seed " << seed << '\n' << report;
+    tally.failures.push_back(text.str());
+  }
+  return tally;
+}
+
+std::string format(const char* pattern, auto... values) {
+  std::array<char, 200> text{};
+  std::snprintf(text.data(), text.size(), pattern, values...);
+  return text.data();
+}
+
+std::string line_of(const std::string& name, const Tally& tally) {
+  using enum GradientVerdict;
+  const std::int64_t others = tally.all() - tally.of(ok) - tally.of(zero) - tally.of(inconclusive);
+  return format("%-32s %9lld %9lld %9lld %13lld %7lld  %.1e", name.c_str(), static_cast<long long>(tally.all()),
+                static_cast<long long>(tally.of(ok)), static_cast<long long>(tally.of(zero)),
+                static_cast<long long>(tally.of(inconclusive)), static_cast<long long>(others), tally.largest_error);
+}
+
+std::string json_of(const std::vector<Row>& rows, const std::vector<Tally>& tallies) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    nlohmann::ordered_json& object = list.emplace_back();
+    object["name"] = rows[i].name;
+    for (std::size_t v = 0; v < Tally::verdicts; ++v)
+      object[std::string(name_of(static_cast<GradientVerdict>(v)))] = tallies[i].count[v];
+    object["largest_relative_error"] = tallies[i].largest_error;
+    object["failures"] = tallies[i].failures;
+  }
+  return list.dump();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bool all = false;
+  std::string operation;
+  std::int64_t order = 1;
+  std::string dtype = "float64";
+  std::int64_t seeds = 1;
+  std::uint64_t first_seed = 0;
+
+  examples::CommandLine line("check_gradients", "checks the gradients of a network, an operation, or all of xgrad");
+  line.flag("all", all, "check every operation, layer and loss of xgrad");
+  line.flag("operation", operation, "check one of them, by name");
+  line.flag("order", order, "1: gradients; 2: their gradients", {1, 2});
+  line.flag("dtype", dtype, "float64: against differences; float32: its backward against float64's",
+            {"float64", "float32"});
+  line.flag("seeds", seeds, "so many different inputs of each sample", {1, 1e6});
+  line.seed(first_seed);
+
+  return line.run(argc, argv, [&] {
+    GradientCheckOptions options{.order = static_cast<int>(order), .seed = first_seed};
+    options.dtype = dtype == "float32" ? float32 : float64;
+    if (options.dtype == float32 && order == 2)
+      throw examples::UsageError("--dtype float32 with --order 2; backward in float32 is checked for order 1");
+    if (!all && operation.empty()) {
+      seed(first_seed);
+      const GradientReport report = check_network(options);
+      if (!line.quiet() || !report.ok()) std::cout << report;
+      line.result("report", examples::Json{report.json()});
+      if (!report.ok()) line.fail();
+      return;
+    }
+
+    std::vector<Row> rows = table_rows(options.dtype);
+    if (!operation.empty()) {
+      std::vector<std::string> names;
+      for (const Row& row : rows) names.push_back(row.name);
+      std::erase_if(rows, [&](const Row& row) { return row.name != operation; });
+      const std::string near = examples::nearest(operation, names);
+      if (rows.empty())
+        throw examples::UsageError("--operation " + operation + ": no operation, layer or loss with gradients" +
+                                   (near.empty() ? "" : "; did you mean " + near + "?"));
+    }
+    std::erase_if(rows, [&](const Row& row) { return row.order < order; });
+
+    std::vector<Tally> tallies(rows.size());
+    examples::Progress progress(seeds, "seeds", line.quiet());
+    progress.print(
+        format("%-32s %9s %9s %9s %13s %7s  %s", "", "tensors", "ok", "zero", "inconclusive", "wrong", "rel error"));
+    std::int64_t done = 0;
+    for (; done < seeds && !examples::interrupted(); ++done) {
+      std::vector<Tally> found(rows.size());
+      parallel_parts(rows.size(), [&](std::size_t i) {
+        found[i] = check_row(rows[i], first_seed + static_cast<std::uint64_t>(done), options.order, options.dtype);
+      });
+      for (std::size_t i = 0; i < rows.size(); ++i) {
+        for (const std::string& failure : found[i].failures) progress.print(failure);
+        tallies[i].add(found[i]);
+      }
+      progress.update(done + 1, "");
+    }
+    Tally sum;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      progress.print(line_of(rows[i].name, tallies[i]));
+      sum.add(tallies[i]);
+    }
+    const bool ok = sum.failures.empty();
+    if (rows.size() > 1) progress.print(line_of("all " + std::to_string(rows.size()), sum));
+    progress.print(std::string(order == 2 ? "second" : "first") + " order, " + dtype + ", " + std::to_string(done) +
+                   (done == 1 ? " seed: " : " seeds: ") +
+                   (ok ? "ok" : std::to_string(sum.failures.size()) + " checks failed"));
+    line.result("ok", ok);
+    line.result("seeds_done", done);
+    line.result("rows", examples::Json{json_of(rows, tallies)});
+    if (!ok) line.fail();
+  });
+}
