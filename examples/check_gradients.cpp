@@ -25,18 +25,42 @@ using namespace xgrad;
 
 namespace {
 
+/// Layers of the given widths with relu between them.
 struct Net : nn::Module {
-  nn::Linear hidden = add("hidden", nn::Linear(16, 16));
-  nn::Linear narrow = add("narrow", nn::Linear(16, 8));
-  nn::Linear output = add("output", nn::Linear(8, 3));
-  Tensor operator()(const Tensor& x) const { return output(relu(narrow(tanh(hidden(x))))); }
+  std::vector<nn::Linear> layers;
+
+  explicit Net(const std::vector<std::int64_t>& widths) {
+    for (std::size_t i = 0; i + 1 < widths.size(); ++i)
+      layers.push_back(add("layer" + std::to_string(i + 1), nn::Linear(widths[i], widths[i + 1])));
+  }
+  Tensor operator()(Tensor x) const {
+    for (std::size_t i = 0; i < layers.size(); ++i) x = i + 1 < layers.size() ? relu(layers[i](x)) : layers[i](x);
+    return x;
+  }
 };
 
+/// `16-8-3` as numbers.
+std::vector<std::int64_t> widths_of(const std::string& text) {
+  std::vector<std::int64_t> widths;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, '-');) {
+    std::size_t used = 0;
+    const std::int64_t width =
+        part.empty() || part.size() > 6 || part[0] < '0' || part[0] > '9' ? 0 : std::stoll(part, &used);
+    if (width < 1 || used != part.size())
+      throw examples::UsageError("--network " + text + ": need widths, as in 16-8-3");
+    widths.push_back(width);
+  }
+  if (widths.size() < 2) throw examples::UsageError("--network " + text + ": need at least two widths, as in 16-8-3");
+  return widths;
+}
+
 /// What a user would write, and see.
-GradientReport check_network(const GradientCheckOptions& options) {
-  const Net net;
-  const Tensor x = normal({5, 16});
-  const Tensor labels = argmax(slice(x, 1, 0, 3), 1);
+GradientReport check_network(const std::vector<std::int64_t>& widths, std::int64_t batch,
+                             const GradientCheckOptions& options) {
+  const Net net(widths);
+  const Tensor x = normal({batch, widths.front()});
+  const Tensor labels = argmax(normal({batch, widths.back()}), 1);
   return check_gradients(net, nn::cross_entropy, x, labels, options);
 }
 
@@ -137,6 +161,9 @@ std::string json_of(const std::vector<Row>& rows, const std::vector<Tally>& tall
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::string network = "16-16-8-3";
+  std::int64_t batch = 32;
+  std::string mode = "automatic";
   bool all = false;
   std::string operation;
   std::int64_t order = 1;
@@ -145,6 +172,10 @@ int main(int argc, char** argv) {
   std::uint64_t first_seed = 0;
 
   examples::CommandLine line("check_gradients", "checks the gradients of a network, an operation, or all of xgrad");
+  line.flag("network", network, "widths of the network's layers");
+  line.batch(batch);
+  line.flag("mode", mode, "how entries of the network's tensors are chosen",
+            {"automatic", "full", "sampled", "directional"});
   line.flag("all", all, "check every operation, layer and loss of xgrad");
   line.flag("operation", operation, "check one of them, by name");
   line.flag("order", order, "1: gradients; 2: their gradients", {1, 2});
@@ -160,7 +191,11 @@ int main(int argc, char** argv) {
       throw examples::UsageError("--dtype float32 with --order 2; backward in float32 is checked for order 1");
     if (!all && operation.empty()) {
       seed(first_seed);
-      const GradientReport report = check_network(options);
+      options.mode = mode == "full"          ? GradientMode::full
+                     : mode == "sampled"     ? GradientMode::sampled
+                     : mode == "directional" ? GradientMode::directional
+                                             : GradientMode::automatic;
+      const GradientReport report = check_network(widths_of(network), batch, options);
       if (!line.quiet() || !report.ok()) std::cout << report;
       line.result("report", examples::Json{report.json()});
       if (!report.ok()) line.fail();

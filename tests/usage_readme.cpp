@@ -4,6 +4,11 @@
 
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <string>
 #include <vector>
 
 // The README quotes what stands between `README` and `end`.
@@ -31,6 +36,17 @@ Tensor mish(const Tensor& x) {  // a custom operation: one lambda, its derivativ
   return pointwise(
       "mish", [](auto v) { return v * tanh(softplus(v)); }, x);
 }
+// end
+
+// README: adjoint
+struct WrongSquare : Operation {  // its author forgot the factor 2 at one place
+  std::string_view name() const override { return "wrong_square"; }
+  Tensors forward(const Inputs& inputs) override { return square(inputs[0]); }
+  Tensors vjp(const Call& call) const override {
+    const Tensor x = call.input(0);
+    return call.cotangent() * where(greater(x, 1.0), x, x * 2.0);
+  }
+};
 // end
 
 /// Rows around one point for each of 10 classes, with the label of their class.
@@ -110,7 +126,7 @@ TEST_CASE("the README's gradient check passes, one row for each named parameter 
   const auto& [x, y] = batch;
 
   // README: check
-  GradientReport report = check_gradients(net, nn::cross_entropy, x, y);  // any model, in float64
+  GradientReport report = check_gradients(net, nn::cross_entropy, x, y);  // one row per named parameter
   // end
 
   CHECK(report.ok());
@@ -123,4 +139,68 @@ TEST_CASE("the README's gradient check passes, one row for each named parameter 
   const GradientReport wrong = check_gradients([](const auto& inputs) { return sum(inputs[0] * detach(inputs[0])); },
                                                {tensor({-2.0, -0.3, 0.7, 3.0})});
   CHECK_FALSE(wrong.ok());
+}
+
+TEST_CASE("the README's table of verdicts has them") {
+  // README: verdicts
+  const Tensor x = tensor({-0.5, 0.0, 1.5});
+  const GradientReport report = check_gradients(
+      [](const std::vector<Tensor>& in) {
+        return sum(exp(in[0])) + sum(relu(in[1])) + sum(apply(WrongSquare(), in[2])) + sum(in[3] * 0.0 + 1.0) +
+               sum(detach(in[4]) * in[0]);
+      },
+      {{"right", x}, {"relu", x}, {"wrong", x}, {"useless", x}, {"cut", x}});
+  std::cout << report;  // report.require() throws a GradientError with this table
+  // end
+  const std::vector<GradientVerdict> verdicts = {GradientVerdict::ok, GradientVerdict::kink, GradientVerdict::wrong,
+                                                 GradientVerdict::zero, GradientVerdict::unreachable};
+  for (std::size_t i = 0; i < verdicts.size(); ++i) CHECK(report.rows[i].verdict == verdicts[i]);
+}
+
+TEST_CASE("the README's functions of functions give closed forms") {
+  const Tensor x = tensor({0.5, -1.0}, float64);
+  // README: functional
+  const auto f = [](const Tensor& v) { return sum(exp(v)) + prod(v); };
+  const Tensor g = gradient(f, x);                    // e^v + (v1, v0)
+  const Tensor h = hessian(f, x);                     // diag(e^v) + ((0, 1), (1, 0))
+  const Tensor hv = hessian_vector_product(f, x, g);  // h·g, without h
+  const Tensor j = jacobian([](const Tensor& v) { return softmax(v); }, x);
+  // end
+  const double a = std::exp(0.5), b = std::exp(-1.0);
+  CHECK(expect::difference(g, std::vector{a - 1, b + 0.5}) < 1e-14);
+  CHECK(expect::difference(h, std::vector{a, 1.0, 1.0, b}) < 1e-14);
+  CHECK(expect::difference(hv, std::vector{a * (a - 1) + b + 0.5, a - 1 + b * (b + 0.5)}) < 1e-14);
+  const double s = a / (a + b);
+  CHECK(expect::difference(j, std::vector{s * (1 - s), -s * (1 - s), -s * (1 - s), s * (1 - s)}) < 1e-14);
+}
+
+TEST_CASE("the README quotes this file") {
+  const std::filesystem::path root = XGRAD_SOURCE_DIR;
+  const auto read = [](const std::filesystem::path& path) {
+    std::ifstream file(path);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+  };
+  const std::string readme = read(root / "README.md");
+  std::istringstream lines(read(root / "tests" / "usage_readme.cpp"));
+  int blocks = 0;
+  std::string block;
+  std::size_t indentation = std::string::npos;
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t start = line.find_first_not_of(' ');
+    const std::string text = start == std::string::npos ? "" : line.substr(start);
+    if (text.starts_with("// README: ")) {
+      indentation = start;
+      block.clear();
+    } else if (indentation != std::string::npos && text == "// end") {
+      INFO(block);
+      CHECK(expect::contains(readme, block));
+      ++blocks;
+      indentation = std::string::npos;
+    } else if (indentation != std::string::npos) {
+      block += (text.empty() ? "" : line.substr(indentation)) + "\n";
+    }
+  }
+  CHECK(blocks == 8);
 }
