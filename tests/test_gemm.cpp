@@ -1,3 +1,5 @@
+#include "with_threads.hpp"
+
 #include <doctest/doctest.h>
 
 #include <autograd/error.hpp>
@@ -10,11 +12,6 @@
 #include <random>
 #include <thread>
 #include <vector>
-
-#ifndef XGRAD_THREADS_BACKEND_STD
-#include <tbb/global_control.h>
-#include <tbb/task_arena.h>
-#endif
 
 using namespace xgrad::kernels;
 using xgrad::BlasKind;
@@ -104,19 +101,6 @@ std::vector<T> product(const Matrices<T>& x) {
 template <class T>
 bool same_bits(const std::vector<T>& x, const std::vector<T>& y) {
   return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(T)) == 0;
-}
-
-template <class F>
-auto with_threads(int threads, F f) {
-#ifdef XGRAD_THREADS_BACKEND_STD
-  if (threads > 1) return f();
-  const SerialScope serial;
-  return f();
-#else
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
-  tbb::task_arena arena(threads);
-  return arena.execute(f);
-#endif
 }
 
 }  // namespace

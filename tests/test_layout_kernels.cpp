@@ -1,3 +1,5 @@
+#include "with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/parallel.hpp>
@@ -9,11 +11,6 @@
 #include <numeric>
 #include <random>
 #include <vector>
-
-#ifndef XGRAD_THREADS_BACKEND_STD
-#include <tbb/global_control.h>
-#include <tbb/task_arena.h>
-#endif
 
 namespace kernels = xgrad::kernels;
 
@@ -104,20 +101,6 @@ template <class T>
 std::vector<T> source_of(const View& view) {
   const std::vector<std::size_t> all = positions(view);
   return numbered<T>(all.empty() ? 0 : *std::max_element(all.begin(), all.end()) + 1);
-}
-
-/// f() with as many threads.
-template <class F>
-auto with_threads(int threads, const F& f) {
-#ifdef XGRAD_THREADS_BACKEND_STD
-  if (threads > 1) return f();
-  const kernels::SerialScope serial;
-  return f();
-#else
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
-  tbb::task_arena arena(threads);
-  return arena.execute(f);
-#endif
 }
 
 Integers indices_below(std::size_t count, std::size_t n) {

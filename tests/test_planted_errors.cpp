@@ -268,8 +268,9 @@ void plant_all(const std::string& place, const std::function<GradientSubject()>&
                std::map<std::string, Count>& counts) {
   const DefaultDType constants(float64);
   const std::size_t tensors = make().tensors.size();
-  for (const auto& [kind, plant] : plants())
+  for (const auto& [name, plant] : plants())
     for (std::size_t t = 0; t < tensors; ++t) {
+      const std::string& kind = name;  // clang 14: a structured binding cannot be captured
       if (order < 2 && kind == "second derivative only") continue;
       const GradientSubject subject = make();
       const std::optional<Planted> planted = plant(subject, t);

@@ -1,3 +1,5 @@
+#include "with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/kernels/reduce.hpp>
 
@@ -7,11 +9,6 @@
 #include <numeric>
 #include <random>
 #include <vector>
-
-#ifndef XGRAD_THREADS_BACKEND_STD
-#include <tbb/global_control.h>
-#include <tbb/task_arena.h>
-#endif
 
 namespace kernels = xgrad::kernels;
 
@@ -62,20 +59,6 @@ std::vector<Result> run(const Extent& e, const std::vector<T>& x, const Kernel& 
 }
 
 #define KERNEL(name) [](auto... arguments) { kernels::name(arguments...); }
-
-/// f() with as many threads.
-template <class F>
-auto with_threads(int threads, const F& f) {
-#ifdef XGRAD_THREADS_BACKEND_STD
-  if (threads > 1) return f();
-  const kernels::SerialScope serial;
-  return f();
-#else
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
-  tbb::task_arena arena(threads);
-  return arena.execute(f);
-#endif
-}
 
 }  // namespace
 

@@ -1,3 +1,5 @@
+#include "with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/kernels/parallel.hpp>
 #include <autograd/kernels/softmax.hpp>
@@ -8,11 +10,6 @@
 #include <limits>
 #include <random>
 #include <vector>
-
-#ifndef XGRAD_THREADS_BACKEND_STD
-#include <tbb/global_control.h>
-#include <tbb/task_arena.h>
-#endif
 
 namespace kernels = xgrad::kernels;
 
@@ -137,20 +134,6 @@ std::vector<std::int64_t> labels_for(const Extent& e) {
   std::vector<std::int64_t> labels(e.rows);
   for (std::size_t r = 0; r < e.rows; ++r) labels[r] = static_cast<std::int64_t>((r * 7 + e.n - 1) % e.n);
   return labels;
-}
-
-/// f() with as many threads.
-template <class F>
-auto with_threads(int threads, const F& f) {
-#ifdef XGRAD_THREADS_BACKEND_STD
-  if (threads > 1) return f();
-  const kernels::SerialScope serial;
-  return f();
-#else
-  const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
-  tbb::task_arena arena(threads);
-  return arena.execute(f);
-#endif
 }
 
 template <class T>
