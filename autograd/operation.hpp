@@ -64,6 +64,7 @@ struct Which {
   static constexpr Which none() { return {0}; }
   static constexpr Which all() { return {~std::uint64_t{0}}; }
   static constexpr Which only(std::size_t i) { return {std::uint64_t{1} << i}; }
+  constexpr bool contains_first(std::size_t count) const { return ~bits << (64 - count) == 0; }  ///< 1 to 64 of them
   constexpr bool contains(std::size_t i) const { return i < 64 ? ((bits >> i) & 1) != 0 : bits == ~std::uint64_t{0}; }
 };
 
@@ -83,6 +84,8 @@ class Call {
   /// A saved input or output. TapeError if its values changed since, or if the traits do not save it.
   Tensor input(std::size_t i) const;
   Tensor output(std::size_t i = 0) const;
+  /// The body of a saved input, for kernels: no handle, which would count.
+  const TensorBody& saved_input(std::size_t i) const;
   /// ∂loss/∂output, with the output's shape; zeros for an output that the loss does not depend on.
   Tensor cotangent(std::size_t i = 0) const;
   /// The same while its missing extents stand for equal values: a shape that broadcasts to the output's.

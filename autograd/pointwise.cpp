@@ -6,6 +6,7 @@
 #include <autograd/tape.hpp>
 
 #include <algorithm>
+#include <span>
 #include <string>
 
 namespace xgrad {
@@ -25,7 +26,7 @@ class PointwiseOperation final : public Operation {
   PointwiseOperation(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
                      const PointwiseHints& hints)
       : name_(name), rule_(&rule), hints_(hints) {
-    std::memcpy(closure_, closure, closure_bytes);
+    if (closure_bytes > 1) std::memcpy(closure_, closure, closure_bytes);  // an empty lambda has one byte of nothing
   }
 
   std::string_view name() const override { return name_; }
@@ -40,20 +41,16 @@ class PointwiseOperation final : public Operation {
     return traits;
   }
 
-  Tensors forward(const Inputs& inputs) override {
+  Tensors forward(const Inputs& inputs) override { return value(inputs); }
+
+  Tensor value(const Inputs& inputs) const {
     const DType dtype = inputs[0].dtype();
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      if (inputs[i].dtype() != dtype || !is_floating(dtype)) check_dtypes(inputs);
-    Shape shape = inputs[0].shape();
-    std::array<PointwiseOperand, max_pointwise_arity + 2> operands;
+    std::array<const TensorBody*, max_pointwise_arity + 2> bodies;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      operands[i] = {inputs[i].mutable_data(), &inputs[i].shape()};
-      if (i > 0 && !(inputs[i].shape() == shape)) shape = broadcast(name_, shape, inputs[i].shape());
+      bodies[i] = &inputs[i].body();
+      if (bodies[i]->dtype != dtype || !is_floating(dtype)) check_dtypes(inputs);
     }
-    Tensor result = Tensor::uninitialized(shape, dtype);
-    kernels::run_pointwise(kernel()[static_cast<std::size_t>(dtype)], closure_, {operands.data(), inputs.size()}, shape,
-                           result.mutable_data(), size_of(dtype));
-    return result;
+    return run(kernel(), {bodies.data(), inputs.size()});
   }
 
   Tensors vjp(const Call& call) const override {
@@ -61,7 +58,10 @@ class PointwiseOperation final : public Operation {
     const Tensor g = call.unbroadcast_cotangent();
     if (order_ == 0) {
       for (std::size_t i = 0; i < rule_->arity; ++i)
-        if (call.needs(i)) gradients[i] = hints_.coefficients != nullptr ? scaled(g, i) : along(call, i, g);
+        if (call.needs(i))
+          gradients[i] = hints_.coefficients != nullptr       ? scaled(g, i)
+                         : call.recording() || call.tracing() ? along(call, i, g)
+                                                              : slope_times(call, i, g);
       return gradients;
     }
     // The operation is linear in its first one or two inputs; each gets the product of the others.
@@ -73,6 +73,25 @@ class PointwiseOperation final : public Operation {
   }
 
  private:
+  /// A kernel on operands of one dtype.
+  Tensor run(const KernelByDType& kernels, std::span<const TensorBody* const> bodies) const {
+    const DType dtype = bodies[0]->dtype;
+    const Shape* shape = &bodies[0]->shape;
+    Shape joined;
+    std::array<PointwiseOperand, max_pointwise_arity + 2> operands;
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+      operands[i] = {bodies[i]->storage->data, &bodies[i]->shape};
+      if (i > 0 && !(bodies[i]->shape == *shape)) {
+        joined = broadcast(name_, *shape, bodies[i]->shape);
+        shape = &joined;
+      }
+    }
+    Tensor result = Tensor::uninitialized(*shape, dtype);
+    kernels::run_pointwise(kernels[static_cast<std::size_t>(dtype)], closure_, {operands.data(), bodies.size()}, *shape,
+                           result.mutable_data(), size_of(dtype));
+    return result;
+  }
+
   const KernelByDType& kernel() const {
     return order_ == 0 ? rule_->value : order_ == 1 ? rule_->slope[i_] : rule_->curvature[i_][j_];
   }
@@ -101,6 +120,17 @@ class PointwiseOperation final : public Operation {
     for (std::size_t k = 0; k < rule_->arity; ++k) arguments[1 + factors + k] = saved_x(call, k, g.dtype());
     if (call.tracing()) trace_masked(derivative, call, g);
     return apply_to(derivative, arguments.data(), 1 + factors + rule_->arity);
+  }
+
+  /// The same as `along` of a function itself, on no tape: straight to the kernel.
+  Tensor slope_times(const Call& call, std::size_t j, const Tensor& g) const {
+    const KernelByDType& kernels = rule_->slope[j];
+    if (kernels[static_cast<std::size_t>(g.dtype())] == nullptr) return {};
+    const Tensor unread = hints_.saved.contains_first(rule_->arity) ? Tensor() : zeros({}, g.dtype());
+    std::array<const TensorBody*, max_pointwise_arity + 1> bodies{&g.body()};
+    for (std::size_t k = 0; k < rule_->arity; ++k)
+      bodies[1 + k] = hints_.saved.contains(k) ? &call.saved_input(k) : &unread.body();
+    return run(kernels, {bodies.data(), 1 + rule_->arity});
   }
 
   /// This operation with g in place of its factor k.
@@ -164,7 +194,14 @@ namespace kernels {
 
 Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
                       const PointwiseHints& hints, const Inputs& inputs) {
-  return std::move(apply_all(PointwiseOperation(name, rule, closure, closure_bytes, hints), inputs)[0]);
+  // apply_all, less what forward cannot need: it calls no operation, and its result is new.
+  PointwiseOperation operation(name, rule, closure, closure_bytes, hints);
+  Recorder* const recorder = recorder_for(name, inputs);
+  Tensor result = operation.value(inputs);
+  if (recorder == nullptr) return result;
+  Tensors outputs(std::move(result));
+  record(*recorder, new (place_operation(*recorder, sizeof operation)) PointwiseOperation(operation), inputs, outputs);
+  return std::move(outputs[0]);
 }
 
 }  // namespace kernels

@@ -16,11 +16,13 @@ namespace {
 
 Extents::Extents(std::span<const std::int64_t> values) : size_(static_cast<std::uint32_t>(values.size())) {
   if (values.size() > capacity) throw_rank(values.size());
+  clear_few();
   std::copy(values.begin(), values.end(), values_.begin());
 }
 
 Extents::Extents(std::size_t count, std::int64_t value) : size_(static_cast<std::uint32_t>(count)) {
   if (count > capacity) throw_rank(count);
+  clear_few();
   std::fill_n(values_.begin(), count, value);
 }
 

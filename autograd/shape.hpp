@@ -15,7 +15,12 @@ class Extents {
  public:
   static constexpr std::size_t capacity = 8;
 
-  constexpr Extents() = default;
+  Extents() { clear_few(); }
+  Extents(const Extents& other) { copy(other); }
+  Extents& operator=(const Extents& other) {
+    copy(other);
+    return *this;
+  }
   Extents(std::initializer_list<std::int64_t> values) : Extents(std::span(values.begin(), values.size())) {}
   explicit Extents(std::span<const std::int64_t> values);  ///< ShapeError for more than 8
   Extents(std::size_t count, std::int64_t value);
@@ -43,8 +48,20 @@ class Extents {
   }
 
  private:
-  std::array<std::int64_t, capacity> values_{};
+  void clear_few() {
+    for (std::size_t i = 0; i < few; ++i) values_[i] = 0;
+  }
+  void copy(const Extents& other) {
+    size_ = other.size_;
+    // Most are short: a fixed few words, in one cache line with what stands before.
+    for (std::size_t i = 0; i < few; ++i) values_[i] = other.values_[i];
+    if (size_ > few) [[unlikely]]
+      for (std::size_t i = few; i < size_; ++i) values_[i] = other.values_[i];
+  }
+
+  static constexpr std::size_t few = 3;
   std::uint32_t size_ = 0;
+  std::array<std::int64_t, capacity> values_;  // the first `few` and the first `size_` are set
 };
 
 /// Extents of a tensor, outermost first; rank 0 is a scalar. Rank is at most 8, extents are not negative.

@@ -18,13 +18,15 @@ namespace {
 
 }  // namespace
 
-Tensor Call::input(std::size_t i) const {
+const TensorBody& Call::saved_input(std::size_t i) const {
   const Node& node = recorder_.node(node_);
   if (node.saved[i].body == nullptr)
     throw TapeError("backward: the vjp of " + std::string(node.operation->name()) + " asks for input " +
                     std::to_string(i) + ", which its traits do not save");
-  return Tensor::from_body(node.saved[i].body);
+  return *node.saved[i].body;
 }
+
+Tensor Call::input(std::size_t i) const { return Tensor::from_body(const_cast<TensorBody*>(&saved_input(i))); }
 
 Tensor Call::output(std::size_t i) const {
   const Node& node = recorder_.node(node_);

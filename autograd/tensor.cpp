@@ -19,6 +19,9 @@ constinit thread_local CopyScope* copy_scope = nullptr;
 
 constexpr std::size_t header_bytes = 64;
 static_assert(sizeof(Storage) <= header_bytes);
+constexpr std::size_t body_bytes = 128;
+static_assert(sizeof(TensorBody) <= body_bytes);
+constexpr std::size_t most_bytes_with_body = 512;  // more would be kept by a body whose values moved away
 
 void free_block(Storage* storage) {
   const std::size_t bytes = storage->bytes;
@@ -26,7 +29,14 @@ void free_block(Storage* storage) {
   deallocate(storage, bytes);
 }
 
-Storage* new_storage(const Shape& shape, DType dtype) {
+/// One that has its body before it.
+void free_block_with_body(Storage* storage) {
+  const std::size_t bytes = storage->bytes;
+  storage->~Storage();
+  deallocate(reinterpret_cast<char*>(storage) - body_bytes, bytes);
+}
+
+std::size_t bytes_of(const Shape& shape, DType dtype) {
   std::size_t bytes = size_of(dtype);
   for (const std::int64_t extent : shape) {
     if (extent < 0) throw ShapeError("tensor: shape " + to_string(shape) + " has a negative extent");
@@ -35,6 +45,11 @@ Storage* new_storage(const Shape& shape, DType dtype) {
                        " needs more memory than can be addressed");
     bytes *= static_cast<std::size_t>(extent);
   }
+  return bytes;
+}
+
+Storage* new_storage(const Shape& shape, DType dtype) {
+  const std::size_t bytes = bytes_of(shape, dtype);
   try {
     auto* storage = new (allocate(header_bytes + bytes)) Storage;
     storage->data = reinterpret_cast<char*>(storage) + header_bytes;
@@ -72,18 +87,39 @@ Tensor Tensor::adopt(const Shape& shape, DType dtype, Storage* storage) {
   return tensor;
 }
 
-Tensor Tensor::uninitialized(const Shape& shape, DType dtype) { return adopt(shape, dtype, new_storage(shape, dtype)); }
+Tensor Tensor::uninitialized(const Shape& shape, DType dtype) {
+  const std::size_t bytes = bytes_of(shape, dtype);
+  if (bytes > most_bytes_with_body) return adopt(shape, dtype, new_storage(shape, dtype));
+  // Small: body, storage and values in one block.
+  const std::size_t all = body_bytes + header_bytes + bytes;
+  char* const block = static_cast<char*>(allocate(all));
+  auto* const storage = new (block + body_bytes) Storage;
+  storage->data = block + body_bytes + header_bytes;
+  storage->bytes = all;
+  storage->destroy = free_block_with_body;
+  Tensor tensor;
+  tensor.body_ = new (block) TensorBody;
+  tensor.body_->dtype = dtype;
+  tensor.body_->storage = storage;
+  tensor.body_->home = storage;
+  tensor.body_->shape = shape;
+  return tensor;
+}
 
 void Tensor::leave_storage(TensorBody* body) noexcept {
   if (std::exchange(body->borrows, false)) body->storage->borrowers.fetch_sub(1, std::memory_order_release);
-  release_storage(body->storage);
+  if (body->storage != body->home) release_storage(body->storage);
 }
 
 void Tensor::destroy(TensorBody* body) noexcept {
   leave_storage(body);
   delete body->label;
+  Storage* const home = body->home;
   body->~TensorBody();
-  deallocate(body, sizeof(TensorBody));
+  if (home != nullptr)
+    release_storage(home);
+  else
+    deallocate(body, sizeof(TensorBody));
 }
 
 Tensor Tensor::alias(const Shape& shape, Storing storing) const {

@@ -38,6 +38,7 @@ struct TensorBody {
   std::uint32_t node = 0;   // index on the tape
   std::uint64_t tape = 0;   // id of the tape that recorded it, 0 for none
   Storage* storage = nullptr;
+  Storage* home = nullptr;  // in whose block this body stands, which then has a reference of the body; else null
   std::string* label = nullptr;
   Shape shape;
 };

@@ -103,7 +103,7 @@ void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const 
     for (std::size_t i = 0; i < operands.size() && flat; ++i) {
       const std::size_t own = operands[i].shape->elements();
       inputs[i] = operands[i].data;
-      splat[i] = own == 1;
+      splat[i] = own == 1 && elements > 1;
       flat = own == elements || own == 1;
     }
     if (flat) return kernel(closure, inputs.data(), splat.data(), output, elements);
