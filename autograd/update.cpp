@@ -1,11 +1,14 @@
 #include <autograd/error.hpp>
 #include <autograd/kernels/parallel.hpp>
 #include <autograd/kernels/simd.hpp>
+#include <autograd/memory.hpp>
 #include <autograd/update.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 namespace xgrad {
 
@@ -17,20 +20,38 @@ using kernels::Vec;
 constexpr std::size_t parallel_elements = 32768;
 constexpr std::size_t block_elements = 8192;
 
-/// Calls body(first, count) for blocks of [0, elements).
-template <class Body>
-void for_blocks(std::size_t elements, const Body& body) {
-  if (elements < parallel_elements) return body(std::size_t{0}, elements);
-  kernels::parallel_blocks((elements + block_elements - 1) / block_elements, [&](std::size_t block) {
-    const std::size_t first = block * block_elements;
-    body(first, std::min(block_elements, elements - first));
+/// Calls body(term, at_first, first, count) for blocks of [0, elements(term)), those of all terms in one parallel
+/// region. at_first is what prepare(term) gives, which is called before, once for each.
+template <class Term, class Elements, class Prepare, class Body>
+void for_blocks(std::span<const Term> terms, const Elements& elements, const Prepare& prepare, const Body& body) {
+  std::size_t total = 0;
+  for (const Term& term : terms) total += elements(term);
+  if (total < parallel_elements) {
+    for (const Term& term : terms) body(term, prepare(term), std::size_t{0}, elements(term));
+    return;
+  }
+  struct Block {
+    const Term* term;
+    bool at_first;
+    std::size_t first;
+  };
+  std::vector<Block, CachedAllocator<Block>> blocks;
+  blocks.reserve(total / block_elements + terms.size());
+  for (const Term& term : terms) {
+    const bool at_first = prepare(term);
+    for (std::size_t first = 0; first < elements(term); first += block_elements)
+      blocks.push_back({&term, at_first, first});
+  }
+  kernels::parallel_blocks(blocks.size(), [&](std::size_t i) {
+    const auto [term, at_first, first] = blocks[i];
+    body(*term, at_first, first, std::min(block_elements, elements(*term) - first));
   });
 }
 
 /// Calls body(load, store, k) for vectors of [0, count), with the tail as a part of one; load(p) gives the vector at p
 /// + k.
 template <class T, class Body>
-void for_vectors(std::size_t count, const Body& body) {
+[[gnu::always_inline]] inline void for_vectors(std::size_t count, const Body& body) {
   constexpr std::size_t width = Vec<T>::width;
   const std::size_t tail = count % width;
   std::size_t k = 0;
@@ -47,7 +68,7 @@ template <class T>
 void descend(T* parameter, const T* gradient, std::size_t count, const SgdRule& rule) {
   const Vec<T> rate(rule.learning_rate), decay(rule.weight_decay);
   const bool decays = rule.weight_decay != 0;
-  for_vectors<T>(count, [&](const auto& load, const auto& store) {
+  for_vectors<T>(count, [=](const auto& load, const auto& store) {
     const Vec<T> x = load(parameter);
     Vec<T> d = load(gradient);
     if (decays) d = d + decay * x;
@@ -59,14 +80,41 @@ template <class T>
 void descend_with_momentum(T* parameter, const T* gradient, T* velocity, bool at_first, std::size_t count,
                            const SgdRule& rule) {
   const Vec<T> rate(rule.learning_rate), decay(rule.weight_decay), momentum(rule.momentum), gain(1 - rule.dampening);
-  const bool decays = rule.weight_decay != 0;
-  for_vectors<T>(count, [&](const auto& load, const auto& store) {
+  const bool decays = rule.weight_decay != 0, nesterov = rule.nesterov;
+  for_vectors<T>(count, [=](const auto& load, const auto& store) {
     const Vec<T> x = load(parameter);
     Vec<T> d = load(gradient);
     if (decays) d = d + decay * x;
     const Vec<T> v = at_first ? d : momentum * load(velocity) + gain * d;
     store(velocity, v);
-    store(parameter, x - rate * (rule.nesterov ? d + momentum * v : v));
+    store(parameter, x - rate * (nesterov ? d + momentum * v : v));
+  });
+}
+
+template <class T>
+void descend_by_moments(T* parameter, const T* gradient, T* first_moment, T* second_moment, bool at_first,
+                        std::size_t count, std::int64_t update, const AdamRule& rule) {
+  const auto t = static_cast<double>(update);
+  const Vec<T> beta1(rule.beta1), rest1(1 - rule.beta1), beta2(rule.beta2), rest2(1 - rule.beta2);
+  const Vec<T> rate(rule.learning_rate / (1 - std::pow(rule.beta1, t)));
+  const Vec<T> scale(1 / std::sqrt(1 - std::pow(rule.beta2, t))), epsilon(rule.epsilon);
+  const bool shrinks = rule.weight_decay != 0 && rule.decoupled_decay;
+  const bool decays = rule.weight_decay != 0 && !rule.decoupled_decay;
+  const Vec<T> decay(rule.weight_decay), kept(1 - rule.learning_rate * rule.weight_decay);
+  for_vectors<T>(count, [=](const auto& load, const auto& store) {
+    Vec<T> x = load(parameter);
+    Vec<T> g = load(gradient);
+    if (shrinks) x = kept * x;
+    if (decays) g = g + decay * x;
+    Vec<T> m = rest1 * g;
+    Vec<T> v = rest2 * g * g;
+    if (!at_first) {
+      m = beta1 * load(first_moment) + m;
+      v = beta2 * load(second_moment) + v;
+    }
+    store(first_moment, m);
+    store(second_moment, v);
+    store(parameter, x - rate * m / (sqrt(v) * scale + epsilon));
   });
 }
 
@@ -79,28 +127,69 @@ void check_fits(const char* operation, const char* what, const Tensor& x, const 
                     ", the target is " + std::string(name_of(reference.dtype())) + "; need equal floating dtypes");
 }
 
+/// Raises the version of what an optimizer keeps for a parameter, or makes it; whether it was missing.
+bool begin_write(Tensor& kept, const Tensor& parameter) {
+  const bool missing = !kept.defined();
+  if (missing) kept = Tensor::uninitialized(parameter.shape(), parameter.dtype());
+  kept.begin_write();
+  return missing;
+}
+
+template <class T>
+T* data(const Tensor& x, std::size_t first) {
+  return static_cast<T*>(x.mutable_data()) + first;
+}
+
 }  // namespace
 
-void sgd_update(Tensor& parameter, const Tensor& gradient, Tensor& velocity, const SgdRule& rule) {
-  check_fits("sgd_update", "gradient", gradient, parameter);
-  const bool with_momentum = rule.momentum != 0;
-  const bool at_first = !velocity.defined();
-  if (with_momentum) {
-    if (at_first)
-      velocity = Tensor::uninitialized(parameter.shape(), parameter.dtype());
-    else
-      check_fits("sgd_update", "velocity", velocity, parameter);
+void sgd_update(std::span<const SgdTerm> terms) {
+  for (const SgdTerm& term : terms) {
+    check_fits("sgd_update", "gradient", term.gradient, term.parameter);
+    if (term.rule.momentum != 0 && term.velocity.defined())
+      check_fits("sgd_update", "velocity", term.velocity, term.parameter);
   }
-  visit_floating(parameter.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    T* const x = static_cast<T*>(parameter.begin_write());
-    const T* const d = gradient.data<T>();
-    T* const v = with_momentum ? static_cast<T*>(velocity.begin_write()) : nullptr;
-    for_blocks(parameter.size(), [&](std::size_t first, std::size_t count) {
-      if (with_momentum)
-        descend_with_momentum(x + first, d + first, v + first, at_first, count, rule);
+  const auto elements = [](const SgdTerm& term) { return term.parameter.size(); };
+  const auto prepare = [](const SgdTerm& term) {
+    term.parameter.begin_write();
+    return term.rule.momentum != 0 && begin_write(term.velocity, term.parameter);
+  };
+  for_blocks(terms, elements, prepare, [](const SgdTerm& term, bool at_first, std::size_t first, std::size_t count) {
+    visit_floating(term.parameter.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      T* const x = data<T>(term.parameter, first);
+      const T* const d = data<T>(term.gradient, first);
+      if (term.rule.momentum == 0)
+        descend(x, d, count, term.rule);
       else
-        descend(x + first, d + first, count, rule);
+        descend_with_momentum(x, d, data<T>(term.velocity, first), at_first, count, term.rule);
+    });
+  });
+}
+
+void adam_update(std::span<const AdamTerm> terms) {
+  for (const AdamTerm& term : terms) {
+    check_fits("adam_update", "gradient", term.gradient, term.parameter);
+    if (term.first_moment.defined() != term.second_moment.defined())
+      throw ValueError("adam_update: one moment of a parameter " + to_string(term.parameter.shape()) +
+                       " is there without the other; need both or none");
+    if (term.first_moment.defined()) {
+      check_fits("adam_update", "first moment", term.first_moment, term.parameter);
+      check_fits("adam_update", "second moment", term.second_moment, term.parameter);
+    }
+    if (term.update < 1) throw ValueError("adam_update: update " + std::to_string(term.update) + "; need update >= 1");
+  }
+  const auto elements = [](const AdamTerm& term) { return term.parameter.size(); };
+  const auto prepare = [](const AdamTerm& term) {
+    term.parameter.begin_write();
+    begin_write(term.second_moment, term.parameter);
+    return begin_write(term.first_moment, term.parameter);
+  };
+  for_blocks(terms, elements, prepare, [](const AdamTerm& term, bool at_first, std::size_t first, std::size_t count) {
+    visit_floating(term.parameter.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      descend_by_moments(data<T>(term.parameter, first), data<T>(term.gradient, first),
+                         data<T>(term.first_moment, first), data<T>(term.second_moment, first), at_first, count,
+                         term.update, term.rule);
     });
   });
 }
@@ -108,17 +197,20 @@ void sgd_update(Tensor& parameter, const Tensor& gradient, Tensor& velocity, con
 void add_in_order(Tensor& sum, std::span<const Tensor* const> terms) {
   for (const Tensor* term : terms) check_fits("add_in_order", "term", *term, sum);
   if (terms.empty()) return;
-  visit_floating(sum.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    T* const target = static_cast<T*>(sum.begin_write());
-    for_blocks(sum.size(), [&](std::size_t first, std::size_t count) {
-      for_vectors<T>(count, [&](const auto& load, const auto& store) {
-        Vec<T> total = load(target + first);
-        for (const Tensor* term : terms) total = total + load(static_cast<const T*>(term->mutable_data()) + first);
-        store(target + first, total);
+  Tensor* const sums[] = {&sum};
+  const auto elements = [](Tensor* target) { return target->size(); };
+  const auto prepare = [](Tensor* target) { return target->begin_write() == nullptr; };
+  const auto add = [&](Tensor* target, bool, std::size_t first, std::size_t count) {
+    visit_floating(target->dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      for_vectors<T>(count, [=](const auto& load, const auto& store) {
+        Vec<T> total = load(data<T>(*target, first));
+        for (const Tensor* term : terms) total = total + load(data<T>(*term, first));
+        store(data<T>(*target, first), total);
       });
     });
-  });
+  };
+  for_blocks(std::span<Tensor* const>(sums), elements, prepare, add);
 }
 
 }  // namespace xgrad

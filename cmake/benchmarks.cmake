@@ -3,6 +3,11 @@ add_executable(xgrad_benchmark tests/benchmark/steps.cpp)
 xgrad_own_target(xgrad_benchmark)
 target_link_libraries(xgrad_benchmark PRIVATE xgrad::nn)
 
+# A graph of single nodes against the memory bandwidth of its edges.
+add_executable(xgrad_graph_benchmark tests/benchmark/network_graph.cpp)
+xgrad_own_target(xgrad_graph_benchmark)
+target_link_libraries(xgrad_graph_benchmark PRIVATE xgrad::nn)
+
 add_executable(xgrad_machine tests/benchmark/machine.cpp)
 xgrad_own_target(xgrad_machine)
 target_compile_options(xgrad_machine PRIVATE ${XGRAD_ARCH_FLAG})

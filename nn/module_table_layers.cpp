@@ -2,6 +2,7 @@
 #include <nn/dropout.hpp>
 #include <nn/linear.hpp>
 #include <nn/module_table.hpp>
+#include <nn/network_graph.hpp>
 #include <nn/sequential.hpp>
 
 #include <string>
@@ -209,6 +210,53 @@ ModuleRow along_axis(const std::string& operation, double of_two) {
   return row;
 }
 
+ModuleRow network_graph_row() {
+  const GraphDescription skipping = {
+      .inputs = {"a", "b"},
+      .nodes = {{"y"}, {"s", NodeActivation::softplus}, {"h", NodeActivation::tanh}, {"g", NodeActivation::sigmoid}},
+      .edges = {{"h", "y"}, {"a", "h"}, {"b", "h"}, {"a", "y"}, {"s", "y"}, {"h", "s"}, {"b", "g"}, {"g", "s"}},
+      .outputs = {"y", "g"}};
+  GraphDescription wide{.inputs = {"x", "y"}};
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = std::to_string(i);
+    wide.nodes.push_back({name, i % 2 == 0 ? NodeActivation::tanh : NodeActivation::identity});
+    wide.outputs.push_back(name);
+    wide.edges.insert(wide.edges.end(), {{"x", name}, {"y", name}});
+    for (int k = 0; k < i; k += 7) wide.edges.push_back({std::to_string(k), name});
+  }
+  const auto made = [](const GraphDescription& graph) {
+    return [graph](Generator& generator) { return NetworkGraph(graph, generator); };
+  };
+  const GraphDescription rectified = {
+      .inputs = {"x"}, .nodes = {{"r", NodeActivation::relu}}, .edges = {{"x", "r"}}, .outputs = {"r"}};
+  GraphDescription looped = rectified;
+  looped.edges.push_back({"r", "r"});
+  Generator generator;
+  // y = 3·r + 10·x, r = relu(2·x + 1)
+  const NetworkGraph small = with_values(NetworkGraph({.inputs = {"x"},
+                                                       .nodes = {{"r", NodeActivation::relu}, {"y"}},
+                                                       .edges = {{"x", "r"}, {"r", "y"}, {"x", "y"}},
+                                                       .outputs = {"y"}},
+                                                      generator),
+                                         {tensor({2, 3, 10}), tensor({1, 0})});
+  ModuleRow row("NetworkGraph", layer, "v_j = f_j(b_j + Σ w·v_i) over the edges i to j of an acyclic graph");
+  row.order = 1;
+  for (const std::int64_t batch : {1, 5, 17}) row.sample(drawn(made(skipping), {{batch, 2}}));
+  row.big_sample(drawn(made(wide), {{301, 2}}));
+  row.point(layer_case(small, tensor({{1}, {-1}})), tensor({{19}, {-10}}),
+            {tensor({3, 3, 0}), tensor({3, 2}), tensor({{16}, {10}})}, "by hand")
+      .kink(layer_case(with_values(NetworkGraph(rectified, generator), {tensor({2}), tensor({-2})}), tensor({{1}})),
+            tensor({{0}}), {tensor({0}), tensor({0}), tensor({{0}})});
+  const OpCall call = in_encoder(clone(small));
+  row.refuses<ShapeError>(call, {ones({2, 3})}, "encoder: network_graph expects (batch, 1), got (2, 3)")
+      .refuses<ShapeError>(call, {ones({})}, "encoder: network_graph expects (batch, 1), got ()")
+      .refuses<TypeError>(call, {ones({2, 1}, float32)},
+                          "encoder: network_graph expects float64, as its weight is, got float32")
+      .refuses<ValueError>([looped](const OpInputs& x) { return NetworkGraph(looped)(x[0]); }, {ones({1, 1})},
+                           "NetworkGraph: cycle r -> r; need an acyclic graph");
+  return row;
+}
+
 }  // namespace
 
 std::vector<ModuleRow> layer_rows() {
@@ -227,7 +275,8 @@ std::vector<ModuleRow> layer_rows() {
                                  known_activation(Softplus(), "softplus"),
                                  known_activation(LogSigmoid(), "log_sigmoid"),
                                  along_axis<Softmax>("softmax", 0.5),
-                                 along_axis<LogSoftmax>("log_softmax", -0.6931471805599453)};
+                                 along_axis<LogSoftmax>("log_softmax", -0.6931471805599453),
+                                 network_graph_row()};
   return rows;
 }
 

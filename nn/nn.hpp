@@ -14,5 +14,8 @@
 #include <nn/losses.hpp>
 #include <nn/metrics.hpp>
 #include <nn/module.hpp>
+#include <nn/network_graph.hpp>
 #include <nn/optimizers.hpp>
+#include <nn/penalties.hpp>
+#include <nn/schedules.hpp>
 #include <nn/sequential.hpp>
