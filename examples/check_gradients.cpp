@@ -8,7 +8,6 @@
 #include <nn/nn.hpp>
 
 #include "command_line.hpp"
-#include "progress.hpp"
 
 #include <algorithm>
 #include <array>
@@ -215,7 +214,7 @@ int main(int argc, char** argv) {
     std::erase_if(rows, [&](const Row& row) { return row.order < order; });
 
     std::vector<Tally> tallies(rows.size());
-    examples::Progress progress(seeds, "seeds", line.quiet());
+    nn::Progress progress(seeds, "seeds", line.quiet());
     progress.print(
         format("%-32s %9s %9s %9s %13s %7s  %s", "", "tensors", "ok", "zero", "inconclusive", "wrong", "rel error"));
     std::int64_t done = 0;

@@ -4,12 +4,8 @@
 #include <nn/nn.hpp>
 
 #include "command_line.hpp"
-#include "progress.hpp"
 
-#include <chrono>
-#include <cmath>
 #include <cstdio>
-#include <numbers>
 #include <string>
 #include <vector>
 
@@ -39,47 +35,6 @@ nn::Dataset standardized(const nn::Dataset& images) {
   constexpr double mean = 0.2860;
   constexpr double deviation = 0.3530;
   return {images.inputs().rescale(1 / (255 * deviation), -mean / deviation), images.targets()};
-}
-
-/// The fraction of a dataset that the model classifies correctly.
-double evaluate(Net& net, const nn::Dataset& data) {
-  net.eval();
-  double correct = 0;
-  for (auto [x, y] : nn::Batches(data, {.size = 1000}))
-    correct += nn::accuracy(net(x), y) * static_cast<double>(y.size());
-  net.train();
-  return correct / static_cast<double>(data.size());
-}
-
-/// Parameters as they were when the loss was last known to be finite.
-class Checkpoint {
- public:
-  explicit Checkpoint(const std::vector<Tensor>& parameters) : parameters_(parameters) { save(); }
-  void save() {
-    values_.clear();
-    for (const Tensor& parameter : parameters_) values_.push_back(detach(parameter).clone());
-  }
-  void restore() {
-    for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].assign(values_[i]);
-  }
-
- private:
-  std::vector<Tensor> parameters_;
-  std::vector<Tensor> values_;
-};
-
-/// Runs a step again with tracing, to tell which operation gave the first number that is not finite.
-std::string find_nonfinite(const Net& net, const Tensor& x, const Tensor& y) {
-  Tape tape({.trace_nonfinite = true});
-  const Tensor loss = nn::cross_entropy(net(x), y);
-  if (tape.nonfinite() == nullptr) tape.backward(loss);
-  return tape.nonfinite() != nullptr ? tape.nonfinite()->text() : "a second run of the step is finite";
-}
-
-std::string format(const char* pattern, double a, double b = 0, double c = 0, double d = 0) {
-  char text[160];
-  std::snprintf(text, sizeof text, pattern, a, b, c, d);
-  return text;
 }
 
 }  // namespace
@@ -120,49 +75,35 @@ int main(int argc, char** argv) {
     Net net(width1, width2, dropout);
     nn::SGD optimizer(net.parameters(),
                       {.learning_rate = learning_rate, .momentum = momentum, .weight_decay = weight_decay});
-    nn::Batches batches(train, {.size = batch, .shuffle = true, .seed = random_seed});
-    const std::int64_t steps = epochs * batches.size();
-    Checkpoint checkpoint(net.parameters());
+    const std::int64_t steps = epochs * ((train.size() + batch - 1) / batch);
 
-    examples::Progress progress(steps, "steps", line.quiet());
+    nn::Progress progress(line.quiet());
     progress.print("784-" + std::to_string(width1) + "-" + std::to_string(width2) + "-10, " +
                    std::to_string(train.size()) + " images, " + std::to_string(line.threads()) + " threads");
-    std::vector<double> train_loss;
-    std::vector<double> seconds;
-    std::int64_t step = 0;
-    for (std::int64_t epoch = 0; epoch < epochs && !examples::interrupted(); ++epoch) {
-      const auto start = std::chrono::steady_clock::now();
-      double total = 0;
-      std::int64_t done = 0;
-      for (auto [x, y] : batches) {
-        // Cosine decay (Loshchilov and Hutter 2017, equation 5).
-        const double progressed = static_cast<double>(step) / static_cast<double>(steps);
-        optimizer.learning_rate(0.5 * learning_rate * (1 + std::cos(std::numbers::pi * progressed)));
-        Tape tape;
-        const Tensor loss = nn::cross_entropy(net(x), y);
-        if (!std::isfinite(loss.item())) {
-          const std::string origin = find_nonfinite(net, x, y);
-          checkpoint.restore();
-          line.result("parameters_digest", nn::digest(net.parameters()));
-          throw ValueError("training stopped: the loss is not finite at step " + std::to_string(step) + ": " + origin +
-                           "; the parameters are those of the last good checkpoint");
-        }
-        if (step % 50 == 0) checkpoint.save();
-        optimizer.step(tape.backward(loss));
-        total += loss.item();
-        ++done;
-        progress.update(
-            ++step, format("epoch %.0f, loss %.4f", static_cast<double>(epoch + 1), total / static_cast<double>(done)));
-        if (examples::interrupted()) break;
-      }
-      train_loss.push_back(total / static_cast<double>(done));
-      seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-      progress.print(
-          format("epoch %2.0f  loss %.4f  %.2f s", static_cast<double>(epoch + 1), train_loss.back(), seconds.back()));
+    nn::History history;
+    try {
+      history = nn::fit(
+          net, nn::cross_entropy, optimizer, train,
+          {.epochs = epochs,
+           .batches = {.size = batch, .shuffle = true, .seed = random_seed},
+           .schedule = nn::cosine_decay(learning_rate, steps),
+           .on_step = [](const nn::StepRecord&) { return examples::interrupted() ? nn::Next::stop : nn::Next::go_on; },
+           .progress = &progress});
+    } catch (const nn::NonFiniteLoss&) {
+      line.result("parameters_digest", nn::digest(net.parameters()));
+      throw;
     }
-    const double accuracy = evaluate(net, test);
-    progress.print(std::string(test_name) + format(" accuracy %.4f", accuracy));
+    const double accuracy =
+        nn::evaluate(net, nn::cross_entropy, test, {.metrics = {{"accuracy", nn::accuracy}}}).metrics[0];
+    char text[48];
+    std::snprintf(text, sizeof text, "%s accuracy %.4f", test_name, accuracy);
+    progress.print(text);
 
+    std::vector<double> train_loss, seconds;
+    for (const nn::EpochRecord& epoch : history.epochs) {
+      train_loss.push_back(epoch.loss);
+      seconds.push_back(epoch.seconds);
+    }
     line.result(held_out > 0 ? "held_out_accuracy" : "test_accuracy", accuracy);
     line.result("train_loss", train_loss);
     line.result("seconds_per_epoch", seconds);

@@ -4,7 +4,6 @@
 #include <nn/nn.hpp>
 
 #include "command_line.hpp"
-#include "progress.hpp"
 
 #include <cmath>
 #include <cstdio>
@@ -49,7 +48,7 @@ int main(int argc, char** argv) {
   line.epochs(epochs);
   line.learning_rate(learning_rate);
   return line.run(argc, argv, [&] {
-    examples::Progress progress(seeds, "seeds", line.quiet());
+    nn::Progress progress(seeds, "seeds", line.quiet());
 
     const Tensor hand = by_hand();
     progress.print("hand-set weights: " + std::to_string(static_cast<int>(hand.item({0, 0}))) + " " +

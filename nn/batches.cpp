@@ -1,3 +1,4 @@
+#include <autograd/background_task.hpp>
 #include <autograd/error.hpp>
 #include <autograd/random.hpp>
 #include <nn/batches.hpp>
@@ -9,7 +10,51 @@
 
 namespace xgrad::nn {
 
-Batches::Batches(Dataset dataset, BatchesOptions options) : dataset_(std::move(dataset)), options_(options) {
+namespace {
+
+Batch prepare(const Dataset& dataset, std::optional<DType> dtype, const BatchTransform& transform,
+              std::span<const std::int64_t> rows) {
+  const Batch batch = dataset.take(rows, dtype);
+  return transform ? transform(batch) : batch;
+}
+
+}  // namespace
+
+/// The one batch of a pass that is prepared ahead. It has copies of all that the other thread reads.
+class BatchPrefetch {
+ public:
+  BatchPrefetch(const Dataset& dataset, std::optional<DType> dtype, const BatchTransform& transform)
+      : dataset_(dataset), dtype_(dtype), transform_(transform) {}
+
+  void start(std::int64_t number, std::span<const std::int64_t> rows) {
+    number_ = number;
+    rows_.assign(rows.begin(), rows.end());
+    task_ = BackgroundTask([this] { batch_ = prepare(dataset_, dtype_, transform_, rows_); });
+  }
+
+  /// The batch of that number, if it was started.
+  std::optional<Batch> take(std::int64_t number) {
+    if (!task_.pending()) return std::nullopt;
+    if (number != number_) {
+      task_ = BackgroundTask();
+      return std::nullopt;
+    }
+    task_.wait();
+    return std::exchange(batch_, Batch());
+  }
+
+ private:
+  const Dataset dataset_;
+  const std::optional<DType> dtype_;
+  const BatchTransform transform_;
+  std::int64_t number_ = 0;
+  std::vector<std::int64_t> rows_;
+  Batch batch_;
+  BackgroundTask task_;  // last, so that it ends before what it uses
+};
+
+Batches::Batches(Dataset dataset, BatchesOptions options, BatchTransform transform)
+    : dataset_(std::move(dataset)), options_(options), transform_(std::move(transform)) {
   if (options_.size < 1) throw ValueError("Batches: size is " + std::to_string(options_.size) + "; need at least 1");
   if (options_.dtype && !is_floating(*options_.dtype))
     throw TypeError("Batches: dtype is int64; need float32 or float64 (labels stay int64)");
@@ -33,7 +78,14 @@ Batches::Iterator Batches::begin() {
     shuffle(order_, generator);
   }
   ++epoch_;
-  return {this, 0, ++pass_};
+  return {this, 0, ++pass_,
+          options_.prefetch ? std::make_shared<BatchPrefetch>(dataset_, options_.dtype, transform_) : nullptr};
+}
+
+std::span<const std::int64_t> Batches::rows_of(std::int64_t batch) const {
+  const std::int64_t first = batch * options_.size;
+  const std::int64_t count = std::min(options_.size, dataset_.size() - first);
+  return std::span(order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
 }
 
 Batch Batches::Iterator::operator*() const {
@@ -41,11 +93,14 @@ Batch Batches::Iterator::operator*() const {
     throw ValueError("Batches: a batch of an earlier pass; another pass over the same Batches has begun");
   if (batch_ >= batches_->size())
     throw ValueError("Batches: batch " + std::to_string(batch_) + " of " + std::to_string(batches_->size()));
-  const std::int64_t first = batch_ * batches_->options_.size;
-  const std::int64_t count = std::min(batches_->options_.size, batches_->dataset_.size() - first);
-  const std::span<const std::int64_t> order = batches_->order_;
-  return batches_->dataset_.take(order.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
-                                 batches_->options_.dtype);
+  const auto prepare_here = [&] {
+    return prepare(batches_->dataset_, batches_->options_.dtype, batches_->transform_, batches_->rows_of(batch_));
+  };
+  if (prefetch_ == nullptr) return prepare_here();
+  std::optional<Batch> batch = prefetch_->take(batch_);
+  if (!batch) batch = prepare_here();
+  if (batch_ + 1 < batches_->size()) prefetch_->start(batch_ + 1, batches_->rows_of(batch_ + 1));
+  return *std::move(batch);
 }
 
 }  // namespace xgrad::nn

@@ -4,8 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <iterator>
+#include <memory>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace xgrad::nn {
@@ -16,7 +20,14 @@ struct BatchesOptions {
   std::uint64_t seed = 0;                     ///< of the orders
   bool drop_last = false;                     ///< leave out a last batch that would be smaller
   std::optional<DType> dtype = std::nullopt;  ///< of bytes and floating columns; see Column::take
+  /// Prepare the next batch on another thread while this one is used; see BackgroundTask. The batches are the same.
+  bool prefetch = false;
 };
+
+/// What is done to a batch before it is handed out: augmentation, encoding.
+using BatchTransform = std::function<Batch(const Batch&)>;
+
+class BatchPrefetch;
 
 /// Cuts a dataset into batches: `for (auto [x, y] : batches)`.
 ///
@@ -25,8 +36,10 @@ struct BatchesOptions {
 /// time: batches of an earlier pass throw once the next has begun.
 class Batches {
  public:
-  /// ValueError for a size below 1, an empty dataset, or when drop_last leaves no batch; TypeError for dtype int64.
-  Batches(Dataset dataset, BatchesOptions options);
+  /// A transform is called for every batch, with prefetch on any thread, one batch at a time; what it throws comes with
+  /// the batch that it belongs to. ValueError for a size below 1, an empty dataset, or when drop_last leaves no batch;
+  /// TypeError for dtype int64.
+  Batches(Dataset dataset, BatchesOptions options, BatchTransform transform = {});
 
   class Iterator {
    public:
@@ -45,12 +58,14 @@ class Batches {
 
    private:
     friend class Batches;
-    Iterator(const Batches* batches, std::int64_t batch, std::uint64_t pass)
-        : batches_(batches), batch_(batch), pass_(pass) {}
+    Iterator(const Batches* batches, std::int64_t batch, std::uint64_t pass,
+             std::shared_ptr<BatchPrefetch> prefetch = nullptr)
+        : batches_(batches), batch_(batch), pass_(pass), prefetch_(std::move(prefetch)) {}
 
     const Batches* batches_ = nullptr;
     std::int64_t batch_ = 0;
     std::uint64_t pass_ = 0;
+    std::shared_ptr<BatchPrefetch> prefetch_;  // of this pass
   };
 
   /// Begins the pass of the current epoch and moves on to the next epoch.
@@ -69,8 +84,12 @@ class Batches {
   void set_epoch(std::uint64_t epoch) { epoch_ = epoch; }
 
  private:
+  /// The examples of a batch of the current pass.
+  std::span<const std::int64_t> rows_of(std::int64_t batch) const;
+
   Dataset dataset_;
   BatchesOptions options_;
+  BatchTransform transform_;
   std::uint64_t epoch_ = 0;
   std::uint64_t pass_ = 0;  // unlike the epoch never set back
   std::vector<std::int64_t> order_;

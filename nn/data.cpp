@@ -102,11 +102,24 @@ Column Column::rescale(double scale, double offset) const {
   return result;
 }
 
-Tensor Column::take(std::span<const std::int64_t> indices, std::optional<DType> dtype) const {
+void Column::require_indices(const char* operation, std::span<const std::int64_t> indices) const {
   for (std::size_t i = 0; i < indices.size(); ++i)
     if (indices[i] < 0 || indices[i] >= rows())
-      throw ValueError("take: index " + std::to_string(indices[i]) + " at position " + std::to_string(i) + " of " +
-                       std::to_string(rows()) + " rows; need 0 <= index < rows");
+      throw ValueError(std::string(operation) + ": index " + std::to_string(indices[i]) + " at position " +
+                       std::to_string(i) + " of " + std::to_string(rows()) + " rows; need 0 <= index < rows");
+}
+
+Column Column::select(std::span<const std::int64_t> indices) const {
+  require_indices("select", indices);
+  if (!is_bytes()) return take(indices);
+  const std::size_t elements = row_elements();
+  std::vector<std::uint8_t> values(indices.size() * elements);
+  copy_rows(bytes().data(), indices, elements, values.data(), 1.0, 0.0);
+  return {with_rows(static_cast<std::int64_t>(indices.size()), shape_), std::move(values), scale_, offset_};
+}
+
+Tensor Column::take(std::span<const std::int64_t> indices, std::optional<DType> dtype) const {
+  require_indices("take", indices);
   if (dtype && !is_floating(*dtype))
     throw TypeError("take: bytes and floating values were asked for as int64; need float32 or float64");
   const bool integer = !is_bytes() && values_.dtype() == int64;
@@ -144,6 +157,10 @@ Dataset Dataset::subset(std::int64_t first, std::int64_t last) const {
 
 std::pair<Dataset, Dataset> Dataset::split(std::int64_t count) const {
   return {subset(0, count), subset(count, size())};
+}
+
+Dataset Dataset::select(std::span<const std::int64_t> indices) const {
+  return {inputs_.select(indices), targets_.select(indices)};
 }
 
 Batch Dataset::take(std::span<const std::int64_t> indices, std::optional<DType> dtype) const {

@@ -33,6 +33,8 @@ class Column {
   Column reshape_rows(const Shape& row) const;
   /// Bytes read with another scale and offset. TypeError for the rows of a tensor.
   Column rescale(double scale, double offset = 0.0) const;
+  /// The rows of these indices, copied, in the type of the source: bytes stay bytes. ValueError for an index outside.
+  Column select(std::span<const std::int64_t> indices) const;
 
   /// The rows of these indices (indices, ...), not recorded. Bytes and floating values come in the dtype asked for;
   /// without one, bytes come in the default dtype and floating values in their own. int64 stays. ValueError for an
@@ -41,6 +43,7 @@ class Column {
 
  private:
   std::size_t row_elements() const;
+  void require_indices(const char* operation, std::span<const std::int64_t> indices) const;
 
   Shape shape_;
   std::int64_t first_ = 0;  // of the shared values
@@ -70,6 +73,9 @@ class Dataset {
   Dataset subset(std::int64_t first, std::int64_t last) const;
   /// The first `count` examples and the rest: `auto [train, held_out] = all.split(55000)`.
   std::pair<Dataset, Dataset> split(std::int64_t count) const;
+
+  /// The examples of these indices as a dataset of copies; see Column::select.
+  Dataset select(std::span<const std::int64_t> indices) const;
 
   /// The examples of these indices, as `Column::take` converts them.
   Batch take(std::span<const std::int64_t> indices, std::optional<DType> dtype = std::nullopt) const;

@@ -3,10 +3,12 @@
 #include <nn/activations.hpp>
 #include <nn/batch_gradients.hpp>
 #include <nn/batches.hpp>
+#include <nn/csv.hpp>
 #include <nn/data.hpp>
 #include <nn/datasets.hpp>
 #include <nn/digest.hpp>
 #include <nn/dropout.hpp>
+#include <nn/encoders.hpp>
 #include <nn/gradient_check.hpp>
 #include <nn/idx.hpp>
 #include <nn/init.hpp>
@@ -15,7 +17,13 @@
 #include <nn/metrics.hpp>
 #include <nn/module.hpp>
 #include <nn/network_graph.hpp>
+#include <nn/nonfinite.hpp>
 #include <nn/optimizers.hpp>
 #include <nn/penalties.hpp>
+#include <nn/progress.hpp>
+#include <nn/scaler.hpp>
 #include <nn/schedules.hpp>
 #include <nn/sequential.hpp>
+#include <nn/snapshot.hpp>
+#include <nn/split.hpp>
+#include <nn/training.hpp>

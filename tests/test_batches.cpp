@@ -1,9 +1,15 @@
 #include <doctest/doctest.h>
 #include <autograd/memory.hpp>
+#include <autograd/ops/arithmetic.hpp>
 #include <nn/batches.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <memory>
 #include <numeric>
+#include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "expect.hpp"
@@ -188,6 +194,95 @@ TEST_CASE("batches take nothing from the system after the first pass") {
   for (int epoch = 0; epoch < 3; ++epoch)
     for (auto [x, y] : batches) CHECK(x.defined());
   CHECK(memory_statistics().system_allocations == before);
+}
+
+TEST_CASE("prefetched batches are the same, for every number of threads") {
+  for (const int threads : {1, 2, 8})
+    with_threads(threads, [] {
+      Batches plain(numbered(103), {.size = 10, .shuffle = true, .seed = 6});
+      Batches ahead(numbered(103), {.size = 10, .shuffle = true, .seed = 6, .prefetch = true});
+      for (int epoch = 0; epoch < 3; ++epoch) CHECK(pass(ahead) == pass(plain));
+      const Batches copy = ahead;
+      Batches again = copy;
+      CHECK(pass(again) == pass(plain));
+    });
+}
+
+TEST_CASE("the next batch is prepared while this one is used") {
+  with_threads(2, [] {
+    std::atomic<int> prepared = 0;
+    Batches batches(numbered(6), {.size = 2, .prefetch = true}, [&](const nn::Batch& batch) {
+      ++prepared;
+      return batch;
+    });
+    auto at = batches.begin();
+    CHECK(prepared == 0);
+    CHECK(expect::values((*at).targets) == std::vector<double>{0, 1});
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (prepared < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    CHECK(prepared == 2);
+    CHECK(expect::values((*++at).targets) == std::vector<double>{2, 3});
+    CHECK(expect::values((*++at).targets) == std::vector<double>{4, 5});
+    CHECK(prepared == 3);
+  });
+}
+
+TEST_CASE("a batch that is read twice, or skipped, comes right with prefetch") {
+  Batches batches(numbered(8), {.size = 2, .prefetch = true});
+  auto at = batches.begin();
+  CHECK(expect::values((*at).targets) == std::vector<double>{0, 1});
+  CHECK(expect::values((*at).targets) == std::vector<double>{0, 1});
+  ++at;
+  ++at;
+  CHECK(expect::values((*at).targets) == std::vector<double>{4, 5});
+  CHECK(expect::values((*++at).targets) == std::vector<double>{6, 7});
+}
+
+TEST_CASE("a transform is applied to every batch, and its exception comes with the batch it belongs to") {
+  for (const bool prefetch : {false, true})
+    for (const int threads : {1, 2})
+      with_threads(threads, [&] {
+        const auto transform = [](const nn::Batch& batch) -> nn::Batch {
+          if (batch.targets.item({0}) == 4) throw std::runtime_error("no augmentation of example 4");
+          return {detach(batch.inputs) * 10.0, batch.targets};
+        };
+        Batches batches(numbered(8), {.size = 2, .dtype = float64, .prefetch = prefetch}, transform);
+        auto at = batches.begin();
+        CHECK(expect::values((*at).inputs) == std::vector<double>{0, 0, 10, -10});
+        CHECK(expect::values((*++at).inputs) == std::vector<double>{20, -20, 30, -30});
+        ++at;
+        CHECK(expect::contains(error_of([&] { *at; }), "no augmentation of example 4"));
+        CHECK(expect::contains(error_of([&] { *at; }), "no augmentation of example 4"));
+        CHECK(expect::values((*++at).inputs) == std::vector<double>{60, -60, 70, -70});
+      });
+}
+
+TEST_CASE("a pass may end, and its batches go, while the next batch is being prepared") {
+  with_threads(4, [] {
+    for (int round = 0; round < 200; ++round) {
+      auto batches = std::make_unique<Batches>(
+          numbered(100), nn::BatchesOptions{.size = 10, .shuffle = true, .seed = 1, .prefetch = true});
+      for (auto [x, y] : *batches)
+        if (round % 2 == 0 || y.item({0}) >= 0) break;
+      for (auto [x, y] : *batches) {  // another pass over what the thread may still read
+        CHECK(x.shape(0) == 10);
+        break;
+      }
+      auto left = batches->begin();
+      *left;
+      batches.reset();
+    }
+  });
+}
+
+TEST_CASE("prefetched bytes come in the caller's default dtype") {
+  const DefaultDType scope(float64);
+  const Dataset data(nn::Column({4, 2}, {0, 51, 102, 153, 204, 255, 0, 0}, 1.0 / 255), arange(4));
+  Batches batches(data, {.size = 1, .prefetch = true});
+  for (auto [x, y] : batches) {
+    CHECK(x.dtype() == float64);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
 }
 
 TEST_CASE("batches refuse sizes and options that give nothing") {

@@ -150,3 +150,21 @@ TEST_CASE("inputs and targets need equal first extents") {
           Dataset(zeros({3, 2}), zeros({2}));
         }) == "ShapeError: Dataset: inputs are (3, 2), targets are (2,); need equal first extents");
 }
+
+TEST_CASE("selected rows are copies in the type of their source") {
+  const Column bytes({4, 2}, {0, 1, 2, 3, 4, 5, 6, 7}, 0.5, 1);
+  const Column chosen = bytes.subset(1, 4).select(Indices{2, 0, 2});
+  CHECK(chosen.is_bytes());
+  CHECK(chosen.shape() == Shape{3, 2});
+  CHECK(std::vector<std::uint8_t>(chosen.bytes().begin(), chosen.bytes().end()) ==
+        std::vector<std::uint8_t>{6, 7, 2, 3, 6, 7});
+  CHECK(expect::values(chosen.take(Indices{0})) == std::vector<double>{4, 4.5});
+  const Dataset data(tensor({{1, 2}, {3, 4}, {5, 6}}, float64), tensor({7, 8, 9}, int64));
+  const nn::Batch batch = data.select(Indices{2, 1}).all();
+  CHECK(batch.inputs.dtype() == float64);
+  CHECK(expect::values(batch.inputs) == std::vector<double>{5, 6, 3, 4});
+  CHECK(batch.targets.dtype() == int64);
+  CHECK(expect::values(batch.targets) == std::vector<double>{9, 8});
+  CHECK(error_of([&] { bytes.select(Indices{4}); }) ==
+        "ValueError: select: index 4 at position 0 of 4 rows; need 0 <= index < rows");
+}

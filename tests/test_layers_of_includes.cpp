@@ -24,7 +24,7 @@ const std::vector<std::vector<std::string>> layers = {
     {"autograd/operation"},
     {"autograd/tape", "autograd/gradients", "autograd/recorder"},
     {"autograd/pointwise", "autograd/random", "autograd/xtensor", "autograd/update", "autograd/parallel_parts",
-     "autograd/ops/"},
+     "autograd/background_task", "autograd/ops/"},
     {"autograd/op_table", "autograd/gradient_check", "autograd/gradient_report", "autograd/numerical_derivative",
      "autograd/gradient_experiment", "autograd/gradient_finding", "autograd/gradient_precision",
      "autograd/op_table_check", "autograd/functional"},

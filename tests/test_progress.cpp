@@ -1,11 +1,11 @@
 #include <doctest/doctest.h>
+#include <nn/progress.hpp>
 
 #include <chrono>
-#include <examples/progress.hpp>
 #include <sstream>
 #include <thread>
 
-using examples::Progress;
+using xgrad::nn::Progress;
 
 TEST_CASE("a terminal shows one line that is redrawn within its width and removed at the end") {
   std::ostringstream stream;
@@ -46,4 +46,12 @@ TEST_CASE("what is no terminal gets plain lines only, and quiet gets nothing") {
   }
   CHECK(plain.str() == "epoch 1/3 done\n");
   CHECK(quiet.str().empty());
+}
+
+TEST_CASE("begin counts anew, with another total and unit") {
+  std::ostringstream stream;
+  Progress progress(100, "batches", false, stream, 80);
+  progress.begin(7, "steps");
+  progress.update(2, "epoch 1");
+  CHECK(stream.str().starts_with("epoch 1  2/7 steps"));
 }

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <functional>
 #include <limits>
 #include <mutex>
+#include <utility>
 
 #ifdef XGRAD_THREADS_BACKEND_STD
 #include <array>
+#include <memory>
 #include <thread>
+#include <vector>
 #else
 #include <tbb/blocked_range.h>
 #include <tbb/global_control.h>
@@ -84,6 +88,39 @@ void parallel_blocks(std::size_t count, BlockFunction block) {
   blocks.rethrow();
 }
 
+namespace {
+
+/// Threads of offered work, joined when the program ends and whenever one has finished.
+class OfferedWork {
+ public:
+  void start(std::function<void()> work) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(threads_, [](const Running& running) { return running.done->load(std::memory_order_acquire); });
+    auto done = std::make_shared<std::atomic<bool>>(false);
+    threads_.push_back({done, std::jthread([work = std::move(work), done]() mutable {
+                          work();
+                          work = nullptr;
+                          done->store(true, std::memory_order_release);
+                        })});
+  }
+
+ private:
+  struct Running {
+    std::shared_ptr<std::atomic<bool>> done;
+    std::jthread thread;
+  };
+  std::mutex mutex_;
+  std::vector<Running> threads_;
+};
+
+}  // namespace
+
+void offer_work(std::function<void()> work) {
+  if (serial_scopes > 0) return;
+  static OfferedWork offered;
+  offered.start(std::move(work));
+}
+
 #else
 
 std::size_t thread_count() {
@@ -107,6 +144,10 @@ void parallel_blocks(std::size_t count, BlockFunction block) {
         tbb::static_partitioner(), context);
   });
   blocks.rethrow();
+}
+
+void offer_work(std::function<void()> work) {
+  if (thread_count() > 1) tbb::this_task_arena::enqueue(std::move(work));
 }
 
 #endif

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <type_traits>
 
@@ -37,6 +38,11 @@ class BlockFunction {
 /// Serial, in order, for count <= 1 and inside a SerialScope. When blocks throw, the exception of the lowest one that
 /// does is rethrown; blocks above it may then be left out.
 void parallel_blocks(std::size_t count, BlockFunction block);
+
+/// Hands work to any thread that is free, now or later, and returns at once. With one thread (thread_count() is 1) or
+/// in a SerialScope it is not handed out at all. The work may therefore start late or never: whoever needs it done must
+/// be able to do it. The work must not throw; it must share ownership of what it refers to.
+void offer_work(std::function<void()> work);
 
 /// While one lives, parallel_blocks on this thread runs serially, with the same blocks and hence the same bits: for
 /// threads that already work on a part of a parallel batch.
