@@ -23,24 +23,22 @@ Tensor mish(const Tensor& x) {
 }
 
 /// An own operation: y_i = Σ_j≤i x_j along the last axis, with its adjoint written by hand: dx_j = Σ_i≥j g_i.
-/// Forward and vjp are xtensor expressions over views of the tensors, without a copy.
+/// Forward and vjp are xtensor expressions over views of the tensors, without a copy; in float64 for both dtypes.
 struct CumulativeSum : Operation {
   std::string_view name() const override { return "cumulative_sum"; }
   OperationTraits traits() const override { return {.saved_inputs = Which::none(), .saved_outputs = Which::none()}; }
 
   Tensors forward(const Inputs& inputs) override {
-    return visit_floating(common_floating_dtype(name(), inputs), [&](auto zero) {
-      return from_xtensor(xt::cumsum(as_xtensor<decltype(zero)>(inputs[0]), last_axis(inputs[0])));
-    });
+    const DType dtype = common_floating_dtype(name(), inputs);
+    const Tensor x = inputs[0].to(float64);
+    return from_xtensor(xt::cumsum(as_xtensor<double>(x), last_axis(x))).to(dtype);
   }
   Tensors vjp(const Call& call) const override {
-    const Tensor g = call.cotangent();
-    return visit_floating(g.dtype(), [&](auto zero) {
-      const auto view = as_xtensor<decltype(zero)>(g);
-      const auto axis = last_axis(g);
-      return from_xtensor(
-          xt::flip(xt::cumsum(xt::flip(view, static_cast<std::size_t>(axis)), axis), static_cast<std::size_t>(axis)));
-    });
+    const Tensor g = call.cotangent().to(float64);
+    const std::ptrdiff_t axis = last_axis(g);
+    const auto reversed = xt::flip(as_xtensor<double>(g), static_cast<std::size_t>(axis));
+    const xt::xarray<double> sums = xt::cumsum(reversed, axis);
+    return from_xtensor(xt::flip(sums, static_cast<std::size_t>(axis))).to(call.cotangent().dtype());
   }
 
  private:
