@@ -3,6 +3,44 @@
 
 namespace xgrad {
 
+namespace {
+
+OpRow identity_row() {
+  OpRow row("identity", "x", [](const OpInputs& x) { return identity(x[0]); });
+  row.is_linear().is_exact().takes_any_dtype().with_nan(NaNRule::moves);
+  for (const Shape& shape : {Shape{}, Shape{33}, Shape{3, 5}, Shape{0, 3}}) row.sample({{shape}});
+  row.big_sample({{{70, 1001}}});
+  row.point({tensor({{1, -2}, {0, 4}})}, tensor({{1, -2}, {0, 4}}), "definition", {ones({2, 2})});
+  return row;
+}
+
+OpRow maxout_row() {
+  const auto of = [](std::int64_t pieces) { return [pieces](const OpInputs& x) { return maxout(x[0], pieces); }; };
+  OpRow row("maxout", "max over j of x[j·n + i]", of(2));
+  row.is_flat().is_exact();
+  for (const Shape& shape : {Shape{2}, Shape{34}, Shape{3, 10}, Shape{2, 3, 4}, Shape{0, 4}, Shape{3, 0}})
+    row.sample({{shape}});
+  row.sample({{{3, 5}}}, of(1)).sample({{{3, 15}}}, of(5)).sample({{{1, 1, 1, 1, 1, 1, 2, 6}}}, of(3));
+  row.big_sample({{{70, 1002}}}).big_sample({{{257, 300}}}, of(5));
+  // Pieces (1, 5), (4, 2) and (3, 0) of a row.
+  const Tensor x = tensor({{1, 5, 4, 2, 3, 0}, {-1, -5, -4, -2, -3, -6}});
+  return row
+      .point({x}, tensor({{4, 5}, {-1, -2}}), "Goodfellow et al. 2013, by hand",
+             {tensor({{0, 1, 1, 0, 0, 0}, {1, 0, 0, 1, 0, 0}})}, of(3))
+      .point({x}, tensor({{2, 5, 4}, {-1, -3, -4}}), "by hand", {tensor({{0, 1, 1, 1, 0, 0}, {1, 0, 1, 0, 1, 0}})})
+      .point({x}, x, "one piece is the identity", {ones({2, 6})}, of(1))
+      .kink({tensor({{2, 0, 2, 1}})}, tensor({{2, 1}}), {tensor({{0.5, 0, 0.5, 1}})})
+      .extreme({tensor({-1e4, 0, 1e4, -1})}, tensor({1e4, 0}), {tensor({0, 1, 1, 0})})
+      .extreme({tensor({-infinity, infinity})}, tensor({infinity}), {tensor({0, 1})})
+      .extreme({tensor({not_a_number, 1})}, tensor({not_a_number}))
+      .refuses<ShapeError>({ones({2, 5})}, "maxout: x is (2, 5); need a last axis of 2 pieces of one length")
+      .refuses<ShapeError>({ones({})}, "maxout: x is (); need a last axis of 2 pieces")
+      .refuses<ValueError>({ones({2, 4})}, "maxout: 0 pieces; need at least one", of(0))
+      .refuses<TypeError>({ones({2, 4}, int64)}, "maxout: input 0 is int64");
+}
+
+}  // namespace
+
 std::vector<OpRow> activation_rows() {
   const double ln2 = 0.6931471805599453;               // OEIS A002162
   const double sigmoid_1 = 0.7310585786300049;         // e/(1 + e), OEIS A001113
@@ -10,6 +48,19 @@ std::vector<OpRow> activation_rows() {
   const double sigmoid_slope_1 = 0.19661193324148185;  // e/(1 + e)²
   const double softplus_1 = 1.3132616875182228;        // log(1 + e)
   std::vector<OpRow> rows;
+  rows.push_back(
+      unary(
+          "step", "0 for x < 0, 1 for x > 0, at_zero for 0", [](const Tensor& x) { return step(x); }, away_from({0}))
+          .with_order(0)
+          .is_flat()
+          .is_exact()
+          .points({{-1.5, 0, 0.0}, {2, 1, 0.0}}, "NumPy documentation of heaviside")
+          .point({tensor({-1.5, 0, 2.0})}, tensor({0, 0.5, 1}), "NumPy documentation of heaviside, with 0.5")
+          .point({tensor({-1.5, 0, 2.0})}, tensor({0, 1, 1}), "NumPy documentation of heaviside, with 1",
+                 {tensor({0, 0, 0})}, [](const OpInputs& x) { return step(x[0], 1); })
+          .kink({{0, 0.5, 0.0}, {-0.0, 0.5, 0.0}})
+          .extreme(
+              {{1e4, 1, 0.0}, {-1e4, 0, 0.0}, {infinity, 1, 0.0}, {-infinity, 0, 0.0}, {not_a_number, not_a_number}}));
   rows.push_back(unary("sigmoid", "1/(1 + e^-x)", sigmoid)
                      .sample({{{33}, {-30, 30}}})
                      .points({{1, sigmoid_1, sigmoid_slope_1}, {-1, sigmoid_minus_1, sigmoid_slope_1}}, "e/(1 + e)")
@@ -85,6 +136,8 @@ std::vector<OpRow> activation_rows() {
                                {infinity, 1, 0.0},
                                {-infinity, -1, 0.0},
                                {not_a_number, not_a_number}}));
+  rows.push_back(identity_row());
+  rows.push_back(maxout_row());
   return rows;
 }
 

@@ -81,6 +81,7 @@ std::vector<Row> table_rows(DType dtype) {
       row.samples.push_back([&](std::uint64_t seed) { return op_subject(operation, sample, seed); });
   }
   for (const nn::ModuleRow& module : nn::module_table()) {
+    if (module.order == 0) continue;
     Row& row = rows.emplace_back(Row{module.name, module.order, false, {}});
     for (const nn::MakeCase& make : module.samples)
       row.samples.push_back([&](std::uint64_t seed) -> GradientSubject { return make(seed); });

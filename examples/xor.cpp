@@ -15,10 +15,7 @@ namespace {
 const Tensor inputs = tensor({{0, 0}, {0, 1}, {1, 0}, {1, 1}});
 const Tensor targets = tensor({{0}, {1}, {1}, {0}});
 
-/// 1 where x > 0: the threshold units of the lecture.
-Tensor step(const Tensor& x) { return greater(x, 0.0); }
-
-/// xor = (x or y) and not (x and y), with two hidden threshold units.
+/// xor = (x or y) and not (x and y), with the two hidden threshold units of the lecture.
 Tensor by_hand() {
   const Tensor hidden = step(linear(inputs, tensor({{1, 1}, {1, 1}}), tensor({-0.5, -1.5})));
   return step(linear(hidden, tensor({{1}, {-1}}), tensor({-0.5})));

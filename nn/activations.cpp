@@ -2,23 +2,64 @@
 #include <autograd/ops/activations.hpp>
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/pointwise.hpp>
 #include <nn/activations.hpp>
 
+#include <cmath>
 #include <string>
 
 namespace xgrad::nn {
 
+namespace {
+
+double finite(const char* layer, const char* option, double value) {
+  if (!std::isfinite(value))
+    throw ValueError(std::string(layer) + ": " + option + " " + std::to_string(value) + "; need a finite number");
+  return value;
+}
+
+}  // namespace
+
+Tensor Identity::apply(const Tensor& x) const { return identity(x); }
+Tensor Step::apply(const Tensor& x) const { return step(x, at_zero); }
 Tensor ReLU::apply(const Tensor& x) const { return relu(x); }
 Tensor LeakyReLU::apply(const Tensor& x) const { return leaky_relu(x, slope); }
 Tensor ELU::apply(const Tensor& x) const { return elu(x, alpha); }
-Tensor Swish::apply(const Tensor& x) const { return swish(x); }
-Tensor Sigmoid::apply(const Tensor& x) const { return sigmoid(x); }
-Tensor Tanh::apply(const Tensor& x) const { return tanh(x); }
 Tensor HardTanh::apply(const Tensor& x) const { return hard_tanh(x); }
 Tensor Softplus::apply(const Tensor& x) const { return softplus(x); }
 Tensor LogSigmoid::apply(const Tensor& x) const { return log_sigmoid(x); }
 Tensor Softmax::apply(const Tensor& x) const { return softmax(x, axis); }
 Tensor LogSoftmax::apply(const Tensor& x) const { return log_softmax(x, axis); }
+
+Swish::Swish(double factor) : beta(finite("Swish", "beta", factor)) {}
+
+Tensor Swish::apply(const Tensor& x) const {
+  if (beta == 1) return swish(x);
+  return pointwise(
+      "swish", [b = beta](auto a) { return a * sigmoid(b * a); }, x);
+}
+
+Sigmoid::Sigmoid(double steepness) : slope(finite("Sigmoid", "slope", steepness)) {}
+
+Tensor Sigmoid::apply(const Tensor& x) const {
+  if (slope == 1) return sigmoid(x);
+  return pointwise(
+      "sigmoid", [s = slope](auto a) { return sigmoid(s * a); }, x);
+}
+
+Tanh::Tanh(double steepness) : slope(finite("Tanh", "slope", steepness)) {}
+
+Tensor Tanh::apply(const Tensor& x) const {
+  if (slope == 1) return tanh(x);
+  return pointwise(
+      "tanh", [s = slope](auto a) { return tanh(s * a); }, x);
+}
+
+Maxout::Maxout(std::int64_t count) : pieces(count) {
+  if (count < 1) throw ValueError("Maxout: " + std::to_string(count) + " pieces; need at least one");
+}
+
+Tensor Maxout::apply(const Tensor& x) const { return maxout(x, pieces); }
 
 PReLU::PReLU(std::int64_t features, double initial_slope) {
   if (features < 1) throw ValueError("PReLU: " + std::to_string(features) + " slopes; need at least one");

@@ -21,6 +21,20 @@ class Activation : public Module {
 
 // The functions of the same names in autograd/ops, where their formulas and gradients stand.
 
+/// x, of any dtype: for a place in a model where another activation may stand.
+struct Identity : Activation<Identity> {
+  static constexpr const char* kind = "Identity";
+  Tensor apply(const Tensor& x) const;
+};
+
+/// Values only: the gradient is 0 everywhere, so that layers before it do not learn.
+struct Step : Activation<Step> {
+  static constexpr const char* kind = "Step";
+  explicit Step(double value_at_zero = 0.5) : at_zero(value_at_zero) {}
+  Tensor apply(const Tensor& x) const;
+  double at_zero;
+};
+
 struct ReLU : Activation<ReLU> {
   static constexpr const char* kind = "ReLU";
   Tensor apply(const Tensor& x) const;
@@ -51,24 +65,47 @@ struct ELU : Activation<ELU> {
   double alpha;
 };
 
+/// x·sigmoid(beta·x) with a constant beta (Ramachandran et al. 2017): 1 gives SiLU, larger ones come close to relu, 0
+/// gives x/2.
 struct Swish : Activation<Swish> {
   static constexpr const char* kind = "Swish";
+  /// ValueError unless beta is finite.
+  explicit Swish(double factor = 1.0);
   Tensor apply(const Tensor& x) const;
+  double beta;
 };
 
+/// sigmoid(slope·x): the slope at 0 is slope/4, and a steep one comes close to step.
 struct Sigmoid : Activation<Sigmoid> {
   static constexpr const char* kind = "Sigmoid";
+  /// ValueError unless slope is finite.
+  explicit Sigmoid(double steepness = 1.0);
   Tensor apply(const Tensor& x) const;
+  double slope;
 };
 
+/// tanh(slope·x) = 2·sigmoid(2·slope·x) - 1.
 struct Tanh : Activation<Tanh> {
   static constexpr const char* kind = "Tanh";
+  /// ValueError unless slope is finite.
+  explicit Tanh(double steepness = 1.0);
   Tensor apply(const Tensor& x) const;
+  double slope;
 };
 
 struct HardTanh : Activation<HardTanh> {
   static constexpr const char* kind = "HardTanh";
   Tensor apply(const Tensor& x) const;
+};
+
+/// The largest of k pieces of the last axis: (..., k·n) to (..., n).
+struct Maxout : Activation<Maxout> {
+  static constexpr const char* kind = "Maxout";
+  /// ValueError unless there is at least one piece.
+  explicit Maxout(std::int64_t count);
+  /// ShapeError unless the pieces divide the last axis.
+  Tensor apply(const Tensor& x) const;
+  std::int64_t pieces;
 };
 
 struct Softplus : Activation<Softplus> {

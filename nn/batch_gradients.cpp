@@ -5,7 +5,7 @@
 #include <autograd/tape.hpp>
 #include <autograd/update.hpp>
 #include <nn/batch_gradients.hpp>
-#include <nn/dropout.hpp>
+#include <nn/batch_part.hpp>
 
 #include <algorithm>
 #include <string>
@@ -37,7 +37,7 @@ std::int64_t first_row(std::int64_t rows, std::int64_t parts, std::int64_t part)
 struct Part {
   double loss = 0;
   Gradients gradients;
-  BatchPart::Drawn drawn;
+  BatchPart::Notes notes;
 };
 
 template <class T>
@@ -86,15 +86,15 @@ BatchGradients batch_gradients_of(LossFunction function, const Tensor& x, const 
     parts[i].gradients =
         loss.size() == 1 ? tape.backward(loss, full(loss.shape(), weight, loss.dtype())) : tape.backward(loss);
     parts[i].loss = weight * loss.item();
-    parts[i].drawn = scope.take_drawn();
+    parts[i].notes = scope.take_notes();
   });
   BatchGradients result;
-  std::vector<BatchPart::Drawn> drawn;
+  std::vector<BatchPart::Notes> notes;
   for (Part& part : parts) {
     result.loss += part.loss;
-    drawn.push_back(std::move(part.drawn));
+    notes.push_back(std::move(part.notes));
   }
-  BatchPart::count_batch(drawn);
+  BatchPart::merge(notes);
   result.gradients = combine(parts);
   return result;
 }

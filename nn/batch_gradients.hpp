@@ -52,7 +52,9 @@ BatchGradients batch_gradients_of(LossFunction function, const Tensor& x, const 
 ///
 /// It equals the whole batch's gradient to rounding, except for losses that couple rows (batch norm, class weights).
 /// How the batch is cut, and hence every bit, depends on the options and the number of rows only. The function is
-/// called from several threads at once and returns one number. It sees the caller's default dtype.
+/// called from several threads at once and returns one number. It sees the caller's default dtype. Layers that
+/// remember their calls (nn/batch_part.hpp) count the batch once: dropout as one call, batch norm with the statistics
+/// of all rows.
 ///
 /// ShapeError for x and y that do not have the same number of rows, or none; ValueError for negative parts or
 /// Reduction::none. When parts throw, the error of the lowest one is thrown.

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <autograd/random.hpp>
+#include <nn/batch_part.hpp>
 #include <nn/module.hpp>
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <utility>
 #include <vector>
 
 namespace xgrad::nn {
@@ -28,43 +28,17 @@ class LayerStream {
   void calls(std::uint64_t count);
 
  private:
-  friend class BatchPart;
-  struct Counter {
+  struct Counter final : LayerMemory {
     Generator::State start;
     std::atomic<std::uint64_t> calls{0};
     explicit Counter(const Generator::State& state) : start(state) {}
-    Counter(const Counter& other) : start(other.start), calls(other.calls.load()) {}
+    Counter(const Counter& other) : LayerMemory(other), start(other.start), calls(other.calls.load()) {}
+    void remember(const LayerNote&) override { calls.fetch_add(1); }
+    LayerNotes merge(const std::vector<LayerNotes>&) const override { return LayerNotes(1); }
   };
+  static Generator at(const BatchPart* part, const Counter& counter);
+
   Shared<Counter> counter_;
-};
-
-/// While one lives, streams of this thread draw for part `index` of a batch. batch_gradients opens them.
-class BatchPart {
- public:
-  /// outer: the part in which the batch itself was begun, if any.
-  BatchPart(std::uint64_t index, const BatchPart* outer);
-  ~BatchPart();
-  BatchPart(const BatchPart&) = delete;
-  BatchPart& operator=(const BatchPart&) = delete;
-  /// Of this thread, nullptr outside of any.
-  static BatchPart* current() noexcept;
-
-  /// The streams that drew, to be counted when all parts of the batch are done.
-  using Drawn = std::vector<std::pair<std::shared_ptr<void>, std::uint64_t>>;
-  Drawn take_drawn() { return std::exchange(drawn_, {}); }
-  /// Counts the batch as one call for each stream that drew in any of its parts; called by the thread that began it.
-  static void count_batch(const std::vector<Drawn>& parts);
-
- private:
-  friend class LayerStream;
-  static Generator at(const BatchPart* part, const LayerStream::Counter& counter);
-  static void count_call(BatchPart* part, const std::shared_ptr<void>& counter);
-  std::uint64_t calls_of(const void* counter) const;
-
-  std::uint64_t index_;
-  const BatchPart* outer_;
-  BatchPart* previous_;
-  Drawn drawn_;
 };
 
 /// In training every element is 0 with the given probability and x / (1 - probability) otherwise, so that its mean

@@ -1,4 +1,4 @@
-#include <nn/dropout.hpp>
+#include <nn/batch_part.hpp>
 #include <nn/gradient_check.hpp>
 
 #include <utility>
@@ -13,7 +13,7 @@ Tensor in_float64(const Tensor& x) {
 GradientSubject model_subject(const Module& model, std::function<Tensor()> f, const Tensor& x) {
   GradientSubject subject;
   subject.f = [f = std::move(f)] {
-    // Within a part of a batch, streams draw by part and call, and are not moved on.
+    // Within a part of a batch, layers leave notes instead of moving their streams and statistics on.
     const BatchPart part(0, nullptr);
     return f();
   };

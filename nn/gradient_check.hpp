@@ -13,7 +13,7 @@ namespace xgrad::nn {
 Tensor in_float64(const Tensor& x);
 
 /// f as a function of every named parameter of the model, and of x, called `input`, if that is floating. It is the
-/// same at each call but for them: streams of random numbers (dropout) begin anew.
+/// same at each call but for them: streams of random numbers (dropout) begin anew, running statistics stay.
 GradientSubject model_subject(const Module& model, std::function<Tensor()> f, const Tensor& x);
 
 /// check_gradients_of_copies; ValueError for names in the options: parameters have their own.
@@ -25,7 +25,7 @@ GradientReport check_models(const std::function<GradientSubject()>& make, const 
 ///
 ///     check_gradients(net, nn::cross_entropy, x, y).require();
 ///
-/// Dropout in training mode keeps one mask.
+/// In training mode dropout keeps one mask, and batch norm uses the batch's statistics; both are left as they were.
 template <class M, class Loss>
 requires(std::derived_from<M, Module>&& std::invocable<const Loss&, Tensor, const Tensor&>) GradientReport
     check_gradients(const M& model, const Loss& loss, const Tensor& x, const Tensor& y,

@@ -20,12 +20,7 @@ Linear::Linear(std::int64_t in, std::int64_t out, const LinearOptions& options, 
 
 Tensor Linear::operator()(const Tensor& x) const {
   const auto product = [&] {
-    const std::int64_t in = weight.shape()[0];
-    if (x.rank() == 0 || x.shape().back() != in)
-      throw ShapeError("linear expects (…, " + std::to_string(in) + "), got " + to_string(x.shape()));
-    if (x.dtype() != weight.dtype())
-      throw TypeError("linear expects " + std::string(name_of(weight.dtype())) + ", as its weight is, got " +
-                      std::string(name_of(x.dtype())) + "; convert with to(...)");
+    check_input("linear", x, weight);
     return bias.defined() ? linear(x, weight, bias) : linear(x, weight);
   };
   const double flops = 2.0 * static_cast<double>(x.size()) * static_cast<double>(weight.shape()[1]);

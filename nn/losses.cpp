@@ -43,6 +43,62 @@ void check_probabilities(const char* loss, const char* what, const Tensor& x, co
   });
 }
 
+Tensor absolute_error(const char* loss, const Tensor& prediction, const Tensor& target, Reduction reduction) {
+  check_pair(loss, prediction, target);
+  return reduce(pointwise(
+                    loss, [](auto p, auto t) { return abs(p - t); }, prediction, target),
+                reduction);
+}
+
+void check_labels(const Tensor& labels, std::int64_t classes) {
+  const auto values = labels.values<std::int64_t>();
+  for (std::size_t row = 0; row < values.size(); ++row)
+    if (values[row] < 0 || values[row] >= classes)
+      throw ValueError("cross_entropy: the label of row " + std::to_string(row) + " is " + std::to_string(values[row]) +
+                       "; need 0 <= label < " + std::to_string(classes));
+}
+
+/// softmax_cross_entropy checks the same, in its own name.
+void check_classes(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
+  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
+    throw ValueError("cross_entropy: label smoothing " + std::to_string(options.label_smoothing) +
+                     "; need 0 <= smoothing <= 1");
+  const bool indexed = targets.dtype() == DType::int64;
+  const Tensor* const pair[] = {&logits, &targets};
+  common_floating_dtype("cross_entropy", Inputs(pair, indexed ? 1 : 2));
+  const bool fits = logits.rank() == 2 && logits.shape()[1] > 0 &&
+                    (indexed ? targets.shape() == Shape{logits.shape()[0]} : targets.shape() == logits.shape());
+  if (!fits)
+    throw ShapeError("cross_entropy: logits are " + to_string(logits.shape()) + ", targets are " +
+                     std::string(name_of(targets.dtype())) + " " + to_string(targets.shape()) +
+                     "; need logits (n, c) with c > 0 and targets int64 (n,) or floating (n, c)");
+  if (indexed) check_labels(targets, logits.shape()[1]);
+  const Tensor& weights = options.weights;
+  if (!weights.defined()) return;
+  if (weights.shape() != Shape{logits.shape()[1]})
+    throw ShapeError("cross_entropy: logits are " + to_string(logits.shape()) + ", class weights are " +
+                     to_string(weights.shape()) + "; need logits (n, c) and weights (c,)");
+  if (weights.dtype() != logits.dtype())
+    throw TypeError("cross_entropy: logits are " + std::string(name_of(logits.dtype())) + ", class weights are " +
+                    std::string(name_of(weights.dtype())) + "; need equal dtypes");
+}
+
+/// t' = (1 - ε)·t + ε/c for targets (n, c).
+Tensor smooth(const Tensor& targets, double smoothing) {
+  if (smoothing == 0) return targets;
+  const double share = smoothing / static_cast<double>(targets.shape()[1]);
+  return pointwise(
+      "label_smoothing", [=](auto t) { return (1 - smoothing) * t + share; }, targets);
+}
+
+/// Σ_j w_j·t'_j·(log Σ e^x - x_j) of each row; w = 1 without weights.
+Tensor losses_of_labels(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
+  const Tensor& weights = options.weights;
+  if (options.label_smoothing == 0) return softmax_cross_entropy(logits, labels) * take(weights, labels);
+  const Tensor soft = smooth(one_hot(labels, logits.shape()[1], logits.dtype()), options.label_smoothing);
+  return softmax_cross_entropy(logits, weights.defined() ? soft * weights : soft);
+}
+
 }  // namespace
 
 Tensor MeanSquaredError::operator()(const Tensor& prediction, const Tensor& target, const LossOptions& options) const {
@@ -55,10 +111,12 @@ Tensor MeanSquaredError::operator()(const Tensor& prediction, const Tensor& targ
 }
 
 Tensor MeanAbsoluteError::operator()(const Tensor& prediction, const Tensor& target, const LossOptions& options) const {
-  check_pair("mae", prediction, target);
-  return reduce(pointwise(
-                    "mae", [](auto p, auto t) { return abs(p - t); }, prediction, target),
-                options.reduction);
+  return absolute_error("mae", prediction, target, options.reduction);
+}
+
+Tensor SummedAbsoluteError::operator()(const Tensor& prediction, const Tensor& target,
+                                       const LossOptions& options) const {
+  return absolute_error("sae", prediction, target, options.reduction);
 }
 
 Tensor Huber::operator()(const Tensor& prediction, const Tensor& target, const LossOptions& options) const {
@@ -111,22 +169,18 @@ Tensor BinaryCrossEntropyWithLogits::operator()(const Tensor& logits, const Tens
 }
 
 Tensor CrossEntropy::operator()(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) const {
+  check_classes(logits, targets, options);
   const Tensor& weights = options.weights;
-  if (!weights.defined()) return reduce(softmax_cross_entropy(logits, targets), options.reduction);
-  if (logits.rank() != 2 || weights.shape() != Shape{logits.shape()[1]})
-    throw ShapeError("cross_entropy: logits are " + to_string(logits.shape()) + ", class weights are " +
-                     to_string(weights.shape()) + "; need logits (n, c) and weights (c,)");
-  if (weights.dtype() != logits.dtype())
-    throw TypeError("cross_entropy: logits are " + std::string(name_of(logits.dtype())) + ", class weights are " +
-                    std::string(name_of(weights.dtype())) + "; need equal dtypes");
-  if (is_floating(targets.dtype())) {
-    check_pair("cross_entropy", logits, targets);
-    return reduce(softmax_cross_entropy(logits, targets * weights), options.reduction);
+  const bool indexed = targets.dtype() == DType::int64;
+  if (!weights.defined() && options.label_smoothing == 0)
+    return reduce(softmax_cross_entropy(logits, targets), options.reduction);
+  if (!indexed) {
+    const Tensor smoothed = smooth(targets, options.label_smoothing);
+    return reduce(softmax_cross_entropy(logits, weights.defined() ? smoothed * weights : smoothed), options.reduction);
   }
-  const Tensor losses = softmax_cross_entropy(logits, targets);
-  const Tensor row_weights = take(weights, targets);
-  const Tensor weighted = losses * row_weights;
-  return options.reduction == Reduction::mean ? sum(weighted) / sum(row_weights) : reduce(weighted, options.reduction);
+  const Tensor losses = losses_of_labels(logits, targets, options);
+  if (!weights.defined() || options.reduction != Reduction::mean) return reduce(losses, options.reduction);
+  return sum(losses) / sum(take(weights, targets));
 }
 
 }  // namespace xgrad::nn

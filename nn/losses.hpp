@@ -30,6 +30,13 @@ struct MeanAbsoluteError {
   Tensor operator()(const Tensor& prediction, const Tensor& target, const LossOptions& options = {}) const;
 };
 
+/// The sum of absolute errors, Σ |p - t|, summed unless told otherwise; gradient the sign of p - t, 0 at 0. Beside its
+/// relative: sae = n · mae.
+struct SummedAbsoluteError {
+  Tensor operator()(const Tensor& prediction, const Tensor& target,
+                    const LossOptions& options = {.reduction = Reduction::sum}) const;
+};
+
 /// r²/2 for |r| < delta, delta·(|r| - delta/2) elsewhere, r = p - t (Huber 1964); gradient r limited to ±delta.
 /// `nn::Huber{.delta = 0.5}(p, t)`, or `nn::huber` with delta 1. ValueError unless delta > 0.
 struct Huber {
@@ -60,17 +67,27 @@ struct CrossEntropyOptions {
   Reduction reduction = Reduction::mean;
   /// One weight per class (c,); the mean over labelled rows then is the sum over the sum of their weights.
   Tensor weights = {};
+  /// ε in [0, 1]: targets are t' = (1 - ε)·t + ε/c (Szegedy et al. 2016, section 7, with the uniform distribution over
+  /// the c classes), so that the loss has its minimum at finite logits.
+  double label_smoothing = 0;
 };
 
 /// log Σ_j e^{x_j} - x_label of each row of logits (n, c), for class indices, int64 (n,);
 /// Σ_j t_j·(log Σ e^x - x_j) for one-hot or soft targets (n, c). Gradient softmax(x)·Σt - t. Averaged over rows.
-/// ValueError, with row and value, for an index outside [0, c).
+///
+/// With weights and smoothing, as PyTorch combines them: a row's loss is Σ_j w_j·t'_j·(log Σ e^x - x_j). The mean is
+/// over rows for soft targets, and the sum over Σ w_label for class indices: also the smoothed part is divided by the
+/// weights of the labels alone.
+///
+/// ValueError, with row and value, for an index outside [0, c), and for a smoothing outside [0, 1]; ShapeError and
+/// TypeError for targets or weights that do not fit. All begin with `cross_entropy:`.
 struct CrossEntropy {
   Tensor operator()(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {}) const;
 };
 
 inline constexpr MeanSquaredError mse{};
 inline constexpr MeanAbsoluteError mae{};
+inline constexpr SummedAbsoluteError sae{};
 inline constexpr Huber huber{};
 inline constexpr SummedSquaredError sse{};
 inline constexpr BinaryCrossEntropy binary_cross_entropy{};

@@ -166,6 +166,10 @@ class LayerCall {
   PathScope scope_;
 };
 
+/// ShapeError unless x is (..., features) for a weight (features, ...), TypeError unless their dtypes agree, both in
+/// the name of the layer.
+void check_input(const char* layer, const Tensor& x, const Tensor& weight);
+
 /// Listens to the layers that this thread calls, paused.
 class SummaryScope {
  public:
@@ -205,6 +209,16 @@ std::string summary(const M& model, const Shape& shape) {
   copy.eval();
   const SummaryScope scope(copy);
   return scope.text(copy(scope.example(shape)));
+}
+
+/// The same for a model that takes something else than (n, shape...) in the dtype of its parameters, such as indices:
+/// for this input.
+template <std::derived_from<Module> M, std::same_as<Tensor> X>
+std::string summary(const M& model, const X& input) {
+  M copy = clone(model);
+  copy.eval();
+  const SummaryScope scope(copy);
+  return scope.text(copy(input));
 }
 
 }  // namespace xgrad::nn

@@ -58,7 +58,7 @@ const std::vector<ModuleRow>& module_table() {
   static const std::vector<ModuleRow> table = [] {
     const DefaultDType constants(float64);
     std::vector<ModuleRow> rows;
-    for (const auto& kind : {layer_rows, loss_rows})
+    for (const auto& kind : {layer_rows, activation_layer_rows, normalization_rows, loss_rows})
       for (ModuleRow& row : kind()) rows.push_back(std::move(row));
     return rows;
   }();

@@ -14,8 +14,7 @@ namespace xgrad::nn {
 
 // The list of layers and losses, as op_table is of operations: tests, the gradient-check program, benchmarks and the
 // README's list are loops over the rows. Tensors in a row are float64 (or int64 for labels); whoever loops converts
-// those of a case in place, by `assign`. A new layer or loss needs one row, in module_table_layers.cpp or
-// module_table_losses.cpp.
+// those of a case in place, by `assign`. A new layer or loss needs one row, in the module_table_*.cpp of its kind.
 
 /// Something whose gradients can be checked: a function of tensors that it reaches by itself. All of a case is its own.
 /// f is a layer of its input, or a loss; it gives one number or several, the same at each call (dropout keeps its
@@ -53,7 +52,7 @@ class ModuleRow {
   std::vector<MakeCase> kinks = {};    ///< the declared gradient where there is no derivative
   std::vector<BadCall> bad = {};       ///< the text is the message's beginning, with the path of the layer
 
-  int order = 2;  ///< to which gradients are tested and promised
+  int order = 2;  ///< to which gradients are tested and promised; 0: none flows
 
   // Building: each returns the row.
 
@@ -86,6 +85,8 @@ ModuleCase loss_case(const OpCall& loss, const OpInputs& inputs);
 
 // The rows by kind, one source file each.
 std::vector<ModuleRow> layer_rows();
+std::vector<ModuleRow> activation_layer_rows();
+std::vector<ModuleRow> normalization_rows();
 std::vector<ModuleRow> loss_rows();
 
 }  // namespace xgrad::nn

@@ -1,7 +1,9 @@
 #include <nn/activations.hpp>
 #include <nn/dropout.hpp>
+#include <nn/embedding.hpp>
 #include <nn/linear.hpp>
 #include <nn/module_table.hpp>
+#include <nn/module_table_models.hpp>
 #include <nn/network_graph.hpp>
 #include <nn/sequential.hpp>
 
@@ -13,67 +15,6 @@ namespace xgrad::nn {
 namespace {
 
 constexpr auto layer = ModuleRow::Kind::layer;
-
-/// The model with these values in its parameters, in order.
-template <class M>
-M with_values(const M& model, const OpInputs& values) {
-  std::vector<Tensor> parameters = model.parameters();
-  for (std::size_t i = 0; i < parameters.size(); ++i) parameters[i].assign(values.at(i));
-  return model;
-}
-
-/// What make(generator) gives on an input, all values drawn.
-template <class Make>
-MakeCase drawn(const Make& make, const Argument& input, const Domain& parameters = {-1, 1}) {
-  return [=](std::uint64_t seed) {
-    const DefaultDType constants(float64);
-    Generator generator(seed);
-    const auto model = make(generator);
-    std::vector<Argument> arguments;
-    for (const Tensor& parameter : model.parameters()) arguments.push_back({parameter.shape(), parameters});
-    arguments.push_back(input);
-    const OpInputs values = make_inputs({nullptr, arguments}, float64, seed);
-    return layer_case(with_values(model, values), values.back());
-  };
-}
-
-/// For models of which nothing is drawn when they are made.
-template <class M>
-auto made_like(const M& model) {
-  return [model](Generator&) { return clone(model); };
-}
-
-/// The call of a layer whose path is `encoder`.
-template <class M>
-OpCall in_encoder(const M& model) {
-  Module parent;
-  parent.add("encoder", model);
-  return [model](const OpInputs& x) { return model(x[0]); };
-}
-
-/// A layer around an operation, on the domain of its row, where it refuses int64.
-template <class M>
-ModuleRow activation(const M& model, const std::string& operation) {
-  const OpRow& function = op_row(operation);
-  const Domain& domain = function.samples.front().arguments.front().domain;
-  ModuleRow row(M::kind, layer, function.formula);
-  for (const Shape& shape : {Shape{7}, Shape{3, 5}, Shape{2, 3, 4}})
-    row.sample(drawn(made_like(model), {shape, domain}, {0.1, 0.4}));
-  row.big_sample(drawn(made_like(model), {{70, 1001}, domain}));
-  row.refuses<TypeError>(in_encoder(clone(model)), {ones({2, 3}, int64)},
-                         "encoder: " + operation + ": input 0 is int64");
-  return row;
-}
-
-/// One with all options as in the operation's row, which knows the values.
-template <class M>
-ModuleRow known_activation(const M& model, const std::string& operation) {
-  ModuleRow row = activation(model, operation);
-  for (const OpPoint& at : op_row(operation).known)
-    row.point(layer_case(model, at.inputs[0]), at.value, at.gradients, at.source);
-  for (const OpPoint& at : op_row(operation).kinks) row.kink(layer_case(model, at.inputs[0]), at.value, at.gradients);
-  return row;
-}
 
 ModuleRow linear_row() {
   const auto biased = [](Generator& generator) { return Linear(3, 2, {}, generator); };
@@ -99,6 +40,46 @@ ModuleRow linear_row() {
                           "encoder: linear expects float64, as its weight is, got float32")
       .refuses<ValueError>([](const OpInputs& x) { return Linear(0, 2)(x[0]); }, {ones({1})},
                            "Linear: 0 inputs and 2 outputs; need at least one of each");
+  return row;
+}
+
+ModuleRow embedding_row() {
+  const auto table = [](Bag bag) { return [bag](Generator& g) { return Embedding(5, 3, {.bag = bag}, g); }; };
+  Generator generator;
+  const auto known = [&](Bag bag) {
+    return with_values(Embedding(3, 2, {.bag = bag}, generator), {tensor({{1, 2}, {3, 4}, {5, 6}})});
+  };
+  ModuleRow row("Embedding", layer, "weight[index], alone, summed or averaged over a bag");
+  for (const Bag bag : {Bag::none, Bag::sum, Bag::mean}) {
+    for (const Shape& shape : {Shape{6}, Shape{4, 3}, Shape{2, 3, 2}})
+      row.sample(drawn(table(bag), {shape, indices(0, 4)}));
+    row.big_sample(
+        drawn([bag](Generator& g) { return Embedding(1000, 64, {.bag = bag}, g); }, {{300, 20}, indices(0, 999)}));
+  }
+  row.sample(drawn(table(Bag::none), {{}, indices(0, 4)}));
+  // Row 2 is named twice, row 1 never.
+  const Tensor at = tensor({{2, 0}, {2, 0}}, int64);
+  row.point(layer_case(known(Bag::none), at), tensor(std::vector<double>{5, 6, 1, 2, 5, 6, 1, 2}, {2, 2, 2}),
+            {tensor({{2, 2}, {0, 0}, {2, 2}})}, "definition")
+      .point(layer_case(known(Bag::sum), at), tensor({{6, 8}, {6, 8}}), {tensor({{2, 2}, {0, 0}, {2, 2}})}, "by hand")
+      .point(layer_case(known(Bag::mean), at), tensor({{3, 4}, {3, 4}}), {tensor({{1, 1}, {0, 0}, {1, 1}})}, "by hand")
+      .point(layer_case(known(Bag::sum), tensor({1, 1, 2}, int64)), tensor({11, 14}),
+             {tensor({{0, 0}, {2, 2}, {1, 1}})}, "by hand")
+      .point(layer_case(known(Bag::none), tensor(1, int64)), tensor({3, 4}), {tensor({{0, 0}, {1, 1}, {0, 0}})},
+             "definition")
+      .point(layer_case(known(Bag::mean), zeros({2, 0}, int64)), zeros({2, 2}), {zeros({3, 2})},
+             "PyTorch documentation of EmbeddingBag: empty bags give zeros");
+  const OpCall call = in_encoder(known(Bag::none));
+  row.refuses<ValueError>(call, {tensor({0, 1, 3}, int64)},
+                          "encoder: embedding: the index of row 2 is 3; need 0 <= index < 3")
+      .refuses<ValueError>(call, {tensor({{0, 1}, {0, -1}}, int64)},
+                           "encoder: embedding: the index of row 1, place 1 in it, is -1; need 0 <= index < 3")
+      .refuses<ValueError>(call, {tensor(7, int64)}, "encoder: embedding: the index of row 0 is 7")
+      .refuses<TypeError>(call, {ones({2})}, "encoder: embedding expects int64 indices, got float64")
+      .refuses<ShapeError>(in_encoder(known(Bag::sum)), {tensor(1, int64)},
+                           "encoder: embedding expects indices (…, k) for bags of k, got ()")
+      .refuses<ValueError>([](const OpInputs& x) { return Embedding(0, 2)(x[0]); }, {ones({1}, int64)},
+                           "Embedding: a table of 0 rows and 2 features; need at least one of each");
   return row;
 }
 
@@ -163,53 +144,6 @@ ModuleRow dropout_row() {
   return row;
 }
 
-ModuleRow leaky_relu_row() {
-  ModuleRow row = activation(LeakyReLU(0.25), "leaky_relu");
-  row.point(layer_case(LeakyReLU(0.25), tensor({-2, 1.5})), tensor({-0.5, 1.5}), {tensor({0.25, 1})}, "by hand")
-      .point(layer_case(LeakyReLU(), tensor({-200, 3})), tensor({-2, 3}), {tensor({0.01, 1})},
-             "the default slope is 0.01")
-      .kink(layer_case(LeakyReLU(0.25), tensor({0.0, 1})), tensor({0, 1}), {tensor({0.25, 1})});
-  return row;
-}
-
-ModuleRow prelu_row() {
-  const Domain input = away_from({0});
-  ModuleRow row = activation(PReLU(), "prelu");
-  for (const Shape& shape : {Shape{4, 3}, Shape{2, 3, 3}})
-    row.sample(drawn(made_like(PReLU(3)), {shape, input}, {0.1, 0.4}));
-  row.big_sample(drawn(made_like(PReLU(1001)), {{70, 1001}, input}, {0.1, 0.4}));
-  row.point(layer_case(PReLU(), tensor({{-1, 2}, {-3, 0.5}})), tensor({{-0.25, 2}, {-0.75, 0.5}}),
-            {tensor({-4}), tensor({{0.25, 1}, {0.25, 1}})}, "one slope, at first 0.25, with the gradient Σ min(x, 0)")
-      .point(layer_case(PReLU(2, 0.5), tensor({{-1, -2}, {-3, 4}})), tensor({{-0.5, -1}, {-1.5, 4}}),
-             {tensor({-4, -2}), tensor({{0.5, 0.5}, {0.5, 1}})}, "by hand")
-      .point(layer_case(PReLU(3), tensor({-1, 2, -3})), tensor({-0.25, 2, -0.75}),
-             {tensor({-1, 0, -3}), tensor({0.25, 1, 0.25})}, "by hand")
-      .kink(layer_case(PReLU(2), tensor({{0, -1}})), tensor({{0, -0.25}}), {tensor({0, -1}), tensor({{0.25, 0.25}})});
-  const OpCall call = in_encoder(PReLU(3));
-  row.refuses<ShapeError>(call, {ones({4, 2})}, "encoder: prelu expects (…, 3), got (4, 2)")
-      .refuses<ShapeError>(call, {ones({})}, "encoder: prelu expects (…, 3), got ()")
-      .refuses<ValueError>([](const OpInputs& x) { return PReLU(0)(x[0]); }, {ones({1})},
-                           "PReLU: 0 slopes; need at least one");
-  return row;
-}
-
-ModuleRow elu_row() {
-  ModuleRow row = known_activation(ELU(2), "elu");
-  row.point(layer_case(ELU(), tensor({-1, 1.5})), tensor({-0.6321205588285577, 1.5}),
-            {tensor({0.36787944117144233, 1})}, "1/e - 1, OEIS A068985, for the default alpha of 1");
-  return row;
-}
-
-/// Softmax or its logarithm, along other axes too. of_two: for two equal numbers.
-template <class M>
-ModuleRow along_axis(const std::string& operation, double of_two) {
-  ModuleRow row = known_activation(M(), operation);
-  row.point(layer_case(M(0), tensor({{1, 5}, {1, 5}})), full({2, 2}, of_two), {}, "1/2 or its logarithm");
-  row.sample(drawn(made_like(M(0)), {{3, 5}})).sample(drawn(made_like(M(1)), {{2, 3, 4}}));
-  row.refuses<ShapeError>(in_encoder(M(2)), {ones({2, 3})}, "encoder: " + operation + ": axis 2 of a tensor of rank 2");
-  return row;
-}
-
 ModuleRow network_graph_row() {
   const GraphDescription skipping = {
       .inputs = {"a", "b"},
@@ -260,24 +194,7 @@ ModuleRow network_graph_row() {
 }  // namespace
 
 std::vector<ModuleRow> layer_rows() {
-  std::vector<ModuleRow> rows = {linear_row(),
-                                 flatten_row(),
-                                 sequential_row(),
-                                 dropout_row(),
-                                 known_activation(ReLU(), "relu"),
-                                 leaky_relu_row(),
-                                 prelu_row(),
-                                 elu_row(),
-                                 known_activation(Swish(), "swish"),
-                                 known_activation(Sigmoid(), "sigmoid"),
-                                 known_activation(Tanh(), "tanh"),
-                                 known_activation(HardTanh(), "hard_tanh"),
-                                 known_activation(Softplus(), "softplus"),
-                                 known_activation(LogSigmoid(), "log_sigmoid"),
-                                 along_axis<Softmax>("softmax", 0.5),
-                                 along_axis<LogSoftmax>("log_softmax", -0.6931471805599453),
-                                 network_graph_row()};
-  return rows;
+  return {linear_row(), embedding_row(), flatten_row(), sequential_row(), dropout_row(), network_graph_row()};
 }
 
 }  // namespace xgrad::nn

@@ -123,6 +123,14 @@ ModuleRow mae_row() {
   return row;
 }
 
+ModuleRow sae_row() {
+  ModuleRow row = regression_row("sae", "|p - t|, summed", sae, away_from({0}));
+  add_points(row, sae, {tensor({2, 3}), tensor({0, 6})}, tensor({2, 3}), {tensor({1, -1}), tensor({-1, 1})}, "by hand");
+  row.point(called(sae, tensor({1, 2}), tensor({1, 0})), tensor(2.0), {}, "the sum if nothing is said")
+      .kink(called(sae, tensor({1, 2}), tensor({1, 0})), tensor(2.0), {tensor({0, 1}), tensor({0, -1})});
+  return row;
+}
+
 ModuleRow huber_row() {
   const Huber half{.delta = 0.5};
   const Huber two{.delta = 2};
@@ -241,6 +249,48 @@ void add_cross_entropy_points(ModuleRow& row) {
       "by hand");
 }
 
+OpCall smoothed(double smoothing, Reduction reduction = Reduction::mean) {
+  return [=](const OpInputs& x) {
+    return cross_entropy(
+        x[0], x[1], {.reduction = reduction, .weights = x.size() > 2 ? x[2] : Tensor(), .label_smoothing = smoothing});
+  };
+}
+
+/// Logits (ln 3, 0) have the probabilities ¾ and ¼, with the losses a = ln 4 - ln 3 and b = ln 4.
+void add_smoothing_points(ModuleRow& row) {
+  const double a = minus_ln_three_quarters;
+  const double b = ln4;
+  const double ln3 = b - a;
+  const Tensor logits = tensor({{ln3, 0}, {ln3, 0}});
+  const Tensor labels = tensor({0, 1}, int64);
+  const Tensor one_hots = tensor({{1, 0}, {0, 1}});
+  // ε = 0.2: t' = (0.9, 0.1) and (0.1, 0.9); the gradient is p - t'.
+  const Tensor losses = tensor({0.9 * a + 0.1 * b, 0.1 * a + 0.9 * b});
+  const Tensor slope = tensor({{-0.15, 0.15}, {0.65, -0.65}});
+  const std::string source = "Szegedy et al. 2016, section 7, by hand";
+  row.point(loss_case(smoothed(0.2, Reduction::none), {logits, labels}), losses, {slope}, source)
+      .point(loss_case(smoothed(0.2, Reduction::sum), {logits, labels}), tensor(a + b), {slope}, source)
+      .point(loss_case(smoothed(0.2), {logits, labels}), tensor((a + b) / 2), {divided(slope, 2)}, source)
+      .point(loss_case(smoothed(0.2, Reduction::none), {logits, one_hots}), losses, {slope, Tensor()}, source)
+      .point(loss_case(smoothed(1), {logits, labels}), tensor((a + b) / 2), {}, "all classes alike")
+      .point(loss_case(smoothed(0.3), {zeros({1, 4}), tensor({2}, int64)}), tensor(ln4), {},
+             "log c for equal logits, whatever the smoothing");
+  // Weights (1, 3): rows 0.9·1·a + 0.1·3·b and 0.1·1·a + 0.9·3·b; gradient p·Σ w·t' - w·t'. For labels the mean is over
+  // Σ w_label = 4, for one-hot targets over 2 rows.
+  const std::string combined = "documentation of PyTorch's cross_entropy, by hand";
+  const Tensor weights = tensor({1, 3});
+  const Tensor weighted = tensor({0.9 * a + 0.3 * b, 0.1 * a + 2.7 * b});
+  row.point(loss_case(smoothed(0.2, Reduction::none), {logits, labels, weights}), weighted, {Tensor(), tensor({a, b})},
+            combined)
+      .point(loss_case(smoothed(0.2, Reduction::sum), {logits, labels, weights}), tensor(a + 3 * b), {}, combined)
+      .point(loss_case(smoothed(0.2), {zeros({1, 2}), tensor({1}, int64), weights}), tensor(2.8 * ln2 / 3),
+             {tensor({{1.3 / 3, -1.3 / 3}}), Tensor()}, combined)
+      .point(loss_case(smoothed(0.2, Reduction::sum), {zeros({1, 2}), tensor({1}, int64), weights}), tensor(2.8 * ln2),
+             {tensor({{1.3, -1.3}}), tensor({0.1 * ln2, 0.9 * ln2})}, combined)
+      .point(loss_case(smoothed(0.2), {logits, labels, weights}), tensor((a + 3 * b) / 4), {}, combined)
+      .point(loss_case(smoothed(0.2), {logits, one_hots, weights}), tensor((a + 3 * b) / 2), {}, combined);
+}
+
 ModuleRow cross_entropy_row() {
   const Argument logits = {{4, 3}};
   const Argument labels = {{4}, indices(0, 2)};
@@ -254,23 +304,32 @@ ModuleRow cross_entropy_row() {
   row.big_sample(drawn(reduced(cross_entropy, Reduction::mean), {{{4000, 10}}, {{4000}, indices(0, 9)}}))
       .big_sample(
           drawn(reduced(cross_entropy, Reduction::mean), {{{500, 157}}, {{500, 157}, {0.1, 1}}, {{157}, {0.5, 2}}}));
+  for (const Reduction reduction : reductions)
+    for (const std::vector<Argument>& arguments : {std::vector<Argument>{logits, labels}, {logits, soft, weights}})
+      row.sample(drawn(smoothed(0.3, reduction), arguments));
+  row.sample(drawn(smoothed(0.3), {logits, soft})).sample(drawn(smoothed(0.3), {logits, labels, weights}));
+  row.big_sample(drawn(smoothed(0.3), {{{4000, 10}}, {{4000}, indices(0, 9)}, {{10}, {0.5, 2}}}));
   add_cross_entropy_points(row);
+  add_smoothing_points(row);
   const OpCall call = reduced(cross_entropy, Reduction::mean);
   const Tensor zero = zeros({4, 3});
   row.refuses<ValueError>(call, {zero, tensor({0, 1, 2, 3}, int64)},
-                          "softmax_cross_entropy: the label of row 3 is 3; need 0 <= label < 3")
-      .refuses<ValueError>(call, {zero, tensor({0, -1, 2, 3}, int64)},
-                           "softmax_cross_entropy: the label of row 1 is -1")
+                          "cross_entropy: the label of row 3 is 3; need 0 <= label < 3")
+      .refuses<ValueError>(call, {zero, tensor({0, -1, 2, 3}, int64)}, "cross_entropy: the label of row 1 is -1")
       .refuses<ShapeError>(call, {zero, tensor({0, 1}, int64)},
-                           "softmax_cross_entropy: logits are (4, 3), targets are int64 (2,)")
-      .refuses<ShapeError>(call, {zero, ones({4, 1}, int64)}, "softmax_cross_entropy: logits are (4, 3)")
-      .refuses<ShapeError>(call, {zero, ones({4})}, "softmax_cross_entropy: logits are (4, 3)")
-      .refuses<TypeError>(call, {zero, ones({4, 3}, float32)}, "softmax_cross_entropy: ")
+                           "cross_entropy: logits are (4, 3), targets are int64 (2,)")
+      .refuses<ShapeError>(call, {zero, ones({4, 1}, int64)}, "cross_entropy: logits are (4, 3)")
+      .refuses<ShapeError>(call, {zero, ones({4})}, "cross_entropy: logits are (4, 3)")
+      .refuses<TypeError>(call, {zero, ones({4, 3}, float32)}, "cross_entropy: input 0 is float64, input 1 is float32")
       .refuses<ShapeError>(
           call, {zero, tensor({0, 1, 2, 0}, int64), ones({4})},
           "cross_entropy: logits are (4, 3), class weights are (4,); need logits (n, c) and weights (c,)")
       .refuses<TypeError>(call, {zero, tensor({0, 1, 2, 0}, int64), ones({3}, float32)},
                           "cross_entropy: logits are float64, class weights are float32; need equal dtypes");
+  for (const double smoothing : {-0.1, 1.1, not_a_number})
+    row.refuses<ValueError>(
+        smoothed(smoothing), {zero, tensor({0, 1, 2, 0}, int64)},
+        "cross_entropy: label smoothing " + std::to_string(smoothing) + "; need 0 <= smoothing <= 1");
   return row;
 }
 
@@ -279,6 +338,7 @@ ModuleRow cross_entropy_row() {
 std::vector<ModuleRow> loss_rows() {
   return {mse_row(),
           mae_row(),
+          sae_row(),
           huber_row(),
           sse_row(),
           binary_cross_entropy_row(),

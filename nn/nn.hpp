@@ -2,12 +2,14 @@
 
 #include <nn/activations.hpp>
 #include <nn/batch_gradients.hpp>
+#include <nn/batch_part.hpp>
 #include <nn/batches.hpp>
 #include <nn/csv.hpp>
 #include <nn/data.hpp>
 #include <nn/datasets.hpp>
 #include <nn/digest.hpp>
 #include <nn/dropout.hpp>
+#include <nn/embedding.hpp>
 #include <nn/encoders.hpp>
 #include <nn/gradient_check.hpp>
 #include <nn/idx.hpp>
@@ -18,9 +20,11 @@
 #include <nn/module.hpp>
 #include <nn/network_graph.hpp>
 #include <nn/nonfinite.hpp>
+#include <nn/normalization.hpp>
 #include <nn/optimizers.hpp>
 #include <nn/penalties.hpp>
 #include <nn/progress.hpp>
+#include <nn/running_statistics.hpp>
 #include <nn/scaler.hpp>
 #include <nn/schedules.hpp>
 #include <nn/sequential.hpp>

@@ -350,6 +350,7 @@ TEST_CASE("errors planted in every operation, layer and loss are reported under 
           row.name, [&] { return op_subject(row, *sample); }, row.order, counts);
     }
   for (const nn::ModuleRow& row : nn::module_table()) {
+    if (row.order == 0) continue;
     places.insert(row.name);
     for (const nn::MakeCase& make : row.samples)
       plant_all(

@@ -1,9 +1,25 @@
+#include <autograd/error.hpp>
 #include <autograd/ops/activations.hpp>
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/reduce.hpp>
 #include <autograd/pointwise.hpp>
+
+#include <string>
 
 namespace xgrad {
 
 // Comparisons are turned so that NaN takes the branch that hands it on.
+
+Tensor identity(const Tensor& x) { return reshape(x, x.shape()); }
+
+Tensor step(const Tensor& x, double at_zero) {
+  static constexpr double flat[] = {0};
+  const auto heaviside = [at_zero](auto a) {
+    const auto s = sign(a);
+    return where(s > 0, 1, where(s < 0, 0, where(s == 0, at_zero, s)));
+  };
+  return pointwise_with({.coefficients = flat}, "step", heaviside, x);
+}
 
 Tensor sigmoid(const Tensor& x) {
   return pointwise(
@@ -48,6 +64,20 @@ Tensor swish(const Tensor& x) {
 Tensor hard_tanh(const Tensor& x) {
   return pointwise(
       "hard_tanh", [](auto a) { return where(a <= -1, -1, where(a >= 1, 1, a)); }, x);
+}
+
+Tensor maxout(const Tensor& x, std::int64_t pieces) {
+  const Tensor* const inputs[] = {&x};
+  common_floating_dtype("maxout", Inputs(inputs, 1));
+  if (pieces < 1) throw ValueError("maxout: " + std::to_string(pieces) + " pieces; need at least one");
+  if (x.rank() == 0 || x.shape().back() % pieces != 0)
+    throw ShapeError("maxout: x is " + to_string(x.shape()) + "; need a last axis of " + std::to_string(pieces) +
+                     " pieces of one length");
+  Shape result = x.shape();
+  result.back() /= pieces;
+  const std::int64_t length = result.back();
+  const auto rows = static_cast<std::int64_t>(length == 0 ? 0 : result.elements() / static_cast<std::size_t>(length));
+  return reshape(max(reshape(x, {rows, pieces, length}), {1}), result);  // (rows, k, n) -> (rows, n)
 }
 
 }  // namespace xgrad

@@ -2,10 +2,17 @@
 
 #include <autograd/tensor.hpp>
 
+#include <cstdint>
+
 namespace xgrad {
 
-// Activation functions, elementwise; floating dtypes (TypeError). g is the cotangent of the result.
+// Activation functions, elementwise but for maxout; floating dtypes (TypeError). g is the cotangent of the result.
 
+/// x as a new tensor, of any dtype; gradient g. Nothing is copied until one of the two is written.
+Tensor identity(const Tensor& x);
+/// 0 for x < 0, 1 for x > 0, and at_zero for 0, as NumPy's heaviside(x, at_zero): ½ unless told otherwise, 1 for the
+/// threshold units of McCulloch and Pitts (1943). Values only: gradient 0 everywhere.
+Tensor step(const Tensor& x, double at_zero = 0.5);
 /// 1 / (1 + e^-x), without overflow; gradient g·σ(x)·σ(-x).
 Tensor sigmoid(const Tensor& x);
 /// log σ(x) = -softplus(-x); gradient g·σ(-x).
@@ -25,5 +32,9 @@ Tensor elu(const Tensor& x, double alpha = 1.0);
 Tensor swish(const Tensor& x);
 /// x limited to [-1, 1]; gradient 0 outside and on the bounds.
 Tensor hard_tanh(const Tensor& x);
+/// The largest of k pieces: y_i = max_j x_{j·n + i}, from (..., k·n) to (..., n), so that `linear` with k·n columns
+/// gives it k affine pieces for each unit (Goodfellow et al. 2013, section 3). The gradient goes to the largest, shared
+/// equally on a tie. ValueError unless there is at least one piece, ShapeError unless they divide the last axis.
+Tensor maxout(const Tensor& x, std::int64_t pieces);
 
 }  // namespace xgrad
