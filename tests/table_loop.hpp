@@ -1,5 +1,6 @@
 #pragma once
 
+#include <autograd/gradient_experiment.hpp>  // same_bits
 #include <autograd/op_table_check.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/elementary.hpp>
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <functional>
 #include <limits>
 #include <sstream>
@@ -47,13 +47,6 @@ inline std::string shapes_of(const OpInputs& inputs) {
 
 inline double at(const Tensor& x, std::size_t k) {
   return visit(x.dtype(), [&](auto zero) { return static_cast<double>(x.data<decltype(zero)>()[k]); });
-}
-
-inline bool same_bits(const Tensor& a, const Tensor& b) {
-  if (a.defined() != b.defined()) return false;
-  if (!a.defined()) return true;
-  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
-         (a.size() == 0 || std::memcmp(a.mutable_data(), b.mutable_data(), a.bytes()) == 0);
 }
 
 inline bool all_finite(const Tensor& x) {
