@@ -1,7 +1,6 @@
 #include <autograd/error.hpp>
 #include <autograd/functional.hpp>
 #include <autograd/tape.hpp>
-#include <autograd/tape_id.hpp>
 
 #include <cstring>
 #include <string>
@@ -11,8 +10,6 @@ namespace xgrad {
 namespace {
 
 using TensorList = std::vector<Tensor>;
-
-bool is_recorded(const Tensor& x) { return tape_is_alive(x.body().tape); }
 
 /// `x`, or `x[2]` if there are several.
 std::string numbered(const char* name, std::size_t i, std::size_t count) {

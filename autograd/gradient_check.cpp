@@ -4,7 +4,7 @@
 #include <autograd/gradient_precision.hpp>
 #include <autograd/parallel_parts.hpp>
 #include <autograd/random.hpp>
-#include <autograd/tape_id.hpp>
+#include <autograd/tape.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -169,7 +169,7 @@ void check_subject(const GradientSubject& subject) {
     check_floating(name, tensor);
     if (tensor.dtype() != float64)
       throw TypeError("check_gradients: " + name + " is float32; need float64 to tell a gradient from rounding");
-    if (tape_is_alive(tensor.body().tape))
+    if (is_recorded(tensor))
       throw TapeError("check_gradients: " + name + " is the result of a recorded operation; need a tensor of its own");
     for (std::size_t k = 0; k < i; ++k)
       if (subject.tensors[k].second.is(tensor))

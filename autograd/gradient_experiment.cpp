@@ -1,7 +1,6 @@
 #include <autograd/gradient_experiment.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/random.hpp>
-#include <autograd/tape_id.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -20,8 +19,6 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 struct OutsideDomain {
   std::string text;
 };
-
-bool is_recorded(const Tensor& x) { return tape_is_alive(x.body().tape); }
 
 }  // namespace
 

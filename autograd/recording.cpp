@@ -58,6 +58,8 @@ Recorder* current_recorder() {
 
 const void* this_thread_mark() { return &thread_mark; }
 
+bool is_recorded(const Tensor& x) { return tape_is_alive(x.body().tape); }
+
 void open_scope(RecordingScope& scope) {
   static thread_local const Orphanage orphanage;
   static_cast<void>(orphanage);

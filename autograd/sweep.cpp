@@ -140,7 +140,7 @@ std::uint32_t Recorder::output_number(const Tensor& output) const {
   const TensorBody& body = output.body();
   const std::uint32_t number = body.tape == id_ ? body.node : leaf_index_.find(&body);
   if (number != Node::none) return number;
-  if (body.tape != 0 && tape_is_alive(body.tape))
+  if (is_recorded(output))
     throw TapeError("backward: the output of shape " + to_string(output.shape()) + " was recorded by another tape");
   throw TapeError("backward: the output of shape " + to_string(output.shape()) +
                   " does not depend on any tensor that requires a gradient and was used on this tape");

@@ -71,6 +71,9 @@ class Tape {
   Recorder* recorder_;
 };
 
+/// Whether a tensor is the result of an operation on a tape that is still open.
+bool is_recorded(const Tensor& x);
+
 /// What operations of this thread look at to find out whether they are recorded: the innermost Tape or Pause.
 struct RecordingScope {
   Recorder* recorder = nullptr;  ///< none: paused
