@@ -2,50 +2,177 @@
 
 #include <torch/torch.h>
 
+#include <cmath>
+
+#include "libtorch_operations.hpp"
 #include "measure.hpp"
 
 namespace {
 
-std::function<void()> training_step(const benchmark::Workload& workload) {
+using benchmark::Options;
+using benchmark::Work;
+using benchmark::Workload;
+
+torch::Tensor draw(const std::vector<std::int64_t>& shape, double low, double high, std::uint32_t seed) {
+  std::vector<float> values = benchmark::numbers(benchmark::Argument{shape}.elements(), low, high, seed);
+  return torch::from_blob(values.data(), shape).clone();
+}
+
+torch::Tensor draw_indices(const std::vector<std::int64_t>& shape, std::int64_t end, std::uint32_t seed) {
+  std::vector<std::int64_t> values = benchmark::indices(benchmark::Argument{shape}.elements(), end, seed);
+  return torch::from_blob(values.data(), shape, torch::kLong).clone();
+}
+
+double absolute_sum(const torch::Tensor& x) { return x.to(torch::kDouble).abs().sum().item<double>(); }
+
+struct Training {
   std::vector<torch::nn::Linear> layers;  // plain calls: torch::nn::Sequential costs a little more
   std::vector<torch::Tensor> parameters;
-  for (std::size_t i = 0; i + 1 < workload.widths.size(); ++i) {
-    layers.emplace_back(workload.widths[i], workload.widths[i + 1]);
-    for (auto& parameter : layers.back()->parameters()) parameters.push_back(parameter);
-  }
-  auto optimizer = std::make_shared<torch::optim::SGD>(
-      parameters, torch::optim::SGDOptions(benchmark::learning_rate).momentum(benchmark::momentum));
-  const auto x = torch::randn({workload.size, workload.widths.front()});
-  const auto labels = torch::randint(workload.widths.back(), {workload.size}, torch::kLong);
+  std::unique_ptr<torch::optim::SGD> optimizer;
 
-  return [layers, parameters, optimizer, x, labels]() mutable {
+  Training(const std::vector<int>& widths, double rate) {
+    const torch::NoGradGuard no_gradients;
+    for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
+      layers.emplace_back(widths[i], widths[i + 1]);
+      const double bound = benchmark::weight_bound(widths[i]);
+      layers[i]->weight.copy_(draw({widths[i], widths[i + 1]}, -bound, bound, static_cast<std::uint32_t>(i)).t());
+      layers[i]->bias.zero_();
+      for (auto& parameter : layers.back()->parameters()) parameters.push_back(parameter);
+    }
+    optimizer =
+        std::make_unique<torch::optim::SGD>(parameters, torch::optim::SGDOptions(rate).momentum(benchmark::momentum));
+  }
+
+  torch::Tensor predict(const torch::Tensor& x) {
     torch::Tensor y = layers[0](x);
     for (std::size_t i = 1; i < layers.size(); ++i) y = layers[i](torch::relu(y));
+    return y;
+  }
+
+  torch::Tensor step(const torch::Tensor& x, const torch::Tensor& labels) {
     for (auto& parameter : parameters) parameter.mutable_grad() = torch::Tensor();  // 3 % faster than zero_grad()
-    torch::nn::functional::cross_entropy(y, labels).backward();
+    torch::Tensor loss = torch::nn::functional::cross_entropy(predict(x), labels);
+    loss.backward();
     optimizer->step();
-  };
+    return loss;
+  }
+};
+
+Work training_step(const Workload& workload) {
+  const auto training = std::make_shared<Training>(workload.widths, benchmark::learning_rate);
+  const auto x = draw({workload.size, workload.widths.front()}, -1, 1, 1);
+  const auto labels = draw_indices({workload.size}, workload.widths.back(), 2);
+  return {[training, x, labels] { training->step(x, labels); },
+          [training, x, labels] {
+            double total = training->step(x, labels).item<double>();
+            for (const auto& parameter : training->parameters) total += absolute_sum(parameter.grad());
+            return total;
+          }};
 }
 
-std::function<void()> sin_chain(const benchmark::Workload& workload) {
-  const auto x = torch::full({}, 0.5).requires_grad_();
-  return [x, length = workload.repeats] {
-    torch::Tensor y = x;
-    for (int i = 0; i < length; ++i) y = torch::sin(y);
-    torch::autograd::grad({y}, {x});
-  };
+/// Forward and backward from what `forward` makes of the inputs to the gradients of those that need one.
+template <class Forward>
+Work forward_backward(const std::vector<torch::Tensor>& inputs, Forward forward) {
+  std::vector<torch::Tensor> variables;
+  for (const auto& x : inputs)
+    if (x.requires_grad()) variables.push_back(x);
+  return {[=] { torch::autograd::grad({forward(inputs)}, variables); },
+          [=] {
+            const torch::Tensor y = forward(inputs);
+            double total = absolute_sum(y.detach());
+            for (const auto& gradient : torch::autograd::grad({y}, variables)) total += absolute_sum(gradient);
+            return total;
+          }};
 }
 
-std::function<void()> multiply_add_chain(const benchmark::Workload& workload) {
-  const auto x = torch::empty({workload.size}).uniform_(0, 0.5).requires_grad_();
-  return [x, length = workload.repeats] {
-    torch::Tensor y = x;
-    for (int i = 0; i < length; ++i) y = y * x + x;
-    torch::autograd::grad({y.sum()}, {x});
-  };
+Work sin_chain(const Workload& workload) {
+  return forward_backward({torch::full({}, 0.5).requires_grad_()},
+                          [length = workload.repeats](const std::vector<torch::Tensor>& inputs) {
+                            torch::Tensor y = inputs[0];
+                            for (int i = 0; i < length; ++i) y = torch::sin(y);
+                            return y;
+                          });
 }
 
-std::function<void()> make_step(const benchmark::Workload& workload) {
+Work multiply_add_chain(const Workload& workload) {
+  return forward_backward({draw({workload.size}, 0, 0.5, 1).requires_grad_()},
+                          [length = workload.repeats](const std::vector<torch::Tensor>& inputs) {
+                            const torch::Tensor& x = inputs[0];
+                            torch::Tensor y = x;
+                            for (int i = 0; i < length; ++i) y = y * x + x;
+                            return y.sum();
+                          });
+}
+
+torch::Tensor make(const benchmark::Argument& argument, std::uint32_t seed) {
+  using Type = benchmark::Argument::Type;
+  if (argument.type == Type::index) return draw_indices(argument.shape, static_cast<std::int64_t>(argument.high), seed);
+  if (argument.type == Type::condition) return draw_indices(argument.shape, 2, seed).to(torch::kBool);
+  return draw(argument.shape, argument.low, argument.high, seed).requires_grad_(argument.type == Type::real);
+}
+
+Work operation(const Workload& workload) {
+  const auto found = benchmark::functions().find(workload.operation);
+  if (found == benchmark::functions().end()) return {};
+  std::vector<torch::Tensor> inputs;
+  for (const auto& argument : workload.arguments)
+    inputs.push_back(make(argument, static_cast<std::uint32_t>(inputs.size())));
+  const benchmark::Axes axes(workload.axes.begin(), workload.axes.end());
+  return forward_backward(inputs, [function = found->second, axes](const std::vector<torch::Tensor>& x) {
+    const torch::Tensor y = function(x, axes);
+    return y.dim() == 0 ? y : y.sum();
+  });
+}
+
+Work optimizer_step(const Workload& workload) {
+  std::vector<torch::Tensor> parameters;
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    const std::vector<std::int64_t> shape = {workload.size / 4 / 100, 100};
+    parameters.push_back(draw(shape, -1, 1, i).requires_grad_());
+    parameters.back().mutable_grad() = draw(shape, -1, 1, i + 4);
+  }
+  const auto optimizer = std::make_shared<torch::optim::SGD>(
+      parameters, torch::optim::SGDOptions(benchmark::learning_rate).momentum(benchmark::momentum));
+  return {[optimizer] { optimizer->step(); },
+          [parameters] {
+            double total = 0;
+            for (const auto& parameter : parameters) total += absolute_sum(parameter.detach());
+            return total;
+          }};
+}
+
+struct Images {
+  torch::Tensor inputs, targets;
+};
+
+Images read_images(const std::string& directory, torch::data::datasets::MNIST::Mode mode) {
+  const torch::data::datasets::MNIST images(directory, mode);
+  return {(images.images().flatten(1) - benchmark::pixel_mean) / benchmark::pixel_deviation, images.targets()};
+}
+
+Work fashion_mnist(const Workload& workload, const std::string& directory) {
+  using Mode = torch::data::datasets::MNIST::Mode;
+  const auto training = std::make_shared<Training>(workload.widths, benchmark::fashion_rate(0));
+  const Images train = read_images(directory, Mode::kTrain), test = read_images(directory, Mode::kTest);
+  const auto epoch = [training, train, batch = std::int64_t{workload.size}, number = 0]() mutable {
+    static_cast<torch::optim::SGDOptions&>(training->optimizer->param_groups()[0].options())
+        .lr(benchmark::fashion_rate(number));
+    const std::int64_t count = train.inputs.size(0);
+    auto order = benchmark::epoch_order(static_cast<std::size_t>(count), static_cast<std::uint32_t>(number++));
+    const torch::Tensor rows = torch::from_blob(order.data(), {count}, torch::kLong);
+    for (std::int64_t first = 0; first < count; first += batch) {
+      const torch::Tensor chosen = rows.slice(0, first, std::min(first + batch, count));
+      training->step(train.inputs.index_select(0, chosen), train.targets.index_select(0, chosen));
+    }
+  };
+  return {epoch, [training, test] {
+            const torch::NoGradGuard no_gradients;
+            const torch::Tensor right = training->predict(test.inputs).argmax(1).eq(test.targets);
+            return right.to(torch::kDouble).mean().item<double>();
+          }};
+}
+
+Work make(const Workload& workload, const Options& options) {
   switch (workload.kind) {
     case benchmark::Kind::training_step:
       return training_step(workload);
@@ -53,6 +180,12 @@ std::function<void()> make_step(const benchmark::Workload& workload) {
       return sin_chain(workload);
     case benchmark::Kind::multiply_add_chain:
       return multiply_add_chain(workload);
+    case benchmark::Kind::operation:
+      return operation(workload);
+    case benchmark::Kind::optimizer_step:
+      return optimizer_step(workload);
+    case benchmark::Kind::fashion_mnist:
+      return fashion_mnist(workload, options.data);
   }
   throw std::logic_error("no such kind of workload");
 }
@@ -60,9 +193,8 @@ std::function<void()> make_step(const benchmark::Workload& workload) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return benchmark::run(argc, argv, [](const benchmark::Workload& workload, int threads, double seconds) {
-    torch::set_num_threads(threads);
-    torch::manual_seed(1);
-    return benchmark::measure(make_step(workload), seconds);
+  return benchmark::run(argc, argv, [](const Workload& workload, const Options& options) {
+    torch::set_num_threads(options.threads);
+    return make(workload, options);
   });
 }

@@ -3,6 +3,7 @@
 //   machine --latency     only latency_ns: quick, taken before and after every measurement on two threads
 
 #include <cblas.h>
+#include <immintrin.h>
 #include <pthread.h>
 #include <sched.h>
 
@@ -92,12 +93,16 @@ double gemm_gflops(int threads) {
   return 2.0 * n * n * n / seconds * 1e-9;
 }
 
-/// McCalpin's STREAM triad: x = y + 3·z on arrays far larger than the caches, 12 bytes an element.
+/// McCalpin's STREAM triad: x = y + 3·z on arrays far larger than the caches, 12 bytes an element. The stores go past
+/// the caches: ordinary ones would read x first, 4 more bytes that the rate does not count, and every limit taken from
+/// it could be beaten by what updates in place.
 double triad_gigabytes_per_second(int threads) {
   const std::size_t n = std::size_t{1} << 25;
   std::vector<float> x(n), y(n, 1.0F), z(n, 2.0F);
   const auto part = [&](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) x[i] = y[i] + 3 * z[i];
+    const __m128 three = _mm_set1_ps(3);
+    for (std::size_t i = begin; i < end; i += 4)
+      _mm_stream_ps(&x[i], _mm_add_ps(_mm_loadu_ps(&y[i]), _mm_mul_ps(three, _mm_loadu_ps(&z[i]))));
   };
   const double seconds = best_time(8, [&] {
     const std::size_t middle = threads == 1 ? n : n / 2;

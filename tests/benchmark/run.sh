@@ -4,11 +4,14 @@ set -euo pipefail
 
 for argument in "$@"; do
   [[ $argument == -h || $argument == --help ]] || continue
-  echo "usage: bash tests/benchmark/run.sh [--quick] [--only NAME] [--threads N] [--json FILE]
-  --quick      shorter and fewer runs: about 2 minutes
-  --only NAME  one workload or one table; may be given several times
-  --threads N  both programs on 1 or 2 threads only: 1 is meaningful while another program keeps a core busy
-  --json FILE  also write every run's figures"
+  echo "usage: bash tests/benchmark/run.sh [--quick] [--only NAME] [--threads N] [--json FILE] [--picture FILE]
+  --quick         about 2 minutes, in shorter and fewer runs: step times, 4M elements, operations at 1 and 1000 elements,
+                  softmax, optimizer, start-up, memory and size. Without it also operations at 65,536 and 4M elements,
+                  reductions, products, Fashion-MNIST, compile time and the cost as work grows: about 25 minutes
+  --only NAME     one workload or one table; may be given several times
+  --threads N     both programs on 1 or 2 threads only: 1 is meaningful while another program keeps a core busy
+  --json FILE     also write every run's figures
+  --picture FILE  where to draw the cost as work grows (SVG); a full run draws tests/benchmark/cost_as_work_grows.svg"
   exit
 done
 
@@ -16,9 +19,10 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$root/tests/benchmark
 build=$root/build/benchmark
 libraries=/usr/lib/$(uname -m)-linux-gnu
-mkdir -p "$build"
+dataset=/usr/share/datasets/fashion-mnist
+mkdir -p "$build/fashion-mnist"
 
-bash "$root/cmake/install_dependencies.sh" build benchmark >&2
+bash "$root/cmake/install_dependencies.sh" build run benchmark >&2
 
 # Each program gets its BLAS by LD_LIBRARY_PATH. The openmp build is only unpacked here: were it installed, it could
 # become the whole system's choice.
@@ -33,16 +37,38 @@ if [[ ! -e $openmp/libblas.so.3 ]]; then
   fi
 fi
 
-bash "$root/cmake/build.sh" release xgrad_benchmark xgrad_machine >&2
-
-# LibTorch's program is no part of xgrad's build: nobody needs LibTorch to build xgrad.
-for file in "$here"/libtorch_steps.cpp "$here"/*.hpp; do
-  [[ $file -nt $build/libtorch_steps ]] || continue
-  echo "building libtorch_steps" >&2
-  g++ -std=c++17 -O3 -march=native -isystem /usr/include/torch/csrc/api/include "$here/libtorch_steps.cpp" \
-    -o "$build/libtorch_steps" -ltorch -ltorch_cpu -lc10
-  break
+# LibTorch's reader takes no packed files; both programs get the same ones.
+for file in "$dataset"/*.gz; do
+  unpacked=$build/fashion-mnist/$(basename "$file" .gz)
+  [[ $unpacked -nt $file ]] || gunzip -c "$file" >"$unpacked"
 done
 
+bash "$root/cmake/build.sh" release xgrad_benchmark xgrad_machine >&2
+
+# LibTorch's programs are no part of xgrad's build: nobody needs LibTorch to build xgrad. The small program is compiled
+# as a user does it, by a command whose time compare.py takes.
+torch="-std=c++17 -O3 -march=native -isystem /usr/include/torch/csrc/api/include"
+compile_torch() { echo "g++ $torch '$here/$1.cpp' -o '$build/$1' -ltorch -ltorch_cpu -lc10"; }
+compile_ours="g++ -std=c++20 -O3 -march=native '-I$root' '$here/program.cpp' -o '$build/program' \
+'$root/build/release/libxgrad_nn.a' '$root/build/release/libxgrad_autograd.a' -ltbb \
+'$libraries/openblas-pthread/libopenblas.so' -lz"
+
+# build TARGET COMMAND FILE...: when one of the files is newer.
+build() {
+  local target=$1 command=$2 file
+  for file in "${@:3}"; do
+    [[ $file -nt $build/$target ]] || continue
+    echo "building $target" >&2
+    bash -c "$command"
+    return
+  done
+}
+build libtorch_steps "$(compile_torch libtorch_steps)" "$here"/libtorch_*.[ch]pp "$here"/{measure,workloads}.hpp
+build libtorch_program "$(compile_torch libtorch_program)" "$here"/{libtorch_program.cpp,peak_memory.hpp}
+build program "$compile_ours" "$here"/{program.cpp,peak_memory.hpp} "$root"/build/release/libxgrad_{nn,autograd}.a
+
+export PYTHONDONTWRITEBYTECODE=1
 python3 "$here/compare.py" --machine "$root/build/release/xgrad_machine" --xgrad "$root/build/release/xgrad_benchmark" \
-  --libtorch "$build/libtorch_steps" --pthread-blas "$libraries/openblas-pthread" --openmp-blas "$openmp" "$@"
+  --libtorch "$build/libtorch_steps" --xgrad-program "$build/program" --libtorch-program "$build/libtorch_program" \
+  --xgrad-compile "$compile_ours" --libtorch-compile "$(compile_torch libtorch_program)" \
+  --pthread-blas "$libraries/openblas-pthread" --openmp-blas "$openmp" --data "$build/fashion-mnist" "$@"

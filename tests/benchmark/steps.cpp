@@ -5,30 +5,48 @@
 
 #include <tbb/global_control.h>
 
+#include <cmath>
 #include <cstdint>
 #include <memory>
-#include <random>
+#include <span>
 
 #include "measure.hpp"
+#include "operations.hpp"
 
 using namespace xgrad;
 
 namespace {
 
-template <class Distribution>
-Tensor draw(const Shape& shape, Distribution distribution, DType dtype = DType::float32) {
-  std::mt19937 generator(1);
-  std::vector<double> values(shape.elements());
-  for (double& value : values) value = static_cast<double>(distribution(generator));
-  return tensor(values, shape, dtype);
+using benchmark::Options;
+using benchmark::Work;
+using benchmark::Workload;
+
+template <class T>
+Tensor from(const std::vector<T>& values, const Shape& shape, DType dtype = DType::float32) {
+  return tensor(std::vector<double>(values.begin(), values.end()), shape, dtype);
+}
+
+Tensor draw(const Shape& shape, double low, double high, std::uint32_t seed) {
+  return from(benchmark::numbers(shape.elements(), low, high, seed), shape);
+}
+
+double absolute_sum(const Tensor& x) {
+  double total = 0;
+  const Tensor exact = x.to(float64);
+  for (const double value : exact.values<double>()) total += std::abs(value);
+  return total;
 }
 
 struct Network : nn::Module {
   std::vector<nn::Linear> layers;
 
   explicit Network(const std::vector<int>& widths) {
-    for (std::size_t i = 0; i + 1 < widths.size(); ++i)
+    for (std::size_t i = 0; i + 1 < widths.size(); ++i) {
       layers.push_back(add("layer" + std::to_string(i), nn::Linear(widths[i], widths[i + 1])));
+      const double bound = benchmark::weight_bound(widths[i]);
+      layers[i].weight.assign(draw(layers[i].weight.shape(), -bound, bound, static_cast<std::uint32_t>(i)));
+      layers[i].bias.assign(zeros(layers[i].bias.shape()));
+    }
   }
   Tensor operator()(const Tensor& x) const {
     Tensor y = layers[0](x);
@@ -37,44 +55,145 @@ struct Network : nn::Module {
   }
 };
 
-std::function<void()> training_step(const benchmark::Workload& workload) {
-  const auto network = std::make_shared<Network>(workload.widths);
-  const std::shared_ptr<nn::SGD> optimizer(
-      new nn::SGD(network->parameters(), {.learning_rate = benchmark::learning_rate, .momentum = benchmark::momentum}));
-  const Tensor x = draw({workload.size, workload.widths.front()}, std::normal_distribution<float>());
-  const Tensor labels =
-      draw({workload.size}, std::uniform_int_distribution<int>(0, workload.widths.back() - 1), DType::int64);
+struct Training {
+  Network network;
+  nn::SGD optimizer;
 
-  return [network, optimizer, x, labels] {
+  Training(const std::vector<int>& widths, double rate)
+      : network(widths), optimizer(network.parameters(), {.learning_rate = rate, .momentum = benchmark::momentum}) {}
+
+  void step(const Tensor& x, const Tensor& labels) {
     Tape tape;
-    const Tensor loss = nn::cross_entropy((*network)(x), labels);
-    optimizer->step(tape.backward(loss));
-  };
+    optimizer.step(tape.backward(nn::cross_entropy(network(x), labels)));
+  }
+};
+
+Work training_step(const Workload& workload) {
+  const auto training = std::make_shared<Training>(workload.widths, benchmark::learning_rate);
+  const Tensor x = draw({workload.size, workload.widths.front()}, -1, 1, 1);
+  const Tensor labels = from(benchmark::indices(static_cast<std::size_t>(workload.size), workload.widths.back(), 2),
+                             {workload.size}, DType::int64);
+  return {[training, x, labels] { training->step(x, labels); },
+          [training, x, labels] {
+            Tape tape;
+            const Tensor loss = nn::cross_entropy(training->network(x), labels);
+            const Gradients gradients = tape.backward(loss);
+            double total = loss.item();
+            for (const Tensor& parameter : training->network.parameters()) total += absolute_sum(gradients[parameter]);
+            return total;
+          }};
 }
 
-std::function<void()> sin_chain(const benchmark::Workload& workload) {
+/// Forward and backward from what `forward` makes of the inputs to the gradients of those that need one.
+template <class Forward>
+Work forward_backward(const std::vector<Tensor>& inputs, Forward forward) {
+  return {[=] {
+            Tape tape;
+            static_cast<void>(tape.backward(forward(inputs)));
+          },
+          [=] {
+            Tape tape;
+            const Tensor y = forward(inputs);
+            const Gradients gradients = tape.backward(y);
+            double total = std::abs(y.item());
+            for (const Tensor& x : inputs)
+              if (gradients.contains(x)) total += absolute_sum(gradients[x]);
+            return total;
+          }};
+}
+
+Work sin_chain(const Workload& workload) {
   Tensor x = tensor(0.5);
   x.requires_gradient();
-  return [x, length = workload.repeats] {
-    Tape tape;
-    Tensor y = x;
+  return forward_backward({x}, [length = workload.repeats](const std::vector<Tensor>& inputs) {
+    Tensor y = inputs[0];
     for (int i = 0; i < length; ++i) y = sin(y);
-    static_cast<void>(tape.backward(y));
-  };
+    return y;
+  });
 }
 
-std::function<void()> multiply_add_chain(const benchmark::Workload& workload) {
-  Tensor x = draw({workload.size}, std::uniform_real_distribution<float>(0, 0.5F));
+Work multiply_add_chain(const Workload& workload) {
+  Tensor x = draw({workload.size}, 0, 0.5, 1);
   x.requires_gradient();
-  return [x, length = workload.repeats] {
-    Tape tape;
-    Tensor y = x;
-    for (int i = 0; i < length; ++i) y = y * x + x;
-    static_cast<void>(tape.backward(sum(y)));
-  };
+  return forward_backward({x}, [length = workload.repeats](const std::vector<Tensor>& inputs) {
+    const Tensor& factor = inputs[0];
+    Tensor y = factor;
+    for (int i = 0; i < length; ++i) y = y * factor + factor;
+    return sum(y);
+  });
 }
 
-std::function<void()> make_step(const benchmark::Workload& workload) {
+Tensor make(const benchmark::Argument& argument, std::uint32_t seed) {
+  using Type = benchmark::Argument::Type;
+  const Shape shape(argument.shape);
+  if (argument.type == Type::index)
+    return from(benchmark::indices(argument.elements(), static_cast<std::int64_t>(argument.high), seed), shape,
+                DType::int64);
+  if (argument.type == Type::condition) return from(benchmark::indices(argument.elements(), 2, seed), shape);
+  Tensor x = draw(shape, argument.low, argument.high, seed);
+  if (argument.type == Type::real) x.requires_gradient();
+  return x;
+}
+
+Work operation(const Workload& workload) {
+  const auto found = benchmark::functions().find(workload.operation);
+  if (found == benchmark::functions().end()) return {};
+  std::vector<Tensor> inputs;
+  for (const benchmark::Argument& argument : workload.arguments)
+    inputs.push_back(make(argument, static_cast<std::uint32_t>(inputs.size())));
+  const Axes axes(std::vector<std::int64_t>(workload.axes.begin(), workload.axes.end()));
+  return forward_backward(inputs, [function = found->second, axes](const std::vector<Tensor>& x) {
+    const Tensor y = function(x, axes);
+    return y.rank() == 0 ? y : sum(y);
+  });
+}
+
+Work optimizer_step(const Workload& workload) {
+  std::vector<Tensor> parameters;
+  Tape tape;
+  Tensor loss = tensor(0.0, DType::float32);
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    parameters.push_back(draw({workload.size / 4 / 100, 100}, -1, 1, i));
+    parameters.back().requires_gradient();
+    loss = loss + sum(parameters.back() * draw(parameters.back().shape(), -1, 1, i + 4));
+  }
+  const auto optimizer = std::make_shared<nn::SGD>(
+      parameters, nn::SGDOptions{.learning_rate = benchmark::learning_rate, .momentum = benchmark::momentum});
+  const auto gradients = std::make_shared<Gradients>(tape.backward(loss));
+  return {[optimizer, gradients] { optimizer->step(*gradients); },
+          [parameters] {
+            double total = 0;
+            for (const Tensor& parameter : parameters) total += absolute_sum(parameter);
+            return total;
+          }};
+}
+
+nn::Dataset standardized(const nn::Dataset& images) {
+  return {images.inputs().rescale(1 / (255 * benchmark::pixel_deviation),
+                                  -benchmark::pixel_mean / benchmark::pixel_deviation),
+          images.targets()};
+}
+
+Work fashion_mnist(const Workload& workload, const std::string& directory) {
+  const auto training = std::make_shared<Training>(workload.widths, benchmark::fashion_rate(0));
+  const nn::Dataset train = standardized(nn::fashion_mnist(nn::Split::train, directory));
+  const nn::Dataset test = standardized(nn::fashion_mnist(nn::Split::test, directory));
+  const auto epoch = [training, train, batch = static_cast<std::size_t>(workload.size), number = 0]() mutable {
+    training->optimizer.learning_rate(benchmark::fashion_rate(number));
+    const auto order =
+        benchmark::epoch_order(static_cast<std::size_t>(train.size()), static_cast<std::uint32_t>(number++));
+    for (std::size_t first = 0; first < order.size(); first += batch) {
+      const auto [x, labels] = train.take(std::span(order).subspan(first, std::min(batch, order.size() - first)));
+      training->step(x, labels);
+    }
+  };
+  return {epoch, [training, test] {
+            return nn::evaluate(training->network, nn::cross_entropy, test, {.metrics = {{"accuracy", nn::accuracy}}})
+                .metrics[0];
+          }};
+}
+
+Work make(const Workload& workload, const Options& options) {
   switch (workload.kind) {
     case benchmark::Kind::training_step:
       return training_step(workload);
@@ -82,6 +201,12 @@ std::function<void()> make_step(const benchmark::Workload& workload) {
       return sin_chain(workload);
     case benchmark::Kind::multiply_add_chain:
       return multiply_add_chain(workload);
+    case benchmark::Kind::operation:
+      return operation(workload);
+    case benchmark::Kind::optimizer_step:
+      return optimizer_step(workload);
+    case benchmark::Kind::fashion_mnist:
+      return fashion_mnist(workload, options.data);
   }
   throw std::logic_error("no such kind of workload");
 }
@@ -89,8 +214,10 @@ std::function<void()> make_step(const benchmark::Workload& workload) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return benchmark::run(argc, argv, [](const benchmark::Workload& workload, int threads, double seconds) {
-    const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));
-    return benchmark::measure(make_step(workload), seconds);
+  return benchmark::run(argc, argv, [](const Workload& workload, const Options& options) {
+    // The number of threads stays for the program's life: it is one for all workloads of a call.
+    static const tbb::global_control limit(tbb::global_control::max_allowed_parallelism,
+                                           static_cast<std::size_t>(options.threads));
+    return make(workload, options);
   });
 }
