@@ -128,6 +128,10 @@ void Recorder::record(Operation* operation, const Inputs& inputs, Tensors& outpu
           remark += " (input " + std::to_string(i) + " was not finite already)";
       trace(size_ - 1, output, false, remark);
     }
+  if (options_.observer != nullptr) {
+    const Pause pause;
+    options_.observer->recorded({size_ - 1, operation->name(), last.path, inputs, outputs});
+  }
 }
 
 void Recorder::release_saved(Node& entry) noexcept {

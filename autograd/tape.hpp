@@ -7,13 +7,38 @@
 #include <initializer_list>
 #include <iosfwd>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace xgrad {
 
+/// What an observer hears about an operation; valid during the call.
+struct RecordedOperation {
+  std::uint32_t index;  ///< on the tape, of the last output
+  std::string_view operation;
+  std::string_view path;  ///< of the module, empty outside of library layers
+  const Inputs& inputs;
+  const Tensors& outputs;
+};
+
+/// Listens to a tape, on the thread that records, in order. Operations that it runs itself are not recorded. What it
+/// throws leaves the operation recorded and passes through the call.
+class TapeObserver {
+ public:
+  virtual ~TapeObserver() = default;
+  virtual void recorded(const RecordedOperation& operation) = 0;
+
+ protected:
+  TapeObserver() = default;
+  TapeObserver(const TapeObserver&) = default;
+  TapeObserver& operator=(const TapeObserver&) = default;
+};
+
 struct TapeOptions {
   /// Look at every value and gradient, and keep the first that is not finite (slow; see Tape::nonfinite).
   bool trace_nonfinite = false;
+  /// Hears of every operation as it is recorded; must outlive the tape.
+  TapeObserver* observer = nullptr;
 };
 
 struct BackwardOptions {

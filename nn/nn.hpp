@@ -7,13 +7,17 @@
 #include <nn/csv.hpp>
 #include <nn/data.hpp>
 #include <nn/datasets.hpp>
+#include <nn/diagnostics.hpp>
 #include <nn/digest.hpp>
+#include <nn/doctor.hpp>
+#include <nn/doctor_report.hpp>
 #include <nn/dropout.hpp>
 #include <nn/embedding.hpp>
 #include <nn/encoders.hpp>
 #include <nn/gradient_check.hpp>
 #include <nn/idx.hpp>
 #include <nn/init.hpp>
+#include <nn/layer_trace.hpp>
 #include <nn/linear.hpp>
 #include <nn/losses.hpp>
 #include <nn/metrics.hpp>

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <pthread.h>
 #include <autograd/autograd.hpp>
+#include <tests/expect.hpp>
 
 #include <chrono>
 #include <cmath>
@@ -423,4 +424,25 @@ TEST_CASE("record, backward and free of 1,000,000 operations work in a 256 KiB s
   pthread_attr_destroy(&attributes);
   MESSAGE("1,000,000 operations: " << times.one << " s; 2,000,000: " << times.two << " s, ratio "
                                    << times.two / times.one);
+}
+
+TEST_CASE("an observer hears of every recorded operation, in order, and what it computes is not recorded") {
+  struct Listener : TapeObserver {
+    std::string heard;
+    void recorded(const RecordedOperation& operation) override {
+      heard += std::string(operation.operation) + "@" + std::to_string(operation.index) + " ";
+      static_cast<void>(sum(operation.outputs[0]));
+    }
+  } listener;
+  const Tensor x = expect::leaf(tensor({1, 2}));
+  Tape tape({.observer = &listener});
+  const Tensor loss = sum(square(x));
+  {
+    const Pause pause;
+    static_cast<void>(exp(x));
+  }
+  static_cast<void>(exp(tensor({1, 2})));
+  CHECK(listener.heard == "square@1 sum@2 ");
+  CHECK(tape.size() == 3);
+  CHECK(expect::values(tape.backward(loss)[x]) == std::vector<double>{2, 4});
 }
