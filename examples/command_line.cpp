@@ -15,6 +15,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <variant>
 
 namespace examples {
 namespace {
@@ -108,6 +109,8 @@ std::size_t edit_distance(const std::string& a, const std::string& b) {
   return row.back();
 }
 
+Json json_of(const nlohmann::ordered_json& value) { return {value.dump()}; }
+
 std::string underscored(std::string name) {
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
@@ -129,12 +132,22 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
   return best;
 }
 
+struct CommandLine::Flag {
+  std::string name;
+  std::variant<bool*, std::int64_t*, std::uint64_t*, double*, std::string*> variable;
+  std::string text;
+  Range range;
+  std::vector<std::string> choices;
+};
+
 CommandLine::CommandLine(std::string program, std::string purpose)
     : program_(std::move(program)), purpose_(std::move(purpose)) {
   flag("threads", requested_threads_, "threads that compute; 0 for all cores", {0, 256});
   flag("quiet", quiet_, "print nothing but errors");
   flag("json", json_path_, "write flags and results to this file");
 }
+
+CommandLine::~CommandLine() = default;
 
 void CommandLine::flag(const std::string& name, bool& value, const std::string& text) {
   flags_.push_back({name, &value, text, {}, {}});
@@ -163,7 +176,12 @@ void CommandLine::learning_rate(double& value) {
   flag("learning-rate", value, "step size of the optimizer", {1e-9, 1e3});
 }
 
-void CommandLine::result(const std::string& name, Result value) { results_.emplace_back(name, std::move(value)); }
+void CommandLine::result(const std::string& name, Json value) { results_.emplace_back(name, std::move(value)); }
+void CommandLine::result(const std::string& name, std::int64_t value) { result(name, json_of(value)); }
+void CommandLine::result(const std::string& name, std::uint64_t value) { result(name, json_of(value)); }
+void CommandLine::result(const std::string& name, double value) { result(name, json_of(value)); }
+void CommandLine::result(const std::string& name, const std::string& value) { result(name, json_of(value)); }
+void CommandLine::result(const std::string& name, const std::vector<double>& values) { result(name, json_of(values)); }
 
 std::int64_t CommandLine::threads() const {
   return requested_threads_ > 0 ? requested_threads_ : tbb::info::default_concurrency();
@@ -217,16 +235,7 @@ std::string CommandLine::json(bool ended_early, const std::string& error) const 
     if (flag.name == "seed") document["seed"] = value;
   }
   document["threads"] = threads();
-  for (const auto& [name, result] : results_) {
-    nlohmann::ordered_json& value = document[name];
-    const auto put = [&](const auto& held) {
-      if constexpr (std::is_same_v<decltype(held), const Json&>)
-        value = nlohmann::ordered_json::parse(held.text);
-      else
-        value = held;
-    };
-    std::visit(put, result);
-  }
+  for (const auto& [name, value] : results_) document[name] = nlohmann::ordered_json::parse(value.text);
   document["interrupted"] = ended_early;
   if (!error.empty()) document["error"] = error;
   return document.dump(2);

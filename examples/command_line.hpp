@@ -12,13 +12,13 @@
 /// Every program has --help, --threads, --quiet and --json FILE. The exit code is 0 for a run that ended, 1 for one
 /// that failed (one line says why), 2 for bad usage, 130 for one that Ctrl-C ended early.
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <stdexcept>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace CLI {
@@ -44,15 +44,15 @@ struct Json {
   std::string text;
 };
 
-/// What a program reports, and what the JSON file can hold.
-using Result = std::variant<bool, std::int64_t, std::uint64_t, double, std::string, std::vector<double>, Json>;
-
 /// True once Ctrl-C was pressed in a run: training loops end after the current step. A second Ctrl-C kills.
 bool interrupted();
 
 class CommandLine {
  public:
   CommandLine(std::string program, std::string purpose);
+  ~CommandLine();
+  CommandLine(const CommandLine&) = delete;
+  CommandLine& operator=(const CommandLine&) = delete;
 
   /// Declares --name; the variable holds the default and receives the value. A bool is a switch without a value.
   void flag(const std::string& name, bool& value, const std::string& text);
@@ -73,7 +73,15 @@ class CommandLine {
   int run(int argc, const char* const* argv, const std::function<void()>& program);
 
   /// Adds to the JSON file, where every flag stands under "flags".
-  void result(const std::string& name, Result value);
+  void result(const std::string& name, Json value);
+  void result(const std::string& name, std::int64_t value);
+  void result(const std::string& name, std::uint64_t value);
+  void result(const std::string& name, double value);
+  void result(const std::string& name, const std::string& value);
+  void result(const std::string& name, const std::vector<double>& values);
+  void result(const std::string& name, std::same_as<bool> auto value) {  // what a pointer to text is not
+    result(name, Json{value ? "true" : "false"});
+  }
 
   /// Lets the run end with the exit code 1 though nothing was thrown: the program has reported a failure itself.
   void fail() { failed_ = true; }
@@ -84,14 +92,7 @@ class CommandLine {
   std::int64_t threads() const;
 
  private:
-  using Variable = std::variant<bool*, std::int64_t*, std::uint64_t*, double*, std::string*>;
-  struct Flag {
-    std::string name;
-    Variable variable;
-    std::string text;
-    Range range;
-    std::vector<std::string> choices;
-  };
+  struct Flag;
 
   void declare_flags(CLI::App& parser);
   void parse(CLI::App& parser, int argc, const char* const* argv);
@@ -100,7 +101,7 @@ class CommandLine {
   std::string program_;
   std::string purpose_;
   std::vector<Flag> flags_;
-  std::vector<std::pair<std::string, Result>> results_;
+  std::vector<std::pair<std::string, Json>> results_;
   std::int64_t requested_threads_ = 0;
   bool quiet_ = false;
   bool failed_ = false;

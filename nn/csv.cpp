@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -319,17 +320,16 @@ CsvTable parse_csv(std::string text, const std::string& file, const CsvOptions& 
   return table;
 }
 
-CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options) {
+CsvTable read_csv(const std::string& path, const CsvOptions& options) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
-    throw FileError(path.string() + ": read_csv: found a directory; expected a CSV file");
+    throw FileError(path + ": read_csv: found a directory; expected a CSV file");
   errno = 0;
   std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw FileError(path.string() + ": read_csv: cannot be opened (" + std::strerror(errno) + "); expected a CSV file");
+  if (!file) throw FileError(path + ": read_csv: cannot be opened (" + std::strerror(errno) + "); expected a CSV file");
   std::string text(std::istreambuf_iterator<char>(file), {});
-  if (file.bad()) throw FileError(path.string() + ": read_csv: cannot be read (" + std::strerror(errno) + ")");
-  return parse_csv(std::move(text), path.string(), options);
+  if (file.bad()) throw FileError(path + ": read_csv: cannot be read (" + std::strerror(errno) + ")");
+  return parse_csv(std::move(text), path, options);
 }
 
 }  // namespace xgrad::nn

@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -105,7 +104,7 @@ class CsvTable {
 /// a quote inside a field without quotes or text behind a closing one, a quote that is not closed, a carriage return
 /// alone, a byte that is not UTF-8, a name that is empty or stands twice, an unknown name in `columns`, a missing
 /// value. ValueError for a separator that is a quote, a line break, a digit, a letter or one of `+-.`.
-CsvTable read_csv(const std::filesystem::path& path, const CsvOptions& options = {});
+CsvTable read_csv(const std::string& path, const CsvOptions& options = {});
 /// The same of a text; `file` stands in messages.
 CsvTable parse_csv(std::string text, const std::string& file, const CsvOptions& options = {});
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <string>
 
 namespace xgrad::nn {
@@ -13,44 +14,42 @@ namespace {
 constexpr int fashion_mnist_classes = 10;
 
 /// The packed file, or the one that somebody has unpacked.
-std::filesystem::path find_file(const std::filesystem::path& directory, const std::string& name) {
-  const std::filesystem::path packed = directory / (name + ".gz");
-  const std::filesystem::path plain = directory / name;
+std::string find_file(const std::string& directory, const std::string& name) {
+  const std::filesystem::path plain = std::filesystem::path(directory) / name;
+  const std::string packed = plain.string() + ".gz";
   std::error_code ignored;
   if (std::filesystem::exists(packed, ignored)) return packed;
-  if (std::filesystem::exists(plain, ignored)) return plain;
-  throw FileError("fashion_mnist: found neither " + packed.string() + " nor " + plain.filename().string() +
+  if (std::filesystem::exists(plain, ignored)) return plain.string();
+  throw FileError("fashion_mnist: found neither " + packed + " nor " + plain.filename().string() +
                   "; expected the files of Debian's package dataset-fashion-mnist");
 }
 
 }  // namespace
 
-Dataset fashion_mnist(Split split, const std::filesystem::path& directory) {
+Dataset fashion_mnist(Split split, const std::string& directory) {
   const std::string prefix = split == Split::train ? "train" : "t10k";
-  const std::filesystem::path images_path = find_file(directory, prefix + "-images-idx3-ubyte");
-  const std::filesystem::path labels_path = find_file(directory, prefix + "-labels-idx1-ubyte");
+  const std::string images_path = find_file(directory, prefix + "-images-idx3-ubyte");
+  const std::string labels_path = find_file(directory, prefix + "-labels-idx1-ubyte");
 
   const Column images = read_idx(images_path);
   if (!images.is_bytes() || images.shape().rank() != 3 || images.shape()[1] != 28 || images.shape()[2] != 28)
-    throw FileError("fashion_mnist: " + images_path.string() + ": found " + to_string(images.shape()) + " of " +
+    throw FileError("fashion_mnist: " + images_path + ": found " + to_string(images.shape()) + " of " +
                     (images.is_bytes() ? "uint8" : "another type") + "; expected (n, 28, 28) of uint8");
   const Column labels = read_idx(labels_path);
   if (!labels.is_bytes() || labels.shape().rank() != 1)
-    throw FileError("fashion_mnist: " + labels_path.string() + ": found " + to_string(labels.shape()) + " of " +
+    throw FileError("fashion_mnist: " + labels_path + ": found " + to_string(labels.shape()) + " of " +
                     (labels.is_bytes() ? "uint8" : "another type") + "; expected (n,) of uint8");
   if (images.rows() != labels.rows())
-    throw FileError("fashion_mnist: found " + std::to_string(images.rows()) + " images in " + images_path.string() +
-                    " and " + std::to_string(labels.rows()) + " labels in " + labels_path.string() +
-                    "; expected as many");
+    throw FileError("fashion_mnist: found " + std::to_string(images.rows()) + " images in " + images_path + " and " +
+                    std::to_string(labels.rows()) + " labels in " + labels_path + "; expected as many");
 
   const Tensor classes = Tensor::uninitialized({labels.rows()}, int64);
   auto* const target = static_cast<std::int64_t*>(classes.mutable_data());
   const std::span<const std::uint8_t> values = labels.bytes();
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i] >= fashion_mnist_classes)
-      throw FileError("fashion_mnist: " + labels_path.string() + ": found label " + std::to_string(values[i]) +
-                      " at position " + std::to_string(i) + "; expected 0 to " +
-                      std::to_string(fashion_mnist_classes - 1));
+      throw FileError("fashion_mnist: " + labels_path + ": found label " + std::to_string(values[i]) + " at position " +
+                      std::to_string(i) + "; expected 0 to " + std::to_string(fashion_mnist_classes - 1));
     target[i] = values[i];
   }
   return {images.reshape_rows({28 * 28}).rescale(1.0 / 255.0), classes};

@@ -2,7 +2,7 @@
 
 #include <nn/data.hpp>
 
-#include <filesystem>
+#include <string>
 
 namespace xgrad::nn {
 
@@ -16,6 +16,6 @@ enum class Split { train, test };
 ///
 /// FileError for a missing file, images that are not 28 by 28, counts of images and labels that differ, or a label
 /// outside the classes; see read_idx. The files are `train-images-idx3-ubyte` and so on, with or without `.gz`.
-Dataset fashion_mnist(Split split, const std::filesystem::path& directory = fashion_mnist_directory);
+Dataset fashion_mnist(Split split, const std::string& directory = fashion_mnist_directory);
 
 }  // namespace xgrad::nn

@@ -24,9 +24,20 @@ GradientSubject model_subject(const Module& model, std::function<Tensor()> f, co
   return subject;
 }
 
-GradientReport check_models(const std::function<GradientSubject()>& make, const GradientCheckOptions& options) {
+GradientReport check_models(const std::function<ModelAndLoss()>& make, const Tensor& x, const Tensor& y,
+                            const GradientCheckOptions& options) {
   if (!options.names.empty()) throw ValueError("check_gradients: names for a model, whose parameters have their own");
-  return check_gradients_of_copies(make, options);
+  const auto subject_of_copy = [&] {
+    const ModelAndLoss copy = make();
+    copy.model->to(float64);
+    const Tensor input = in_float64(x);
+    const Tensor target = in_float64(y);
+    GradientSubject subject = model_subject(
+        *copy.model, [=] { return copy.loss(input, target); }, input);
+    subject.companions.push_back(target);
+    return subject;
+  };
+  return check_gradients_of_copies(subject_of_copy, options);
 }
 
 }  // namespace xgrad::nn

@@ -16,8 +16,15 @@ Tensor in_float64(const Tensor& x);
 /// same at each call but for them: streams of random numbers (dropout) begin anew, running statistics stay.
 GradientSubject model_subject(const Module& model, std::function<Tensor()> f, const Tensor& x);
 
-/// check_gradients_of_copies; ValueError for names in the options: parameters have their own.
-GradientReport check_models(const std::function<GradientSubject()>& make, const GradientCheckOptions& options);
+/// A model of its own and its loss for inputs and targets.
+struct ModelAndLoss {
+  std::shared_ptr<Module> model;
+  std::function<Tensor(const Tensor& x, const Tensor& y)> loss;
+};
+
+/// check_gradients for what `make` gives; ValueError for names in the options: parameters have their own.
+GradientReport check_models(const std::function<ModelAndLoss()>& make, const Tensor& x, const Tensor& y,
+                            const GradientCheckOptions& options);
 
 /// Checks the gradients of loss(model(x), y) with respect to every parameter, frozen ones too, and the input, as
 /// xgrad::check_gradients does. All is computed in float64 on clones, also for a float32 model; the model itself is
@@ -33,15 +40,12 @@ requires(std::derived_from<M, Module>&& std::invocable<const Loss&, Tensor, cons
   return check_models(
       [&] {
         const auto copy = std::make_shared<M>(clone(model));
-        copy->to(float64);
-        const Tensor input = in_float64(x);
-        const Tensor target = in_float64(y);
-        GradientSubject subject = model_subject(
-            *copy, [=, &loss] { return loss((*copy)(input), target); }, input);
-        subject.companions.push_back(target);
-        return subject;
+        const auto call = [copy = copy.get(), &loss](const Tensor& inputs, const Tensor& targets) {
+          return loss((*copy)(inputs), targets);
+        };
+        return ModelAndLoss{copy, call};
       },
-      options);
+      x, y, options);
 }
 
 }  // namespace xgrad::nn

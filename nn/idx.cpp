@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <new>
 #include <span>
@@ -21,14 +22,14 @@ namespace xgrad::nn {
 
 namespace {
 
-[[noreturn]] void fail(const std::filesystem::path& path, const std::string& what) {
-  throw FileError("read_idx: " + path.string() + ": " + what);
+[[noreturn]] void fail(const std::string& path, const std::string& what) {
+  throw FileError("read_idx: " + path + ": " + what);
 }
 
 /// A file that is read from its beginning, unpacked if it is gzip.
 class Reader {
  public:
-  explicit Reader(const std::filesystem::path& path) : path_(path) {
+  explicit Reader(const std::string& path) : path_(path) {
     std::error_code ignored;
     if (std::filesystem::is_directory(path, ignored)) fail(path, "found a directory; expected an IDX file");
     errno = 0;
@@ -67,7 +68,7 @@ class Reader {
   bool truncated() const { return truncated_; }
 
  private:
-  const std::filesystem::path& path_;
+  const std::string& path_;
   gzFile file_ = nullptr;
   bool truncated_ = false;
 };
@@ -102,7 +103,7 @@ struct Header {
   std::size_t bytes;  // of the values, as claimed
 };
 
-Header read_header(Reader& reader, const std::filesystem::path& path) {
+Header read_header(Reader& reader, const std::string& path) {
   std::array<std::uint8_t, 4> magic{};
   const std::size_t got = reader.read(magic.data(), magic.size());
   if (got < magic.size()) fail(path, "found " + std::to_string(got) + " bytes; expected a magic number of 4");
@@ -131,7 +132,7 @@ Header read_header(Reader& reader, const std::filesystem::path& path) {
   return header;
 }
 
-std::vector<std::uint8_t> read_values(Reader& reader, const Header& header, const std::filesystem::path& path) {
+std::vector<std::uint8_t> read_values(Reader& reader, const Header& header, const std::string& path) {
   // The claim may be false: memory grows with what has been read.
   std::vector<std::uint8_t> values;
   std::size_t done = 0;
@@ -187,7 +188,7 @@ Column column_of(const Header& header, std::vector<std::uint8_t> bytes) {
 
 }  // namespace
 
-Column read_idx(const std::filesystem::path& path) {
+Column read_idx(const std::string& path) {
   Reader reader(path);
   const Header header = read_header(reader, path);
   std::vector<std::uint8_t> values = read_values(reader, header, path);

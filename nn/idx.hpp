@@ -2,7 +2,7 @@
 
 #include <nn/data.hpp>
 
-#include <filesystem>
+#include <string>
 
 namespace xgrad::nn {
 
@@ -16,6 +16,6 @@ namespace xgrad::nn {
 ///
 /// FileError with path, found and expected for a file that is missing, truncated, longer than its header says, or of
 /// another magic number. No memory is taken for values that a header claims and the file does not have.
-Column read_idx(const std::filesystem::path& path);
+Column read_idx(const std::string& path);
 
 }  // namespace xgrad::nn

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <iomanip>
 #include <iostream>
@@ -21,6 +22,10 @@ int terminal_columns() {
   return known ? size.ws_col : 80;
 }
 
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 std::string duration(double seconds) {
   const auto whole = static_cast<std::int64_t>(std::ceil(seconds));
   if (whole < 60) return std::to_string(whole) + " s";
@@ -36,7 +41,9 @@ Progress::Progress(std::int64_t total, std::string unit, bool quiet)
     : Progress(total, std::move(unit), quiet, std::cout, terminal_columns()) {}
 
 Progress::Progress(std::int64_t total, std::string unit, bool quiet, std::ostream& stream, int columns)
-    : total_(total), unit_(std::move(unit)), quiet_(quiet), stream_(stream), columns_(columns) {}
+    : total_(total), unit_(std::move(unit)), quiet_(quiet), stream_(stream), columns_(columns) {
+  start_ = next_redraw_ = steady_seconds();
+}
 
 Progress::~Progress() {
   erase();
@@ -46,16 +53,16 @@ Progress::~Progress() {
 void Progress::begin(std::int64_t total, std::string unit) {
   total_ = total;
   unit_ = std::move(unit);
-  start_ = next_redraw_ = Clock::now();
+  start_ = next_redraw_ = steady_seconds();
 }
 
 void Progress::update(std::int64_t done, const std::string& note) {
   if (quiet_ || columns_ == 0) return;
-  const Clock::time_point now = Clock::now();
+  const double now = steady_seconds();
   if (now < next_redraw_) return;
-  next_redraw_ = now + std::chrono::milliseconds(100);
+  next_redraw_ = now + 0.1;
 
-  const double seconds = std::chrono::duration<double>(now - start_).count();
+  const double seconds = now - start_;
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
   std::ostringstream line;
   line << note << "  " << done << "/" << total_ << " " << unit_;

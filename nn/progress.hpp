@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <iosfwd>
 #include <string>
@@ -33,7 +32,6 @@ class Progress {
   void print(const std::string& text);
 
  private:
-  using Clock = std::chrono::steady_clock;
   void erase();
 
   std::int64_t total_;
@@ -41,8 +39,8 @@ class Progress {
   bool quiet_;
   std::ostream& stream_;
   int columns_;
-  Clock::time_point start_ = Clock::now();
-  Clock::time_point next_redraw_ = start_;
+  double start_;  // seconds of the steady clock, as is the next
+  double next_redraw_;
   bool line_shown_ = false;
 };
 

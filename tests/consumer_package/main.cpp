@@ -1,15 +1,10 @@
 #include <autograd/autograd.hpp>
-#include <autograd/pointwise.hpp>
 #include <iostream>
 #include <nn/nn.hpp>
 
-using namespace xgrad;
+#include "mish.hpp"
 
-/// An operation of the user's own (Misra 2019).
-Tensor mish(const Tensor& x) {
-  return pointwise(
-      "mish", [](auto v) { return v * tanh(softplus(v)); }, x);
-}
+using namespace xgrad;
 
 struct Net : nn::Module {
   nn::Linear hidden = add("hidden", nn::Linear(2, 16));
