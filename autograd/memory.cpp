@@ -21,13 +21,12 @@ namespace {
 #define XGRAD_CACHES_MEMORY 1  // AddressSanitizer must see every block come and go
 #endif
 
-constexpr std::size_t alignment = 64;
 constexpr std::size_t fine_classes = 16;       // 64, 128, ..., 1024
 constexpr std::size_t small_bytes = 64 << 10;  // larger blocks are shared by all threads at once
 constexpr std::size_t classes = fine_classes + 4 * 38;
 
 constexpr std::size_t class_of(std::size_t bytes) {
-  if (bytes <= alignment * fine_classes) return bytes == 0 ? 0 : (bytes - 1) / alignment;
+  if (bytes <= memory_line * fine_classes) return bytes == 0 ? 0 : (bytes - 1) / memory_line;
   const auto exponent =
       static_cast<std::size_t>(std::bit_width(bytes - 1)) - 1;  // 2^exponent < bytes <= 2^(exponent+1)
   const std::size_t quarter = ((bytes - 1) >> (exponent - 2)) & 3;
@@ -35,7 +34,7 @@ constexpr std::size_t class_of(std::size_t bytes) {
 }
 
 constexpr std::size_t bytes_of(std::size_t size_class) {
-  if (size_class < fine_classes) return (size_class + 1) * alignment;
+  if (size_class < fine_classes) return (size_class + 1) * memory_line;
   const std::size_t exponent = 10 + (size_class - fine_classes) / 4;
   const std::size_t quarter = (size_class - fine_classes) % 4;
   return (std::size_t{1} << exponent) + (quarter + 1) * (std::size_t{1} << (exponent - 2));
@@ -70,10 +69,10 @@ std::atomic<std::size_t> shared_limit{MemoryLimits{}.shared};
 
 void* from_system(std::size_t bytes) {
   system_allocations.fetch_add(1, std::memory_order_relaxed);
-  return ::operator new (bytes, std::align_val_t{alignment});
+  return ::operator new (bytes, std::align_val_t{memory_line});
 }
 
-void to_system(void* memory) noexcept { ::operator delete (memory, std::align_val_t{alignment}); }
+void to_system(void* memory) noexcept { ::operator delete (memory, std::align_val_t{memory_line}); }
 
 struct SharedPool {
   std::mutex mutex;
@@ -151,7 +150,7 @@ void empty(FreeLists& lists) noexcept {
 
 void* allocate(std::size_t bytes) {
   if (bytes > bytes_of(classes - 1)) throw std::bad_alloc();
-  if constexpr (!XGRAD_CACHES_MEMORY) return from_system(bytes);
+  if constexpr (!XGRAD_CACHES_MEMORY) return from_system((bytes + memory_line - 1) / memory_line * memory_line);
   const std::size_t size_class = class_of(bytes);
   if (size_class <= class_of(small_bytes))
     if (void* memory = thread_cache.lists.pop(size_class)) return memory;

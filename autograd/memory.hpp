@@ -9,7 +9,10 @@ namespace xgrad {
 // what a thread has too much of, through a pool that all threads share. Both are bounded; beyond the bound memory goes
 // back to the system. A program that repeats its work therefore soon allocates nothing from the system.
 
-/// At least `bytes` of uninitialised memory, 64-byte aligned. std::bad_alloc when the system has none.
+/// Memory comes aligned to lines of so many bytes, and in whole lines.
+inline constexpr std::size_t memory_line = 64;
+
+/// At least `bytes` of uninitialised memory. std::bad_alloc when the system has none.
 void* allocate(std::size_t bytes);
 
 /// Gives back memory of allocate(bytes), on any thread.

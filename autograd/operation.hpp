@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -81,15 +82,15 @@ class Recorder;
 /// What a vjp sees of the call that it reverses.
 class Call {
  public:
-  /// A saved input or output. TapeError if its values changed since, or if the traits do not save it.
-  Tensor input(std::size_t i) const;
-  Tensor output(std::size_t i = 0) const;
-  /// The body of a saved input, for kernels: no handle, which would count.
-  const TensorBody& saved_input(std::size_t i) const;
+  // References are good while the vjp runs.
+
+  /// A saved input or output. TapeError if the traits do not save it.
+  const Tensor& input(std::size_t i) const { return saved(i, i < input_count(), "input", i); }
+  const Tensor& output(std::size_t i = 0) const { return saved(input_count() + i, true, "output", i); }
   /// ∂loss/∂output, with the output's shape; zeros for an output that the loss does not depend on.
-  Tensor cotangent(std::size_t i = 0) const;
+  const Tensor& cotangent(std::size_t i = 0) const;
   /// The same while its missing extents stand for equal values: a shape that broadcasts to the output's.
-  Tensor unbroadcast_cotangent(std::size_t i = 0) const;
+  const Tensor& unbroadcast_cotangent(std::size_t i = 0) const { return cotangent_slot(i); }
   /// Whether the gradient of input i is wanted; if not, leave that result empty.
   bool needs(std::size_t i) const;
   std::size_t input_count() const;
@@ -104,6 +105,8 @@ class Call {
   friend class Recorder;
   Call(Recorder& recorder, std::uint32_t node, bool recording)
       : recorder_(recorder), node_(node), recording_(recording) {}
+  const Tensor& saved(std::size_t place, bool exists, std::string_view kind, std::size_t i) const;
+  Tensor& cotangent_slot(std::size_t i) const;
   Recorder& recorder_;
   std::uint32_t node_;
   bool recording_;
@@ -134,20 +137,21 @@ class Operation {
 
 /// The recorder of this call's tape, nullptr if no input needs a gradient. TapeError for a tensor of another living
 /// tape.
-Recorder* recorder_for(std::string_view name, const Inputs& inputs);
+Recorder* recorder_for(const Operation& operation, const Inputs& inputs);
 /// Runs forward, paused.
 Tensors run_forward(Operation& operation, const Inputs& inputs);
 /// Memory on the tape for an operation, and its entry once it stands there.
 void* place_operation(Recorder& recorder, std::size_t bytes);
-void record(Recorder& recorder, Operation* operation, const Inputs& inputs, Tensors& outputs);
+void record(Recorder& recorder, Operation* operation, const Inputs& inputs, std::span<Tensor> outputs);
 
 template <class Op>
 requires std::is_base_of_v<Operation, Op> Tensors apply_all(Op operation, const Inputs& inputs) {
   static_assert(alignof(Op) <= 16, "an Operation on the tape is aligned to 16 bytes");
-  Recorder* const recorder = recorder_for(operation.name(), inputs);
+  Recorder* const recorder = recorder_for(operation, inputs);
   Tensors outputs = run_forward(operation, inputs);
   if (recorder != nullptr)
-    record(*recorder, new (place_operation(*recorder, sizeof(Op))) Op(std::move(operation)), inputs, outputs);
+    record(*recorder, new (place_operation(*recorder, sizeof(Op))) Op(std::move(operation)), inputs,
+           {outputs.begin(), outputs.size()});
   return outputs;
 }
 

@@ -14,19 +14,34 @@ namespace xgrad {
 namespace {
 
 using kernels::KernelByDType;
-using kernels::max_closure_bytes;
 using kernels::max_pointwise_arity;
 using kernels::PointwiseOperand;
 using kernels::PointwiseRule;
 
 /// f itself, g · ∂f/∂x_i with inputs (g, x...), or h · g · ∂²f/∂x_i∂x_j with inputs (h, g, x...). The set is closed
 /// under vjp up to second derivatives: the product with slope i has the slope i itself along g, and curvatures along x.
-class PointwiseOperation final : public Operation {
+class alignas(16) PointwiseOperation final : public Operation {
  public:
   PointwiseOperation(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
                      const PointwiseHints& hints)
-      : name_(name), rule_(&rule), hints_(hints) {
-    if (closure_bytes > 1) std::memcpy(closure_, closure, closure_bytes);  // an empty lambda has one byte of nothing
+      : name_(name),
+        rule_(&rule),
+        closure_(closure),
+        hints_(hints),
+        closure_bytes_(static_cast<std::uint8_t>(closure_bytes)) {}
+
+  /// Runs and records it: apply, less what forward cannot need, since it calls no operation and its result is new. On
+  /// the tape the closure stands behind the operation.
+  static Tensor call(const PointwiseOperation& operation, const Inputs& inputs) {
+    Recorder* const recorder = recorder_for(operation, inputs);
+    Tensor result = operation.value(inputs);
+    if (recorder == nullptr) return result;
+    const std::size_t closure_bytes = operation.closure_bytes_;
+    auto* const place = static_cast<std::byte*>(place_operation(*recorder, sizeof operation + closure_bytes));
+    auto* const kept = new (place) PointwiseOperation(operation);
+    kept->closure_ = std::memcpy(place + sizeof operation, operation.closure_, closure_bytes);
+    record(*recorder, kept, inputs, {&result, 1});
+    return result;
   }
 
   std::string_view name() const override { return name_; }
@@ -44,18 +59,20 @@ class PointwiseOperation final : public Operation {
   Tensors forward(const Inputs& inputs) override { return value(inputs); }
 
   Tensor value(const Inputs& inputs) const {
-    const DType dtype = inputs[0].dtype();
     std::array<const TensorBody*, max_pointwise_arity + 2> bodies;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
+    bodies[0] = &inputs[0].body();
+    bool alike = is_floating(bodies[0]->dtype);
+    for (std::size_t i = 1; i < inputs.size(); ++i) {
       bodies[i] = &inputs[i].body();
-      if (bodies[i]->dtype != dtype || !is_floating(dtype)) check_dtypes(inputs);
+      alike = alike && bodies[i]->dtype == bodies[0]->dtype;
     }
+    if (!alike) check_dtypes(inputs);
     return run(kernel(), {bodies.data(), inputs.size()});
   }
 
   Tensors vjp(const Call& call) const override {
     Tensors gradients(call.input_count());
-    const Tensor g = call.unbroadcast_cotangent();
+    const Tensor& g = call.unbroadcast_cotangent();
     if (order_ == 0) {
       for (std::size_t i = 0; i < rule_->arity; ++i)
         if (call.needs(i))
@@ -129,7 +146,7 @@ class PointwiseOperation final : public Operation {
     const Tensor unread = hints_.saved.contains_first(rule_->arity) ? Tensor() : zeros({}, g.dtype());
     std::array<const TensorBody*, max_pointwise_arity + 1> bodies{&g.body()};
     for (std::size_t k = 0; k < rule_->arity; ++k)
-      bodies[1 + k] = hints_.saved.contains(k) ? &call.saved_input(k) : &unread.body();
+      bodies[1 + k] = hints_.saved.contains(k) ? &call.input(k).body() : &unread.body();
     return run(kernels, {bodies.data(), 1 + rule_->arity});
   }
 
@@ -144,7 +161,7 @@ class PointwiseOperation final : public Operation {
   static Tensor apply_to(const PointwiseOperation& operation, const Tensor* arguments, std::size_t count) {
     std::array<const Tensor*, max_pointwise_arity + 2> list;
     for (std::size_t i = 0; i < count; ++i) list[i] = arguments + i;
-    return std::move(apply_all(operation, Inputs(list.data(), count))[0]);
+    return PointwiseOperation::call(operation, Inputs(list.data(), count));
   }
 
   /// What a slope does not depend on was not saved; its kernel does not look at the number in its place.
@@ -162,11 +179,12 @@ class PointwiseOperation final : public Operation {
 
   const char* name_;
   const PointwiseRule* rule_;
+  const void* closure_;
   PointwiseHints hints_;
+  std::uint8_t closure_bytes_;
   std::uint8_t order_ = 0;
   std::uint8_t i_ = 0;
   std::uint8_t j_ = 0;
-  alignas(16) std::byte closure_[max_closure_bytes];
 };
 
 void PointwiseOperation::trace_masked(const PointwiseOperation& derivative, const Call& call, const Tensor& g) const {
@@ -194,14 +212,7 @@ namespace kernels {
 
 Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
                       const PointwiseHints& hints, const Inputs& inputs) {
-  // apply_all, less what forward cannot need: it calls no operation, and its result is new.
-  PointwiseOperation operation(name, rule, closure, closure_bytes, hints);
-  Recorder* const recorder = recorder_for(name, inputs);
-  Tensor result = operation.value(inputs);
-  if (recorder == nullptr) return result;
-  Tensors outputs(std::move(result));
-  record(*recorder, new (place_operation(*recorder, sizeof operation)) PointwiseOperation(operation), inputs, outputs);
-  return std::move(outputs[0]);
+  return PointwiseOperation::call(PointwiseOperation(name, rule, closure, closure_bytes, hints), inputs);
 }
 
 }  // namespace kernels

@@ -86,18 +86,20 @@ const char* Recorder::keep_path() {
   return last_path_.data();
 }
 
-void Recorder::record(Operation* operation, const Inputs& inputs, Tensors& outputs) {
+void Recorder::record(Operation* operation, const Inputs& inputs, std::span<Tensor> outputs) {
   const OperationTraits traits = operation->traits();
   const std::size_t in = inputs.size();
   auto* const numbers = arena_.take_array<std::uint32_t>(in);
-  auto* const saved = arena_.take_array<Saved>(in + outputs.size());
+  const std::size_t saved_count = in + (traits.saved_outputs.bits != 0 ? outputs.size() : 0);
+  auto* const saved = arena_.take_array<Saved>(saved_count);
   for (std::size_t i = 0; i < in; ++i) {
     numbers[i] = number_of(inputs[i]);
     if (!traits.saved_inputs.contains(i)) continue;
     const bool owned = numbers[i] == Node::none || !node(numbers[i]).leaf.defined();
     TensorBody* const body = inputs[i].body_or_null();
-    if (owned) body->references.fetch_add(1, std::memory_order_relaxed);
-    saved[i] = {body, inputs[i].version(), owned};
+    saved[i].tensor = owned ? Tensor::from_body(body) : Tensor::from_reference(body);
+    saved[i].version = inputs[i].version();
+    saved[i].owned = owned;
   }
   for (std::size_t o = 0; o < outputs.size(); ++o) {
     Tensor& output = outputs[o];
@@ -107,9 +109,9 @@ void Recorder::record(Operation* operation, const Inputs& inputs, Tensors& outpu
       output.body().node = size_ - 1;
     }
     if (!traits.saved_outputs.contains(o)) continue;
-    TensorBody* const body = output.body_or_null();
-    body->references.fetch_add(1, std::memory_order_relaxed);
-    saved[in + o] = {body, output.version(), true};
+    saved[in + o].tensor = Tensor::from_body(output.body_or_null());
+    saved[in + o].version = output.version();
+    saved[in + o].owned = true;
   }
   Node& last = node(size_ - 1);
   last.operation = operation;
@@ -117,6 +119,7 @@ void Recorder::record(Operation* operation, const Inputs& inputs, Tensors& outpu
   last.saved = saved;
   last.path = keep_path();
   last.input_count = static_cast<std::uint32_t>(in);
+  last.saved_count = static_cast<std::uint32_t>(saved_count);
   last.output_count = static_cast<std::uint16_t>(outputs.size());
   last.contribution = traits.contribution;
   last.recorded_vjp = traits.recorded_vjp;
@@ -136,9 +139,13 @@ void Recorder::record(Operation* operation, const Inputs& inputs, Tensors& outpu
 
 void Recorder::release_saved(Node& entry) noexcept {
   if (entry.saved == nullptr) return;
-  const std::size_t count = entry.input_count + entry.output_count;
-  for (std::size_t i = 0; i < count; ++i)
-    if (entry.saved[i].owned) static_cast<void>(Tensor::from_reference(entry.saved[i].body));
+  for (std::size_t i = 0; i < entry.saved_count; ++i) {
+    Saved& saved = entry.saved[i];
+    if (saved.owned)
+      saved.tensor = Tensor();
+    else
+      saved.tensor.release_reference();
+  }
   entry.saved = nullptr;
 }
 
@@ -155,22 +162,18 @@ std::string Recorder::shapes_of_inputs(const Node& entry) const {
     if (i > 0) text += ", ";
     if (entry.inputs[i] != Node::none)
       text += to_string(node(entry.inputs[i]).shape);
-    else if (entry.saved != nullptr && entry.saved[i].body != nullptr)
-      text += to_string(entry.saved[i].body->shape);
+    else if (entry.saved != nullptr && entry.saved[i].tensor.defined())
+      text += to_string(entry.saved[i].tensor.shape());
     else
       text += "constant";
   }
   return text;
 }
 
-std::size_t Recorder::saved_bytes() const {
+std::size_t Node::saved_bytes() const {
   std::size_t bytes = 0;
-  for (std::uint32_t i = 0; i < size_; ++i) {
-    const Node& entry = node(i);
-    if (entry.saved == nullptr) continue;
-    for (std::size_t k = 0; k < entry.input_count + entry.output_count; ++k)
-      if (entry.saved[k].owned) bytes += entry.saved[k].body->shape.elements() * size_of(entry.saved[k].body->dtype);
-  }
+  for (std::size_t k = 0; saved != nullptr && k < saved_count; ++k)
+    if (saved[k].owned) bytes += saved[k].tensor.bytes();
   return bytes;
 }
 

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ namespace xgrad {
 
 /// A value kept for a vjp, with its version at that time. Values of leaves are kept alive by the leaf's node.
 struct Saved {
-  TensorBody* body = nullptr;
+  Tensor tensor;  // counted if owned; the arena destroys nothing: see release_saved
   std::uint32_t version = 0;
   bool owned = false;
 };
@@ -26,16 +27,19 @@ struct Node {
 
   Operation* operation = nullptr;   // none for a leaf, and for all but the last output of an operation
   std::uint32_t* inputs = nullptr;  // node numbers, none for constants
-  Saved* saved = nullptr;           // inputs, then outputs
+  Saved* saved = nullptr;           // inputs, then outputs if the vjp reads any
   const char* path = "";
   Tensor leaf;
   Tensor cotangent;
   std::uint32_t input_count = 0;
+  std::uint32_t saved_count = 0;
   std::uint16_t output_count = 1;  // the operation's results are this node and the output_count - 1 before it
   DType dtype = DType::float32;
   Contribution contribution = Contribution::exact;
   bool recorded_vjp = false;
   Shape shape;
+
+  std::size_t saved_bytes() const;
 };
 
 /// Memory given out in order and taken back at once.
@@ -52,9 +56,9 @@ class Arena {
     left_ -= bytes;
     return std::exchange(next_, next_ + bytes);
   }
+  /// Elements that nobody destroys.
   template <class T>
   T* take_array(std::size_t count) {
-    static_assert(std::is_trivially_destructible_v<T>);
     T* array = static_cast<T*>(take(count * sizeof(T)));
     for (std::size_t i = 0; i < count; ++i) new (array + i) T();
     return array;
@@ -87,7 +91,7 @@ class Recorder {
 
   /// The number of a tensor on this tape, none for a constant. A leaf that is met for the first time gets its node.
   std::uint32_t number_of(const Tensor& x);
-  void record(Operation* operation, const Inputs& inputs, Tensors& outputs);
+  void record(Operation* operation, const Inputs& inputs, std::span<Tensor> outputs);
   /// An empty cotangent stands for 1, for an output of one element.
   Gradients backward(const std::vector<Tensor>& outputs, std::vector<Tensor> cotangents,
                      const BackwardOptions& options);
@@ -96,7 +100,6 @@ class Recorder {
   /// Frees nodes and what they keep.
   void clear() noexcept;
 
-  std::size_t saved_bytes() const;
   void print(std::ostream& stream) const;
 
   RecordingScope scope{this, nullptr};
@@ -129,6 +132,7 @@ class Recorder {
   std::string_view last_path_;
   std::unique_ptr<NonFiniteOrigin> nonfinite_;
   std::size_t masked_slopes_ = 0;
+  std::vector<Tensor> absent_cotangents_;  // of the operation whose vjp runs, as it asks for them
 };
 
 const void* this_thread_mark();

@@ -80,7 +80,7 @@ PathScope::PathScope(std::string_view path) : outer_(std::exchange(current_path,
 PathScope::~PathScope() { current_path = outer_; }
 std::string_view PathScope::current() noexcept { return current_path; }
 
-Recorder* recorder_for(std::string_view name, const Inputs& inputs) {
+Recorder* recorder_for(const Operation& operation, const Inputs& inputs) {
   Recorder* const recorder = current_recorder();
   if (recorder == nullptr && innermost != nullptr) return nullptr;  // paused
   const std::uint64_t id = recorder == nullptr ? 0 : recorder->id();
@@ -91,7 +91,7 @@ Recorder* recorder_for(std::string_view name, const Inputs& inputs) {
       if (body.tape == id)
         needed = true;
       else if (tape_is_alive(body.tape))
-        throw_foreign(name, inputs[i]);
+        throw_foreign(operation.name(), inputs[i]);
     }
     needed = needed || body.requires_gradient;
   }
@@ -112,7 +112,7 @@ Tensors run_forward(Operation& operation, const Inputs& inputs) {
 
 void* place_operation(Recorder& recorder, std::size_t bytes) { return recorder.arena().take(bytes); }
 
-void record(Recorder& recorder, Operation* operation, const Inputs& inputs, Tensors& outputs) {
+void record(Recorder& recorder, Operation* operation, const Inputs& inputs, std::span<Tensor> outputs) {
   recorder.record(operation, inputs, outputs);
 }
 

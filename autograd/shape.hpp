@@ -59,7 +59,7 @@ class Extents {
       for (std::size_t i = few; i < size_; ++i) values_[i] = other.values_[i];
   }
 
-  static constexpr std::size_t few = 3;
+  static constexpr std::size_t few = 2;
   std::uint32_t size_ = 0;
   std::array<std::int64_t, capacity> values_;  // the first `few` and the first `size_` are set
 };

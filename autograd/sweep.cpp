@@ -11,44 +11,39 @@ namespace {
 
 [[noreturn]] void throw_modified(const Node& node, const Saved& saved, std::uint32_t now) {
   throw TapeError("backward: " + std::string(node.operation->name()) + " saved a tensor of shape " +
-                  to_string(saved.body->shape) + " at version " + std::to_string(saved.version) +
+                  to_string(saved.tensor.shape()) + " at version " + std::to_string(saved.version) +
                   ", which is at version " + std::to_string(now) +
                   " now; modify it after backward, or give the operation a clone()");
 }
 
 }  // namespace
 
-const TensorBody& Call::saved_input(std::size_t i) const {
+const Tensor& Call::saved(std::size_t place, bool exists, std::string_view kind, std::size_t i) const {
   const Node& node = recorder_.node(node_);
-  if (node.saved[i].body == nullptr)
-    throw TapeError("backward: the vjp of " + std::string(node.operation->name()) + " asks for input " +
-                    std::to_string(i) + ", which its traits do not save");
-  return *node.saved[i].body;
-}
-
-Tensor Call::input(std::size_t i) const { return Tensor::from_body(const_cast<TensorBody*>(&saved_input(i))); }
-
-Tensor Call::output(std::size_t i) const {
-  const Node& node = recorder_.node(node_);
-  const Saved& saved = node.saved[node.input_count + i];
-  if (saved.body == nullptr)
-    throw TapeError("backward: the vjp of " + std::string(node.operation->name()) + " asks for output " +
-                    std::to_string(i) + ", which its traits do not save");
-  return Tensor::from_body(saved.body);
+  if (!exists || place >= node.saved_count || !node.saved[place].tensor.defined())
+    throw TapeError("backward: the vjp of " + std::string(node.operation->name()) + " asks for " + std::string(kind) +
+                    " " + std::to_string(i) + ", which its traits do not save");
+  return node.saved[place].tensor;
 }
 
 const Shape& Call::output_shape(std::size_t i) const {
   return recorder_.node(node_ - recorder_.node(node_).output_count + 1 + i).shape;
 }
 
-Tensor Call::unbroadcast_cotangent(std::size_t i) const {
-  const Node& node = recorder_.node(node_ - recorder_.node(node_).output_count + 1 + i);
-  return node.cotangent.defined() ? node.cotangent : zeros(Shape(node.shape.rank(), 1), node.dtype);
+Tensor& Call::cotangent_slot(std::size_t i) const {
+  const std::size_t count = recorder_.node(node_).output_count;
+  Node& node = recorder_.node(node_ - count + 1 + i);
+  if (node.cotangent.defined()) return node.cotangent;
+  recorder_.absent_cotangents_.resize(count);
+  Tensor& absent = recorder_.absent_cotangents_[i];
+  if (!absent.defined()) absent = zeros(Shape(node.shape.rank(), 1), node.dtype);
+  return absent;
 }
 
-Tensor Call::cotangent(std::size_t i) const {
-  Tensor g = unbroadcast_cotangent(i);
-  return g.shape() == output_shape(i) ? g : broadcast_to(g, output_shape(i));
+const Tensor& Call::cotangent(std::size_t i) const {
+  Tensor& g = cotangent_slot(i);
+  if (!(g.shape() == output_shape(i))) g = broadcast_to(g, output_shape(i));
+  return g;
 }
 
 bool Call::needs(std::size_t i) const { return recorder_.node(node_).inputs[i] != Node::none; }
@@ -93,13 +88,14 @@ void Recorder::run_vjp(std::uint32_t last, bool recording) {
                     " cannot be differentiated twice; its vjp is not built from recorded operations");
   if (entry.saved == nullptr)
     throw TapeError("backward: the saved values of " + std::string(entry.operation->name()) + " are released already");
-  for (std::size_t i = 0; i < entry.input_count + entry.output_count; ++i) {
+  for (std::size_t i = 0; i < entry.saved_count; ++i) {
     const Saved& saved = entry.saved[i];
-    if (saved.body == nullptr) continue;
-    const std::uint32_t now = saved.body->storage->version.load(std::memory_order_relaxed);
+    if (!saved.tensor.defined()) continue;
+    const std::uint32_t now = saved.tensor.version();
     if (now != saved.version) throw_modified(entry, saved, now);
   }
   Tensors gradients = entry.operation->vjp(Call(*this, last, recording));
+  if (!absent_cotangents_.empty()) absent_cotangents_.clear();
   if (gradients.size() != entry.input_count)
     throw TapeError("backward: the vjp of " + std::string(entry.operation->name()) + " gives " +
                     std::to_string(gradients.size()) + " gradients for " + std::to_string(entry.input_count) +

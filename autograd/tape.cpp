@@ -63,7 +63,11 @@ Gradients Tape::backward(const std::vector<Tensor>& outputs, const std::vector<T
 
 bool Tape::open() const { return tape_is_alive(recorder_->id()); }
 std::size_t Tape::size() const { return recorder_->size(); }
-std::size_t Tape::saved_bytes() const { return recorder_->saved_bytes(); }
+std::size_t Tape::saved_bytes() const {
+  std::size_t bytes = 0;
+  for (std::uint32_t i = 0; i < recorder_->size(); ++i) bytes += recorder_->node(i).saved_bytes();
+  return bytes;
+}
 const NonFiniteOrigin* Tape::nonfinite() const { return recorder_->nonfinite_.get(); }
 std::size_t Tape::masked_slopes() const { return recorder_->masked_slopes_; }
 
@@ -98,10 +102,7 @@ void Recorder::print(std::ostream& stream) const {
         call += number(entry.inputs[k]);
       }
       call += ")";
-      if (entry.saved != nullptr)
-        for (std::size_t k = 0; k < entry.input_count + entry.output_count; ++k)
-          if (entry.saved[k].owned)
-            bytes += entry.saved[k].body->shape.elements() * size_of(entry.saved[k].body->dtype);
+      bytes = entry.saved_bytes();
     }
     std::ostringstream line;
     line << std::left << std::setw(6) << number(i) << ' ' << std::setw(32) << call << ' ' << std::setw(18)

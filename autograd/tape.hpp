@@ -18,7 +18,7 @@ struct RecordedOperation {
   std::string_view operation;
   std::string_view path;  ///< of the module, empty outside of library layers
   const Inputs& inputs;
-  const Tensors& outputs;
+  std::span<const Tensor> outputs;
 };
 
 /// Listens to a tape, on the thread that records, in order. Operations that it runs itself are not recorded. What it

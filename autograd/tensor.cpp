@@ -20,13 +20,18 @@ constinit thread_local CopyScope* copy_scope = nullptr;
 constexpr std::size_t header_bytes = 64;
 static_assert(sizeof(Storage) <= header_bytes);
 constexpr std::size_t body_bytes = 128;
-static_assert(sizeof(TensorBody) <= body_bytes);
+static_assert(sizeof(TensorBody) <= body_bytes && offsetof(TensorBody, shape) == 40);
 constexpr std::size_t most_bytes_with_body = 512;  // more would be kept by a body whose values moved away
 
 void free_block(Storage* storage) {
   const std::size_t bytes = storage->bytes;
   storage->~Storage();
   deallocate(storage, bytes);
+}
+
+/// The storage in whose block a body stands.
+Storage* home_of(TensorBody* body) {
+  return body->at_home ? reinterpret_cast<Storage*>(reinterpret_cast<char*>(body) + body_bytes) : nullptr;
 }
 
 /// One that has its body before it.
@@ -101,20 +106,20 @@ Tensor Tensor::uninitialized(const Shape& shape, DType dtype) {
   tensor.body_ = new (block) TensorBody;
   tensor.body_->dtype = dtype;
   tensor.body_->storage = storage;
-  tensor.body_->home = storage;
+  tensor.body_->at_home = true;
   tensor.body_->shape = shape;
   return tensor;
 }
 
 void Tensor::leave_storage(TensorBody* body) noexcept {
   if (std::exchange(body->borrows, false)) body->storage->borrowers.fetch_sub(1, std::memory_order_release);
-  if (body->storage != body->home) release_storage(body->storage);
+  if (body->storage != home_of(body)) release_storage(body->storage);
 }
 
 void Tensor::destroy(TensorBody* body) noexcept {
   leave_storage(body);
   delete body->label;
-  Storage* const home = body->home;
+  Storage* const home = home_of(body);
   body->~TensorBody();
   if (home != nullptr)
     release_storage(home);

@@ -36,11 +36,11 @@ struct TensorBody {
   bool borrows = false;     // its storage: copy before writing
   bool registered = false;  // a parameter or buffer of a module: copied by a CopyScope
   std::uint32_t node = 0;   // index on the tape
+  bool at_home = false;     // in the block of the storage that stands behind it, of which it has a reference
   std::uint64_t tape = 0;   // id of the tape that recorded it, 0 for none
   Storage* storage = nullptr;
-  Storage* home = nullptr;  // in whose block this body stands, which then has a reference of the body; else null
   std::string* label = nullptr;
-  Shape shape;
+  Shape shape;  // the first two extents are in the body's first cache line
 };
 
 class Tensor {

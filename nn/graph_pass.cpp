@@ -241,8 +241,8 @@ class GraphOperation : public Operation {
 
   Tensors vjp(const Call& call) const override {
     const GraphPlan& plan = *plan_;
-    const Tensor dy = call.cotangent();
-    const Tensor values = call.output(1);
+    const Tensor& dy = call.cotangent();
+    const Tensor& values = call.output(1);
     const DType dtype = dy.dtype();
     const auto batch = dy.shape()[0];
     const std::size_t parts = part_count(plan, static_cast<std::size_t>(batch));

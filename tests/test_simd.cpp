@@ -1,7 +1,7 @@
 #include "expect.hpp"
 
 #include <doctest/doctest.h>
-#include <autograd/kernels/simd.hpp>
+#include <autograd/kernels/elementary.hpp>
 
 #include <array>
 #include <cmath>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <autograd/kernels/simd.hpp>
+#include <autograd/kernels/elementary.hpp>
 
 #include <type_traits>
 

@@ -19,6 +19,7 @@
 #include <tbb/parallel_for.h>
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
+#include <deque>
 #endif
 
 namespace xgrad::kernels {
@@ -146,8 +147,38 @@ void parallel_blocks(std::size_t count, BlockFunction block) {
   blocks.rethrow();
 }
 
+namespace {
+
+/// Work that waits for a free thread. TBB gets a token for each piece and not the work itself, for it forgets what is
+/// left when the program ends.
+class OfferedWork {
+ public:
+  void add(std::function<void()> work) {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(work));
+  }
+  void run_next() {
+    std::function<void()> work;
+    {
+      const std::lock_guard lock(mutex_);
+      work = std::move(waiting_.front());
+      waiting_.pop_front();
+    }
+    work();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::deque<std::function<void()>> waiting_;
+};
+
+}  // namespace
+
 void offer_work(std::function<void()> work) {
-  if (thread_count() > 1) tbb::this_task_arena::enqueue(std::move(work));
+  if (thread_count() == 1) return;
+  static OfferedWork& offered = *new OfferedWork;  // never destroyed: tokens may run until the very end
+  offered.add(std::move(work));
+  tbb::this_task_arena::enqueue([] { offered.run_next(); });
 }
 
 #endif

@@ -12,7 +12,8 @@ namespace xgrad::kernels {
 // derivatives. Tails are vectors with unused lanes, so that an element's bits do not depend on its place.
 
 template <class T, std::size_t N, class Body>
-void pointwise_loop(const void* const* inputs, const bool* splat, void* output, std::size_t count, const Body& body) {
+void pointwise_loop(const void* const* inputs, const bool* splat, void* output, std::size_t count, std::size_t room,
+                    const Body& body) {
   constexpr std::size_t width = Vec<T>::width;
   std::array<const T*, N> source;
   std::array<std::size_t, N> step;
@@ -38,7 +39,11 @@ void pointwise_loop(const void* const* inputs, const bool* splat, void* output, 
   if (tail != 0) {
     for (std::size_t i = 0; i < N; ++i)
       x[i] = step[i] == 0 ? Vec<T>::load(source[i]) : Vec<T>::load_part(source[i], tail);
-    body(x).store_part(target, tail);
+    // A whole vector where there is room: what is stored in part stalls the next one who loads it.
+    if (room - count >= width - tail)
+      body(x).store(target);
+    else
+      body(x).store_part(target, tail);
   }
 }
 
@@ -83,29 +88,29 @@ inline constexpr bool has_curvature<Dual<2, V, Dual<Tag, SV, SS>>> = true;
 /// The kernels of the lambda type F of N arguments for elements T.
 template <class F, std::size_t N, class T>
 struct PointwiseKernels {
-  static void value(const void* closure, const void* const* inputs, const bool* splat, void* output,
-                    std::size_t count) {
+  static void value(const void* closure, const void* const* inputs, const bool* splat, void* output, std::size_t count,
+                    std::size_t room) {
     const F& f = *static_cast<const F*>(closure);
-    pointwise_loop<T, N>(inputs, splat, output, count, [&f](const std::array<Vec<T>, N>& x) {
+    pointwise_loop<T, N>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N>& x) {
       return Vec<T>(evaluate(
           f, [&x](auto k) { return x[k]; }, std::make_index_sequence<N>{}));
     });
   }
 
   template <std::size_t I>
-  static void slope(const void* closure, const void* const* inputs, const bool* splat, void* output,
-                    std::size_t count) {
+  static void slope(const void* closure, const void* const* inputs, const bool* splat, void* output, std::size_t count,
+                    std::size_t room) {
     const F& f = *static_cast<const F*>(closure);
-    pointwise_loop<T, N + 1>(inputs, splat, output, count, [&f](const std::array<Vec<T>, N + 1>& gx) {
+    pointwise_loop<T, N + 1>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N + 1>& gx) {
       return masked_product<T>(gx[0], with_slope_along<T, F, N, I>(f, gx.data() + 1).slope);
     });
   }
 
   template <std::size_t I, std::size_t J>
   static void curvature(const void* closure, const void* const* inputs, const bool* splat, void* output,
-                        std::size_t count) {
+                        std::size_t count, std::size_t room) {
     const F& f = *static_cast<const F*>(closure);
-    pointwise_loop<T, N + 2>(inputs, splat, output, count, [&f](const std::array<Vec<T>, N + 2>& hgx) {
+    pointwise_loop<T, N + 2>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N + 2>& hgx) {
       return masked_product<T>(masked_product<T>(hgx[0], hgx[1]),
                                with_curvature_along<T, F, N, I, J>(f, hgx.data() + 2).slope.slope);
     });

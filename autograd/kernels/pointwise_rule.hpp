@@ -8,8 +8,9 @@ namespace xgrad::kernels {
 inline constexpr std::size_t max_pointwise_arity = 4;
 
 /// One contiguous run: output[k] from inputs[0][k], inputs[1][k], ...; a splat input is one element for the whole run.
+/// room >= count elements of the output may be overwritten; those after the count mean nothing.
 using PointwiseKernel = void (*)(const void* closure, const void* const* inputs, const bool* splat, void* output,
-                                 std::size_t count);
+                                 std::size_t count, std::size_t room);
 
 /// Kernels by dtype (float32, float64, int64); null where there is none.
 using KernelByDType = std::array<PointwiseKernel, 3>;

@@ -1,5 +1,6 @@
 #include <autograd/kernels/parallel.hpp>
 #include <autograd/kernels/pointwise_run.hpp>
+#include <autograd/memory.hpp>
 
 #include <algorithm>
 #include <array>
@@ -83,8 +84,8 @@ struct Runner {
       for (std::size_t i = 0; i < operands.size(); ++i)
         inputs[i] =
             static_cast<const char*>(operands[i].data) + (offset[i] + begin * loops.stride[0][i]) * element_bytes;
-      kernel(closure, inputs.data(), splat.data(), output + (row * length + begin) * element_bytes,
-             std::min(length - begin, pieces == 1 ? length : block_elements));
+      const std::size_t count = std::min(length - begin, pieces == 1 ? length : block_elements);
+      kernel(closure, inputs.data(), splat.data(), output + (row * length + begin) * element_bytes, count, count);
     }
   }
 };
@@ -106,7 +107,10 @@ void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const 
       splat[i] = own == 1 && elements > 1;
       flat = own == elements || own == 1;
     }
-    if (flat) return kernel(closure, inputs.data(), splat.data(), output, elements);
+    const std::size_t per_line = memory_line / element_bytes;
+    if (flat)
+      return kernel(closure, inputs.data(), splat.data(), output, elements,
+                    (elements + per_line - 1) / per_line * per_line);
   }
   const Loops loops = merge_axes(operands, shape);
   const std::size_t length = loops.extent[0];

@@ -13,8 +13,9 @@ struct PointwiseOperand {
   const Shape* shape;
 };
 
-/// Runs a kernel over operands that broadcast to `shape`, whose output is contiguous: axes along which all operands
-/// move alike are merged, the innermost run goes to the kernel, and blocks that the shape fixes go to the threads.
+/// Runs a kernel over operands that broadcast to `shape`, whose output is contiguous, in memory of allocate(): axes
+/// along which all operands move alike are merged, the innermost run goes to the kernel, and blocks that the shape
+/// fixes go to the threads.
 void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const PointwiseOperand> operands,
                    const Shape& shape, void* output, std::size_t element_bytes);
 

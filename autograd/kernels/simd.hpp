@@ -90,6 +90,17 @@ struct Vec {
   friend Vec operator*(Vec a, Vec b) { return a.batch * b.batch; }
   friend Vec operator/(Vec a, Vec b) { return a.batch / b.batch; }
   friend Vec operator-(Vec a) { return -a.batch; }
+  /// a · b + c, rounded once where the machine can; xsimd 8.1 has no AVX-512 kernel for it.
+  friend Vec fma(Vec a, Vec b, Vec c) {
+#if defined(__AVX512F__)
+    if constexpr (std::is_same_v<T, float>)
+      return Batch(_mm512_fmadd_ps(a.batch, b.batch, c.batch));
+    else if constexpr (std::is_same_v<T, double>)
+      return Batch(_mm512_fmadd_pd(a.batch, b.batch, c.batch));
+    else
+#endif
+      return xsimd::fma(a.batch, b.batch, c.batch);
+  }
 
   friend Mask<T> operator<(Vec a, Vec b) { return {a.batch < b.batch}; }
   friend Mask<T> operator<=(Vec a, Vec b) { return {a.batch <= b.batch}; }
@@ -102,18 +113,27 @@ struct Vec {
   friend Vec where(Mask<T> mask, Vec a, Vec b) { return xsimd::select(mask.bits, a.batch, b.batch); }
   friend Mask<T> isnan(Vec a) { return {!(a.batch == a.batch)}; }
 
-  friend Vec exp(Vec a) { return xsimd::exp(a.batch); }
-  friend Vec expm1(Vec a) { return xsimd::expm1(a.batch); }
+  // Functions that stand in elementary.hpp, which whoever calls them includes.
+  friend Vec exp(Vec a) {
+    if constexpr (std::is_same_v<T, float>)
+      return exp_float(a);
+    else
+      return xsimd::exp(a.batch);
+  }
+  friend Vec expm1(Vec a) {
+    if constexpr (std::is_same_v<T, float>)
+      return expm1_float(a);
+    else
+      return xsimd::expm1(a.batch);
+  }
   friend Vec log(Vec a) { return xsimd::log(a.batch); }
   friend Vec log1p(Vec a) { return xsimd::log1p(a.batch); }
   friend Vec sqrt(Vec a) { return xsimd::sqrt(a.batch); }
   friend Vec sin(Vec a) {
-    return of_angle(
-        a, [](Batch x) { return xsimd::sin(x); }, [](T x) { return std::sin(x); });
+    return of_angle<0>(a, [](T x) { return std::sin(x); });
   }
   friend Vec cos(Vec a) {
-    return of_angle(
-        a, [](Batch x) { return xsimd::cos(x); }, [](T x) { return std::cos(x); });
+    return of_angle<1>(a, [](T x) { return std::cos(x); });
   }
   friend Vec tanh(Vec a) { return xsimd::tanh(a.batch); }
   friend Vec floor(Vec a) { return xsimd::floor(a.batch); }
@@ -124,28 +144,6 @@ struct Vec {
     return where((a == 0) & !isnan(b), of_zero, Vec(xsimd::pow(a.batch, b.batch)));
   }
 };
-
-/// xsimd reduces the angles of a vector in one of several ways, which differ in the last bit, by the largest of them.
-/// So that lanes do not change each other's bits, each range is evaluated apart: up to 20π, up to where three-part
-/// reduction holds (64π for float, 2^18·π for double), and beyond, also for infinities and NaN.
-template <class T, class Vector, class Scalar>
-Vec<T> of_angle(Vec<T> x, const Vector& vector, const Scalar& scalar) {
-  using Batch = typename Vec<T>::Batch;
-  const Vec<T> size = abs(x);
-  const Mask<T> small = size <= Vec<T>(xsimd::constants::twentypi<Batch>());
-  const Vec<T> of_small = vector(where(small, x, Vec<T>(0)).batch);
-  if (xsimd::all(small.bits)) [[likely]]
-    return of_small;
-  const Mask<T> reducible = size <= Vec<T>(xsimd::constants::mediumpi<Batch>());
-  const Mask<T> medium = reducible & !small;
-  const Vec<T> result = where(medium, Vec<T>(vector(where(medium, x, Vec<T>(100)).batch)), of_small);
-  if (xsimd::all(reducible.bits)) return result;
-  alignas(64) T angles[Vec<T>::width];
-  alignas(64) T results[Vec<T>::width];
-  where(reducible, Vec<T>(0), x).store(angles);
-  for (std::size_t i = 0; i < Vec<T>::width; ++i) results[i] = scalar(angles[i]);
-  return where(reducible, result, Vec<T>::load(results));
-}
 
 /// Where both branches are plain numbers.
 template <class T, class A, class B>

@@ -1,5 +1,5 @@
+#include <autograd/kernels/elementary.hpp>
 #include <autograd/kernels/reduce.hpp>
-#include <autograd/kernels/simd.hpp>
 #include <autograd/kernels/softmax.hpp>
 
 #include <algorithm>

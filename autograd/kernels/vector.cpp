@@ -79,6 +79,10 @@ void scale(Tensor& x, double factor) {
   update(x, x, [factor](auto a, auto) { return a * factor; });
 }
 
+void divide(Tensor& x, double divisor) {
+  update(x, x, [divisor](auto a, auto) { return a / divisor; });
+}
+
 void clamp(Tensor& x, double low, double high) {
   update(x, x, [low, high](auto a, auto) {
     const decltype(a) least(low), most(high);

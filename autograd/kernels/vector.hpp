@@ -12,6 +12,8 @@ namespace xgrad::kernels {
 void add_scaled(Tensor& y, const Tensor& x, double factor);
 /// x *= factor.
 void scale(Tensor& x, double factor);
+/// x /= divisor.
+void divide(Tensor& x, double divisor);
 /// Limits every element to [low, high]; NaN stays.
 void clamp(Tensor& x, double low, double high);
 /// Values of its own, unrecorded.

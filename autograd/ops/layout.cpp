@@ -195,7 +195,7 @@ class Concatenate final : public Operation {
   }
   Tensors vjp(const Call& call) const override {
     Tensors gradients(call.input_count());
-    const Tensor g = call.cotangent();
+    const Tensor& g = call.cotangent();
     std::int64_t start = 0;
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       if (call.needs(i)) gradients[i] = slice(g, axis_, start, start + extents_[i]);

@@ -1,5 +1,6 @@
 #include <autograd/error.hpp>
 #include <autograd/kernels/gemm.hpp>
+#include <autograd/kernels/reduce.hpp>
 #include <autograd/memory.hpp>
 #include <autograd/operation.hpp>
 #include <autograd/ops/arithmetic.hpp>
@@ -78,9 +79,9 @@ class Matmul final : public Operation {
 
   // With C = X Y: dX = G Yᵀ and dY = Xᵀ G; where a factor enters transposed, its gradient is the transpose of that.
   Tensors vjp(const Call& call) const override {
-    const Tensor g = call.cotangent();
-    const Tensor x = call.input(0);
-    const Tensor y = call.input(1);
+    const Tensor& g = call.cotangent();
+    const Tensor& x = call.input(0);
+    const Tensor& y = call.input(1);
     Tensors gradients(2);
     if (call.needs(0))
       gradients[0] = back(transpose_x_ ? matmul(y, g, transpose_y_, true) : matmul(g, y, false, !transpose_y_), x);
@@ -137,28 +138,52 @@ class Linear final : public Operation {
     return result;
   }
 
+  // dx (batch, in) = g (batch, out) · Wᵀ (out, in), dW (in, out) = xᵀ (in, batch) · g (batch, out), db = Σ_batch g
   Tensors vjp(const Call& call) const override {
-    const Tensor g = rows(call.cotangent());  // (batch, out)
-    const Tensor x = call.input(0);
-    const Tensor weight = call.input(1);
+    if (call.recording()) return recorded(call);
+    const Tensor& g = call.cotangent();
+    const Tensor& x = call.input(0);
+    const Tensor& weight = call.input(1);
+    const std::size_t in = extent(weight, 0);
+    const std::size_t out = extent(weight, 1);
     Tensors gradients(call.input_count());
-    if (call.needs(0)) {
-      // dx (batch, in) = g (batch, out) · Wᵀ (out, in)
-      const Tensor dx = matmul(g, weight, false, true);
-      gradients[0] = x.rank() == 2 ? dx : reshape(dx, x.shape());
-    }
-    if (call.needs(1))
-      gradients[1] = matmul(rows(x), g, true, false);  // dW (in, out) = xᵀ (in, batch) · g (batch, out)
-    if (call.input_count() == 3 && call.needs(2)) gradients[2] = sum(g, {0});
+    for (std::size_t i = 0; i < gradients.size(); ++i)
+      if (call.needs(i))
+        gradients[i] = Tensor::uninitialized(i == 0   ? x.shape()
+                                             : i == 1 ? weight.shape()
+                                                      : Shape{weight.shape()[1]},
+                                             x.dtype());
+    visit_floating(x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      const std::size_t batch = row_count(x);
+      const auto target = [&](std::size_t i) { return static_cast<T*>(gradients[i].mutable_data()); };
+      if (call.needs(0))
+        kernels::gemm<T>(Transpose::no, Transpose::yes, batch, in, out, g.data<T>(), weight.data<T>(), T(0), target(0));
+      if (call.needs(1))
+        kernels::gemm<T>(Transpose::yes, Transpose::no, in, out, batch, x.data<T>(), g.data<T>(), T(0), target(1));
+      if (gradients.size() == 3 && call.needs(2)) kernels::sum<T>(1, batch, out, g.data<T>(), target(2));
+    });
     return gradients;
   }
 
  private:
+  static Tensors recorded(const Call& call) {
+    const Tensor g = rows(call.cotangent());
+    const Tensor& x = call.input(0);
+    Tensors gradients(call.input_count());
+    if (call.needs(0)) gradients[0] = reshape(matmul(g, call.input(1), false, true), x.shape());
+    if (call.needs(1)) gradients[1] = matmul(rows(x), g, true, false);
+    if (gradients.size() == 3 && call.needs(2)) gradients[2] = sum(g, {0});
+    return gradients;
+  }
+
+  static std::size_t row_count(const Tensor& x) {
+    std::size_t count = 1;
+    for (std::size_t axis = 0; axis + 1 < x.rank(); ++axis) count *= static_cast<std::size_t>(x.shape()[axis]);
+    return count;
+  }
   static Tensor rows(const Tensor& x) {
-    if (x.rank() == 2) return x;
-    std::int64_t count = 1;
-    for (std::size_t axis = 0; axis + 1 < x.rank(); ++axis) count *= x.shape()[axis];
-    return reshape(x, Shape{count, x.shape().back()});
+    return x.rank() == 2 ? x : reshape(x, Shape{static_cast<std::int64_t>(row_count(x)), x.shape().back()});
   }
 };
 

@@ -7,6 +7,7 @@
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <string>
@@ -38,9 +39,10 @@ std::size_t reduced_count(const Shape& shape, const Flags& reduced) {
   return count;
 }
 
-/// Applies reduce(outer, count, inner, x, out) to each run of adjacent reduced axes, innermost first.
+/// Applies reduce(outer, count, inner, x, out) to each run of adjacent reduced axes, innermost first. The result keeps
+/// them with extent 1, or not at all.
 template <class T, class Reduce>
-Tensor reduce_runs(const Tensor& x, const Flags& reduced, const Reduce& reduce) {
+Tensor reduce_runs(const Tensor& x, const Flags& reduced, bool keepdims, const Reduce& reduce) {
   Tensor current = x;
   Shape shape = x.shape();
   std::size_t inner = 1;
@@ -58,7 +60,8 @@ Tensor reduce_runs(const Tensor& x, const Flags& reduced, const Reduce& reduce) 
     }
     std::size_t outer = 1;
     for (std::size_t a = 0; a < first; ++a) outer *= static_cast<std::size_t>(shape[a]);
-    Tensor next = Tensor::uninitialized(shape, x.dtype());
+    const bool last = std::find(reduced.begin(), reduced.begin() + first, true) == reduced.begin() + first;
+    Tensor next = Tensor::uninitialized(last && !keepdims ? dropped_shape(shape, reduced) : shape, x.dtype());
     if (next.size() > 0) reduce(outer, count, inner, current.data<T>(), static_cast<T*>(next.mutable_data()));
     current = std::move(next);
     axis = first;
@@ -66,35 +69,41 @@ Tensor reduce_runs(const Tensor& x, const Flags& reduced, const Reduce& reduce) 
   return current.is(x) ? kernels::copy(x) : current;
 }
 
+/// Σ x or Σ x / n.
 class Sum final : public Operation {
  public:
-  Sum(const Flags& reduced, bool keepdims) : reduced_(reduced), keepdims_(keepdims) {}
-  std::string_view name() const override { return "sum"; }
+  Sum(const Flags& reduced, bool keepdims, bool mean) : reduced_(reduced), keepdims_(keepdims), mean_(mean) {}
+  std::string_view name() const override { return mean_ ? "mean" : "sum"; }
   OperationTraits traits() const override { return {Which::none(), Which::none(), Contribution::unbroadcast, true}; }
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
     common_floating_dtype(name(), inputs);
-    kept_ = kept_shape(x.shape(), reduced_);
+    shape_ = x.shape();
     Tensor result = visit_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      return reduce_runs<T>(x, reduced_, [](auto... arguments) { kernels::sum<T>(arguments...); });
+      return reduce_runs<T>(x, reduced_, keepdims_, [](auto... arguments) { kernels::sum<T>(arguments...); });
     });
-    return keepdims_ ? result : result.alias(dropped_shape(x.shape(), reduced_));
+    if (mean_) kernels::divide(result, count());
+    return result;
   }
-  // dx = g broadcast over the reduced axes: the kept-dimension tensor stands for it.
+  // dx = g, or g/n, broadcast over the reduced axes: the kept-dimension tensor stands for it, and one number for all.
   Tensors vjp(const Call& call) const override {
-    const Tensor g = call.unbroadcast_cotangent();
-    if (keepdims_) return g;
+    const Tensor& g = call.unbroadcast_cotangent();
+    const Tensor share = mean_ ? g / count() : g;
+    if (keepdims_ || share.rank() == 0) return share;
     Shape shape;
-    for (std::size_t axis = 0, next = 0; axis < kept_.rank(); ++axis)
+    for (std::size_t axis = 0, next = 0; axis < shape_.rank(); ++axis)
       shape.push_back(reduced_[axis] ? 1 : g.shape()[next++]);
-    return reshape(g, shape);
+    return reshape(share, shape);
   }
 
  private:
+  double count() const { return static_cast<double>(reduced_count(shape_, reduced_)); }
+
   Flags reduced_;
   bool keepdims_;
-  Shape kept_;
+  bool mean_;
+  Shape shape_;  // of x
 };
 
 enum class Extremum : bool { max, min };
@@ -111,17 +120,16 @@ class Extreme final : public Operation {
     if (reduced_count(x.shape(), reduced_) == 0)
       throw ShapeError(std::string(name()) + ": shape " + to_string(x.shape()) +
                        " has no elements along the axes; need at least one");
-    Tensor result = visit_floating(x.dtype(), [&](auto zero) {
+    return visit_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      return reduce_runs<T>(x, reduced_, [this](auto... arguments) {
+      return reduce_runs<T>(x, reduced_, keepdims_, [this](auto... arguments) {
         which_ == Extremum::max ? kernels::max<T>(arguments...) : kernels::min<T>(arguments...);
       });
     });
-    return keepdims_ ? result : result.alias(dropped_shape(x.shape(), reduced_));
   }
   // dx = g/k at the k elements that equal the extremum.
   Tensors vjp(const Call& call) const override {
-    const Tensor x = call.input(0);
+    const Tensor& x = call.input(0);
     const Shape kept = kept_shape(x.shape(), reduced_);
     Axes axes;
     for (std::size_t axis = 0; axis < kept.rank(); ++axis)
@@ -184,12 +192,11 @@ Tensor multiply_halves(Tensor x) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
-  return apply(Sum(axis_flags("sum", axes, x.rank()), keepdims), x);
+  return apply(Sum(axis_flags("sum", axes, x.rank()), keepdims, false), x);
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {
-  const auto count = static_cast<double>(reduced_count(x.shape(), checked_flags("mean", x, axes)));
-  return sum(x, axes, keepdims) / count;
+  return apply(Sum(axis_flags("mean", axes, x.rank()), keepdims, true), x);
 }
 
 Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {

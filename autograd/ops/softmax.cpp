@@ -42,8 +42,8 @@ class Softmax final : public Operation {
 
   // dx = y·(g - Σ g·y) for softmax, g - e^y·Σ g for its logarithm.
   Tensors vjp(const Call& call) const override {
-    const Tensor y = call.output();
-    const Tensor g = call.cotangent();
+    const Tensor& y = call.output();
+    const Tensor& g = call.cotangent();
     if (call.recording()) return log_ ? g - exp(y) * sum(g, {-1}, true) : y * (g - sum(g * y, {-1}, true));
     const Rows rows(y);
     Tensor dx = Tensor::uninitialized(y.shape(), y.dtype());
@@ -99,8 +99,8 @@ class SoftmaxCrossEntropy final : public Operation {
 
   // dx = g·(softmax(x)·Σ t - t), dt = g·(log Σ e^x - x)
   Tensors vjp(const Call& call) const override {
-    const Tensor logits = call.input(0);
-    const Tensor targets = call.input(1);
+    const Tensor& logits = call.input(0);
+    const Tensor& targets = call.input(1);
     Tensors gradients(2);
     if (call.needs(0)) gradients[0] = call.recording() ? recorded(call, logits, targets) : fused(call, logits, targets);
     if (call.needs(1)) gradients[1] = unsqueeze(call.cotangent(), 1) * neg(log_softmax(logits));
@@ -135,7 +135,7 @@ class SoftmaxCrossEntropy final : public Operation {
   }
 
   Tensor fused(const Call& call, const Tensor& logits, const Tensor& targets) const {
-    const Tensor g = call.unbroadcast_cotangent();
+    const Tensor& g = call.unbroadcast_cotangent();
     const std::size_t step = g.size() == 1 ? 0 : 1;
     const Rows rows(logits);
     Tensor dx = Tensor::uninitialized(logits.shape(), logits.dtype());
