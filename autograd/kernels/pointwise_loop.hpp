@@ -88,8 +88,9 @@ inline constexpr bool has_curvature<Dual<2, V, Dual<Tag, SV, SS>>> = true;
 /// The kernels of the lambda type F of N arguments for elements T.
 template <class F, std::size_t N, class T>
 struct PointwiseKernels {
-  static void value(const void* closure, const void* const* inputs, const bool* splat, void* output, std::size_t count,
-                    std::size_t room) {
+  // Flattened: a call in the loop, with vectors and duals passed through memory, costs more than most functions do.
+  [[gnu::flatten]] static void value(const void* closure, const void* const* inputs, const bool* splat, void* output,
+                                     std::size_t count, std::size_t room) {
     const F& f = *static_cast<const F*>(closure);
     pointwise_loop<T, N>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N>& x) {
       return Vec<T>(evaluate(
@@ -98,8 +99,8 @@ struct PointwiseKernels {
   }
 
   template <std::size_t I>
-  static void slope(const void* closure, const void* const* inputs, const bool* splat, void* output, std::size_t count,
-                    std::size_t room) {
+  [[gnu::flatten]] static void slope(const void* closure, const void* const* inputs, const bool* splat, void* output,
+                                     std::size_t count, std::size_t room) {
     const F& f = *static_cast<const F*>(closure);
     pointwise_loop<T, N + 1>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N + 1>& gx) {
       return masked_product<T>(gx[0], with_slope_along<T, F, N, I>(f, gx.data() + 1).slope);
