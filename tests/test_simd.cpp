@@ -1,7 +1,6 @@
-#include "expect.hpp"
+#include "vectors.hpp"
 
 #include <doctest/doctest.h>
-#include <autograd/kernels/elementary.hpp>
 
 #include <array>
 #include <cmath>
@@ -10,23 +9,9 @@
 #include <vector>
 
 using namespace xgrad::kernels;
+using namespace vectors;
 
 namespace {
-
-template <class T>
-constexpr T infinity = std::numeric_limits<T>::infinity();
-template <class T>
-constexpr T not_a_number = std::numeric_limits<T>::quiet_NaN();
-
-template <class T>
-using Lanes = std::array<T, Vec<T>::width>;
-
-template <class T>
-Lanes<T> lanes(Vec<T> x) {
-  Lanes<T> result;
-  x.store(result.data());
-  return result;
-}
 
 /// 1, 2, 3, ...
 template <class T>
@@ -36,30 +21,9 @@ Vec<T> counted() {
   return Vec<T>::load(values.data());
 }
 
-/// One lane of a vector of equal values.
-template <class T>
-T one(Vec<T> x) {
-  return lanes(x)[0];
-}
-
 template <class T>
 bool is_set(Mask<T> mask) {
   return one(where(mask, Vec<T>(1), Vec<T>(0))) == 1;
-}
-
-/// Whether the vector function agrees with the scalar one on [low, high] to a number of units in the last place.
-template <class T, class F, class Reference>
-double worst_ulps(F f, Reference reference, double low, double high) {
-  double worst = 0;
-  for (const double x : expect::numbers(4000, 1, low, high)) {
-    const T rounded = static_cast<T>(x);
-    const long double exact = reference(static_cast<long double>(rounded));
-    const T nearest = static_cast<T>(exact);
-    const T unit = std::nextafter(std::abs(nearest), infinity<T>) - std::abs(nearest);
-    const long double error = std::abs(static_cast<long double>(one(f(Vec<T>(rounded)))) - exact) / unit;
-    worst = std::max(worst, static_cast<double>(error));
-  }
-  return worst;
 }
 
 }  // namespace

@@ -83,14 +83,15 @@ struct HalfPi<double> {
                                       -1.38888888888730564116e-3,  4.16666666666665929218e-2};
 };
 
-/// sin(x + quarter·π/2) for angles up to the largest: with n the integer next to 2x/π and r = x - n·π/2, it is ±sin r
-/// or ±cos r as n + quarter modulo 4 has it. The polynomials in r are Cephes's (Moshier 1989).
+/// sin x (quarter 0) or cos x (quarter 1) for angles up to the largest: with n the integer next to 2|x|/π and
+/// r = |x| - n·π/2, it is ±sin r or ±cos r as n + quarter modulo 4 has it.
 template <int quarter, class T>
 Vec<T> sine_of_reducible(Vec<T> x) {
   using Batch = typename Vec<T>::Batch;
   using Integer = std::conditional_t<std::is_same_v<T, float>, std::int32_t, std::int64_t>;
-  const Vec<T> n = xsimd::nearbyint(x.batch * Batch(T(0.636619772367581343)));
-  Vec<T> r = x;
+  const Vec<T> size = abs(x);  // the sign of 0 would get lost
+  const Vec<T> n = xsimd::nearbyint(size.batch * Batch(T(0.636619772367581343)));
+  Vec<T> r = size;
   for (const T part : HalfPi<T>::parts) r = fma(n, Vec<T>(-part), r);
   const Vec<T> z = r * r;
   const Vec<T> sine = fma(r * z, polynomial(z, HalfPi<T>::sine), r);
@@ -100,7 +101,8 @@ Vec<T> sine_of_reducible(Vec<T> x) {
   const auto odd = xsimd::bitwise_cast<Batch>((turns & xsimd::batch<Integer>(1))
                                               << (std::numeric_limits<T>::digits - 1)) != Batch(0);
   const auto sign = (turns & xsimd::batch<Integer>(2)) << (8 * static_cast<int>(sizeof(T)) - 2);
-  return xsimd::select(odd, cosine.batch, sine.batch) ^ xsimd::bitwise_cast<Batch>(sign);
+  const Batch value = xsimd::select(odd, cosine.batch, sine.batch) ^ xsimd::bitwise_cast<Batch>(sign);
+  return quarter == 0 ? value ^ xsimd::bitofsign(x.batch) : value;
 }
 
 /// The same for every angle: larger ones, infinities and NaN go through the C library, lane by lane.
