@@ -1,18 +1,18 @@
 #include "command_line.hpp"
 
+#include <autograd/error.hpp>
+#include <nn/whole_file.hpp>
+
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/info.h>
 #include <oneapi/tbb/task_arena.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <variant>
@@ -41,35 +41,13 @@ class InterruptHandler {
   struct sigaction previous_ = {};
 };
 
-/// A file that appears whole or not at all: written beside its place and renamed. A device is written directly.
-class ResultFile {
- public:
-  explicit ResultFile(const std::string& path) : path_(path) {
-    if (path.empty()) return;
-    if (std::filesystem::is_symlink(path)) path_ = std::filesystem::weakly_canonical(path);
-    written_ = path_;
-    if (!exists(path_) || is_regular_file(path_)) written_ += ".part" + std::to_string(getpid());
-    stream_.open(written_);
-    if (!stream_) throw UsageError("--json " + path + ": cannot be written: " + std::strerror(errno));
+std::unique_ptr<xgrad::nn::WholeFile> json_file(const std::string& path) {
+  try {
+    return path.empty() ? nullptr : std::make_unique<xgrad::nn::WholeFile>(path);
+  } catch (const xgrad::FileError& error) {
+    throw UsageError(std::string("--json ") + error.what());
   }
-  ~ResultFile() {
-    std::error_code ignored;
-    if (written_ != path_) std::filesystem::remove(written_, ignored);
-  }
-  ResultFile(const ResultFile&) = delete;
-  ResultFile& operator=(const ResultFile&) = delete;
-
-  void write(const std::string& text) {
-    if (path_.empty()) return;
-    stream_ << text << std::endl;
-    if (!stream_) throw std::runtime_error("--json " + path_.string() + ": writing failed: " + std::strerror(errno));
-    if (written_ != path_) std::filesystem::rename(written_, path_);
-  }
-
- private:
-  std::filesystem::path path_, written_;
-  std::ofstream stream_;
-};
+}
 
 std::string number(double value) {
   std::ostringstream text;
@@ -226,6 +204,17 @@ void CommandLine::parse(CLI::App& parser, int argc, const char* const* argv) {
   throw UsageError("unknown flag " + name + (near.empty() ? "" : "; did you mean " + near + "?"));
 }
 
+std::vector<std::pair<std::string, std::string>> CommandLine::configuration() const {
+  std::vector<std::pair<std::string, std::string>> values;
+  for (const Flag& flag : flags_) {
+    const nlohmann::ordered_json value =
+        std::visit([](const auto* v) -> nlohmann::ordered_json { return *v; }, flag.variable);
+    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (!text.empty()) values.emplace_back(flag.name, text);
+  }
+  return values;
+}
+
 std::string CommandLine::json(bool ended_early, const std::string& error) const {
   nlohmann::ordered_json document;
   document["program"] = program_;
@@ -238,7 +227,7 @@ std::string CommandLine::json(bool ended_early, const std::string& error) const 
   for (const auto& [name, value] : results_) document[name] = nlohmann::ordered_json::parse(value.text);
   document["interrupted"] = ended_early;
   if (!error.empty()) document["error"] = error;
-  return document.dump(2);
+  return document.dump(2) + '\n';
 }
 
 int CommandLine::run(int argc, const char* const* argv, const std::function<void()>& program) {
@@ -246,7 +235,7 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
   declare_flags(parser);
   try {
     parse(parser, argc, argv);
-    ResultFile file(json_path_);
+    const std::unique_ptr<xgrad::nn::WholeFile> file = json_file(json_path_);
     const InterruptHandler handler;
     const int threads = static_cast<int>(this->threads());
     // The limit alone leaves the caller's arena at the number of cores.
@@ -257,10 +246,10 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
     } catch (const UsageError&) {
       throw;
     } catch (const std::exception& error) {
-      file.write(json(interrupted(), error.what()));
+      if (file) file->write(json(interrupted(), error.what()));
       throw;
     }
-    file.write(json(interrupted(), ""));
+    if (file) file->write(json(interrupted(), ""));
     return interrupted() ? 130 : failed_ ? 1 : 0;
   } catch (const CLI::CallForHelp&) {
     std::cout << parser.help() << std::flush;

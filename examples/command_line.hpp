@@ -88,6 +88,9 @@ class CommandLine {
 
   bool quiet() const { return quiet_; }
 
+  /// Every flag that is not empty, with its value: for a report.
+  std::vector<std::pair<std::string, std::string>> configuration() const;
+
   /// Threads in use: the value of --threads, or all cores.
   std::int64_t threads() const;
 

@@ -5,6 +5,7 @@
 
 #include "command_line.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -51,6 +52,7 @@ int main(int argc, char** argv) {
   double weight_decay = 5e-5;
   double dropout = 0.3;
   std::string directory = nn::fashion_mnist_directory;
+  std::string report_path;
 
   examples::CommandLine line("fashion_mnist", "trains a multilayer perceptron on Fashion-MNIST");
   line.seed(random_seed);
@@ -64,6 +66,7 @@ int main(int argc, char** argv) {
   line.flag("width2", width2, "units of the second hidden layer", {1, 65536});
   line.flag("held-out", held_out, "validate on so many training images instead of the test images", {0, 59999});
   line.flag("data", directory, "directory of the dataset");
+  line.flag("report", report_path, "write a page of the run, with pictures by gnuplot, to this HTML file");
 
   return line.run(argc, argv, [&] {
     seed(random_seed);
@@ -80,24 +83,57 @@ int main(int argc, char** argv) {
     nn::Progress progress(line.quiet());
     progress.print("784-" + std::to_string(width1) + "-" + std::to_string(width2) + "-10, " +
                    std::to_string(train.size()) + " images, " + std::to_string(line.threads()) + " threads");
+    nn::FitOptions options{
+        .epochs = epochs,
+        .batches = {.size = batch, .shuffle = true, .seed = random_seed},
+        .schedule = nn::cosine_decay(learning_rate, steps),
+        .on_step = [](const nn::StepRecord&) { return examples::interrupted() ? nn::Next::stop : nn::Next::go_on; },
+        .progress = &progress};
+    nn::Diagnostics diagnostics(net, nn::cross_entropy,
+                                train.subset(0, std::min<std::int64_t>(1000, train.size())).all(), 100);
+    nn::Report report{.title = "Fashion-MNIST",
+                      .configuration = line.configuration(),
+                      .summary = nn::summary(net, {784}),
+                      .classes = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
+                                  "Bag", "Ankle boot"}};
+    if (!report_path.empty()) {
+      nn::require_gnuplot();  // now rather than after the training
+      report.write(report_path);
+      options = diagnostics.watch(options);
+    }
+    if (!report_path.empty() && held_out > 0) {  // the test images are looked at once, at the end
+      options.validation = test;
+      options.metrics = {{"accuracy", nn::accuracy}};
+    }
     nn::History history;
     try {
-      history = nn::fit(
-          net, nn::cross_entropy, optimizer, train,
-          {.epochs = epochs,
-           .batches = {.size = batch, .shuffle = true, .seed = random_seed},
-           .schedule = nn::cosine_decay(learning_rate, steps),
-           .on_step = [](const nn::StepRecord&) { return examples::interrupted() ? nn::Next::stop : nn::Next::go_on; },
-           .progress = &progress});
-    } catch (const nn::NonFiniteLoss&) {
+      history = nn::fit(net, nn::cross_entropy, optimizer, train, options);
+    } catch (const nn::NonFiniteLoss& failure) {
       line.result("parameters_digest", nn::digest(net.parameters()));
+      report.history = failure.history;
+      report.diagnostics = diagnostics.history();
+      if (!report_path.empty()) report.write(report_path);
       throw;
     }
-    const double accuracy =
-        nn::evaluate(net, nn::cross_entropy, test, {.metrics = {{"accuracy", nn::accuracy}}}).metrics[0];
+    Tensor scores, labels;
+    const nn::Metric accuracy_metric = {"accuracy", [&](const Tensor& predictions, const Tensor& targets) {
+                                          scores = predictions;
+                                          labels = targets;
+                                          return nn::accuracy(predictions, targets);
+                                        }};
+    const double accuracy = nn::evaluate(net, nn::cross_entropy, test, {.metrics = {accuracy_metric}}).metrics[0];
     char text[48];
     std::snprintf(text, sizeof text, "%s accuracy %.4f", test_name, accuracy);
     progress.print(text);
+    if (!report_path.empty()) {
+      const Tensor probabilities = softmax(scores);
+      const nn::Dataset images(test.inputs().reshape_rows({28, 28}), test.targets());
+      report.history = history;
+      report.confusion = nn::ConfusionMatrix(scores, labels);
+      report.samples = nn::samples_of(images, probabilities, nn::pick_rows(probabilities, labels));
+      report.diagnostics = diagnostics.history();
+      report.write(report_path);
+    }
 
     std::vector<double> train_loss, seconds;
     for (const nn::EpochRecord& epoch : history.epochs) {

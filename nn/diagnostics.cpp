@@ -1,5 +1,6 @@
 #include <autograd/error.hpp>
 #include <nn/diagnostics.hpp>
+#include <nn/utf8.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -20,19 +21,15 @@ std::string percent(const std::optional<double>& value) { return value ? number(
 
 using Table = std::vector<std::vector<std::string>>;
 
-std::size_t columns_of(const std::string& utf8) {
-  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 /// The first columns stand at the left, numbers at the right.
 std::string aligned(const Table& table, std::size_t first_number) {
   std::vector<std::size_t> widths(table.front().size());
   for (const auto& line : table)
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], columns_of(line[i]));
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], utf8_characters(line[i]));
   std::string text;
   for (const auto& line : table) {
     for (std::size_t i = 0; i < line.size(); ++i) {
-      const std::string padding(widths[i] - columns_of(line[i]), ' ');
+      const std::string padding(widths[i] - utf8_characters(line[i]), ' ');
       text += (i > 0 ? "  " : "") + (i < first_number ? line[i] + padding : padding + line[i]);
     }
     text += '\n';

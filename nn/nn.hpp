@@ -27,8 +27,11 @@
 #include <nn/normalization.hpp>
 #include <nn/optimizers.hpp>
 #include <nn/penalties.hpp>
+#include <nn/picture.hpp>
 #include <nn/progress.hpp>
+#include <nn/report.hpp>
 #include <nn/running_statistics.hpp>
+#include <nn/samples.hpp>
 #include <nn/scaler.hpp>
 #include <nn/schedules.hpp>
 #include <nn/sequential.hpp>

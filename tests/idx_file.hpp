@@ -1,6 +1,7 @@
 #pragma once
 
-#include <unistd.h>
+#include "folder.hpp"
+
 #include <zlib.h>
 
 #include <cstdint>
@@ -10,19 +11,12 @@
 #include <string>
 #include <vector>
 
-// Files in the IDX format, good and bad, in a folder that goes with its scope.
+// Files in the IDX format, good and bad.
 namespace idx_file {
 
 using Bytes = std::vector<std::uint8_t>;
 
-struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("xgrad_idx_" + std::to_string(getpid()));
-  Folder() { std::filesystem::create_directory(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::filesystem::path operator/(const std::string& name) const { return path / name; }
-};
+using ::Folder;
 
 inline void append_big_endian(Bytes& bytes, std::uint64_t value, int size) {
   for (int shift = 8 * (size - 1); shift >= 0; shift -= 8) bytes.push_back(static_cast<std::uint8_t>(value >> shift));

@@ -1,3 +1,5 @@
+#include "folder.hpp"
+
 #include <doctest/doctest.h>
 #include <signal.h>
 
@@ -81,18 +83,6 @@ Outcome run_with(std::vector<const char*> arguments) {
 }
 
 /// A folder that goes with its scope.
-struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("xgrad_test_" + std::to_string(getpid()));
-  Folder() { std::filesystem::create_directory(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string file(const char* name) const { return (path / name).string(); }
-  std::size_t entries() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path), {}));
-  }
-};
-
 nlohmann::json read(const std::string& path) {
   std::ifstream file(path);
   return nlohmann::json::parse(file);
@@ -205,6 +195,16 @@ TEST_CASE("the JSON file has every flag and every result") {
                                    {"seed", 7},      {"batch", 128},     {"learning_rate", 0.1},
                                    {"dropout", 0.2}, {"verbose", false}, {"optimizer", "sgd"}};
   CHECK(json["flags"] == expected);
+}
+
+TEST_CASE("a program knows its flags with their values, but for empty ones") {
+  Program program;
+  std::vector<std::pair<std::string, std::string>> values;
+  run(program.line, {"--seed", "7", "--verbose", "--dropout", "0.25"}, [&] { values = program.line.configuration(); });
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"threads", "0"},         {"quiet", "false"},  {"seed", "7"},       {"batch", "128"},
+      {"learning-rate", "0.1"}, {"dropout", "0.25"}, {"verbose", "true"}, {"optimizer", "sgd"}};
+  CHECK(values == expected);
 }
 
 TEST_CASE("a failed run leaves its error in the JSON file") {

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+/// The folder in which programs are looked for, for a scope.
+class ProgramPath {
+ public:
+  explicit ProgramPath(const std::filesystem::path& folder) {
+    if (const char* before = std::getenv("PATH")) before_ = before;
+    setenv("PATH", folder.c_str(), 1);
+  }
+  ~ProgramPath() { setenv("PATH", before_.c_str(), 1); }
+  ProgramPath(const ProgramPath&) = delete;
+  ProgramPath& operator=(const ProgramPath&) = delete;
+
+ private:
+  std::string before_;
+};
+
+/// A program of this name that runs these commands of the shell.
+inline void write_program(const std::filesystem::path& file, const std::string& commands) {
+  std::ofstream(file) << "#!/bin/sh\n" << commands << '\n';
+  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+}
