@@ -8,6 +8,11 @@ add_executable(xgrad_graph_benchmark tests/benchmark/network_graph.cpp)
 xgrad_own_target(xgrad_graph_benchmark)
 target_link_libraries(xgrad_graph_benchmark PRIVATE xgrad::nn)
 
+# nn::fit against a loop by hand.
+add_executable(xgrad_fit_benchmark tests/benchmark/fit.cpp)
+xgrad_own_target(xgrad_fit_benchmark)
+target_link_libraries(xgrad_fit_benchmark PRIVATE xgrad::nn)
+
 add_executable(xgrad_machine tests/benchmark/machine.cpp)
 xgrad_own_target(xgrad_machine)
 target_compile_options(xgrad_machine PRIVATE ${XGRAD_ARCH_FLAG})
