@@ -5,6 +5,7 @@
 #include <autograd/update.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -18,33 +19,31 @@ using kernels::Vec;
 
 // Serial steps after parallel products would fetch every line from the other cores, so the threshold is low.
 constexpr std::size_t parallel_elements = 32768;
-constexpr std::size_t block_elements = 8192;
+constexpr std::size_t part_elements = 8192;
+constexpr std::size_t most_parts = 64;
+constexpr std::size_t line_elements = 16;  // boundaries between parts are boundaries of cache lines
 
-/// Calls body(term, at_first, first, count) for blocks of [0, elements(term)), those of all terms in one parallel
-/// region. at_first is what prepare(term) gives, which is called before, once for each.
+/// Calls body(term, at_first, first, count) for parts of [0, elements(term)), those of all terms in one parallel
+/// region. Every term is cut in the same proportions, as products cut their results: a thread then finds in its cache
+/// the gradients that it has made. at_first is what prepare(term) gives, which is called before, once for each.
 template <class Term, class Elements, class Prepare, class Body>
-void for_blocks(std::span<const Term> terms, const Elements& elements, const Prepare& prepare, const Body& body) {
+void for_parts(std::span<const Term> terms, const Elements& elements, const Prepare& prepare, const Body& body) {
   std::size_t total = 0;
   for (const Term& term : terms) total += elements(term);
   if (total < parallel_elements) {
     for (const Term& term : terms) body(term, prepare(term), std::size_t{0}, elements(term));
     return;
   }
-  struct Block {
-    const Term* term;
-    bool at_first;
-    std::size_t first;
-  };
-  std::vector<Block, CachedAllocator<Block>> blocks;
-  blocks.reserve(total / block_elements + terms.size());
-  for (const Term& term : terms) {
-    const bool at_first = prepare(term);
-    for (std::size_t first = 0; first < elements(term); first += block_elements)
-      blocks.push_back({&term, at_first, first});
-  }
-  kernels::parallel_blocks(blocks.size(), [&](std::size_t i) {
-    const auto [term, at_first, first] = blocks[i];
-    body(*term, at_first, first, std::min(block_elements, elements(*term) - first));
+  std::vector<char, CachedAllocator<char>> at_first(terms.size());
+  std::transform(terms.begin(), terms.end(), at_first.begin(), prepare);
+  const std::size_t parts = std::min(most_parts, std::bit_ceil(total / part_elements));
+  kernels::parallel_blocks(parts, [&](std::size_t part) {
+    for (std::size_t k = 0; k < terms.size(); ++k) {
+      const std::size_t lines = (elements(terms[k]) + line_elements - 1) / line_elements;
+      const std::size_t first = lines * part / parts * line_elements;
+      const std::size_t last = std::min(elements(terms[k]), lines * (part + 1) / parts * line_elements);
+      if (first < last) body(terms[k], at_first[k] != 0, first, last - first);
+    }
   });
 }
 
@@ -153,7 +152,7 @@ void sgd_update(std::span<const SgdTerm> terms) {
     term.parameter.begin_write();
     return term.rule.momentum != 0 && begin_write(term.velocity, term.parameter);
   };
-  for_blocks(terms, elements, prepare, [](const SgdTerm& term, bool at_first, std::size_t first, std::size_t count) {
+  for_parts(terms, elements, prepare, [](const SgdTerm& term, bool at_first, std::size_t first, std::size_t count) {
     visit_floating(term.parameter.dtype(), [&](auto zero) {
       using T = decltype(zero);
       T* const x = data<T>(term.parameter, first);
@@ -184,7 +183,7 @@ void adam_update(std::span<const AdamTerm> terms) {
     begin_write(term.second_moment, term.parameter);
     return begin_write(term.first_moment, term.parameter);
   };
-  for_blocks(terms, elements, prepare, [](const AdamTerm& term, bool at_first, std::size_t first, std::size_t count) {
+  for_parts(terms, elements, prepare, [](const AdamTerm& term, bool at_first, std::size_t first, std::size_t count) {
     visit_floating(term.parameter.dtype(), [&](auto zero) {
       using T = decltype(zero);
       descend_by_moments(data<T>(term.parameter, first), data<T>(term.gradient, first),
@@ -210,7 +209,7 @@ void add_in_order(Tensor& sum, std::span<const Tensor* const> terms) {
       });
     });
   };
-  for_blocks(std::span<Tensor* const>(sums), elements, prepare, add);
+  for_parts(std::span<Tensor* const>(sums), elements, prepare, add);
 }
 
 }  // namespace xgrad

@@ -16,6 +16,7 @@ constexpr double write_work = 4;              // an element of C takes the time 
 constexpr double unpacked_work = 1e6;         // OpenBLAS's bound for its unpacked kernels
 constexpr double packing_work = 2e9;          // above it the matrices are outside the caches, and packing wins again
 constexpr std::size_t most_blocks = 32;
+constexpr std::size_t cached_weights = 1u << 18;  // elements; with gradient and velocity 3 MiB of floats
 
 std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 std::size_t round_up(std::size_t a, std::size_t multiple) { return divide_up(a, multiple) * multiple; }
@@ -116,7 +117,14 @@ GemmCut cut_tiles(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std:
   std::size_t row_blocks = std::min(blocks / cut.column_blocks, m / std::min(m, fewest_rows));
   if (cut.column_blocks % 2 == 1) row_blocks = std::bit_floor(std::max<std::size_t>(1, row_blocks));
   cut_rows(cut, m, row_blocks, row_step == 64 ? 64 : 8);
-  const std::size_t areas = cut.row_blocks * cut.column_blocks;
+  // Weights that the cores' caches hold are halved along k, as their gradient and their update are: a column of W would
+  // fetch every other line from the core that has just updated it.
+  if (ta == Transpose::no && tb == Transpose::no && cut.column_blocks >= 2 && k >= 256 && k * n <= cached_weights &&
+      m * n <= cached_weights / 8) {
+    cut_depth(cut, k, 2, 8);
+    cut_columns(cut, n, 2 * cut.block_columns);
+  }
+  const std::size_t areas = cut.row_blocks * cut.column_blocks * cut.depth_blocks;
   if (areas < 4) cut_depth(cut, k, std::min(blocks / areas, divide_up(k, 128)), 8);
   cut.tile_depth = std::min(cut.tile_depth, cut.block_depth);
   const double block_volume = static_cast<double>(cut.block_rows * widest) * static_cast<double>(cut.tile_depth);

@@ -58,7 +58,7 @@ struct Workload {
 };
 
 /// Too small to move a weight: every step does the same work, and no unit that dies leaves denormal momentum behind.
-inline constexpr double learning_rate = 1e-8;
+inline constexpr double learning_rate = 1e-12;
 inline constexpr double momentum = 0.9;
 
 /// Fashion-MNIST: pixels less their mean, in units of their deviation (both of the training images in [0, 1]).
