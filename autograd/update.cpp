@@ -24,7 +24,7 @@ constexpr std::size_t most_parts = 64;
 constexpr std::size_t line_elements = 16;  // boundaries between parts are boundaries of cache lines
 
 /// Calls body(term, at_first, first, count) for parts of [0, elements(term)), those of all terms in one parallel
-/// region. Every term is cut in the same proportions, as products cut their results: a thread then finds in its cache
+/// region. Long terms are cut in the same proportions, as products cut their results: a thread then finds in its cache
 /// the gradients that it has made. at_first is what prepare(term) gives, which is called before, once for each.
 template <class Term, class Elements, class Prepare, class Body>
 void for_parts(std::span<const Term> terms, const Elements& elements, const Prepare& prepare, const Body& body) {
@@ -34,15 +34,29 @@ void for_parts(std::span<const Term> terms, const Elements& elements, const Prep
     for (const Term& term : terms) body(term, prepare(term), std::size_t{0}, elements(term));
     return;
   }
-  std::vector<char, CachedAllocator<char>> at_first(terms.size());
-  std::transform(terms.begin(), terms.end(), at_first.begin(), prepare);
+  struct Place {
+    bool at_first;
+    std::size_t part;  // of a short term, which is not cut
+  };
   const std::size_t parts = std::min(most_parts, std::bit_ceil(total / part_elements));
+  std::vector<Place, CachedAllocator<Place>> places;
+  places.reserve(terms.size());
+  std::size_t before = 0;
+  for (const Term& term : terms) {
+    places.push_back({prepare(term), before * parts / total});
+    before += elements(term);
+  }
   kernels::parallel_blocks(parts, [&](std::size_t part) {
     for (std::size_t k = 0; k < terms.size(); ++k) {
-      const std::size_t lines = (elements(terms[k]) + line_elements - 1) / line_elements;
+      const std::size_t count = elements(terms[k]);
+      if (count < part_elements) {
+        if (places[k].part == part) body(terms[k], places[k].at_first, std::size_t{0}, count);
+        continue;
+      }
+      const std::size_t lines = (count + line_elements - 1) / line_elements;
       const std::size_t first = lines * part / parts * line_elements;
-      const std::size_t last = std::min(elements(terms[k]), lines * (part + 1) / parts * line_elements);
-      if (first < last) body(terms[k], at_first[k] != 0, first, last - first);
+      const std::size_t last = std::min(count, lines * (part + 1) / parts * line_elements);
+      if (first < last) body(terms[k], places[k].at_first, first, last - first);
     }
   });
 }

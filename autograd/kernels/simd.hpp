@@ -156,7 +156,10 @@ requires(std::is_arithmetic_v<A>&& std::is_arithmetic_v<B>) Vec<T> where(Mask<T>
 template <class T>
 [[gnu::always_inline]] inline Vec<T> masked_product(Vec<T> g, Vec<T> slope) {
   const Vec<T> product = g * slope;
-  return where(isnan(product) & ((g == 0) | ((slope == 0) & !isnan(g))), Vec<T>(0), product);
+  const Mask<T> lost = isnan(product);
+  if (!xsimd::any(lost.bits)) [[likely]]
+    return product;
+  return where(lost & ((g == 0) | ((slope == 0) & !isnan(g))), Vec<T>(0), product);
 }
 
 }  // namespace xgrad::kernels
