@@ -55,7 +55,7 @@ class Inputs {
 /// Which shape a vjp's results have.
 enum class Contribution : std::uint8_t {
   exact,        ///< the input's own (what a user's operation gives)
-  unbroadcast,  ///< one that broadcasts to the input's; its missing extents stand for equal values
+  unbroadcast,  ///< one of its rank that broadcasts to the input's; extents of 1 may stand for equal values
   broadcast,    ///< the result's, or one that broadcasts to it; the engine sums it back to the input's
 };
 
@@ -89,7 +89,7 @@ class Call {
   const Tensor& output(std::size_t i = 0) const { return saved(input_count() + i, true, "output", i); }
   /// ∂loss/∂output, with the output's shape; zeros for an output that the loss does not depend on.
   const Tensor& cotangent(std::size_t i = 0) const;
-  /// The same while its missing extents stand for equal values: a shape that broadcasts to the output's.
+  /// The same while extents of 1 stand for equal values: a shape of the output's rank that broadcasts to it.
   const Tensor& unbroadcast_cotangent(std::size_t i = 0) const { return cotangent_slot(i); }
   /// Whether the gradient of input i is wanted; if not, leave that result empty.
   bool needs(std::size_t i) const;

@@ -65,7 +65,8 @@ void Recorder::contribute(const Node& from, std::size_t input, Tensor gradient, 
       if (gradient.shape() != to.shape) throw ShapeError(fail("need equal shapes"));
       break;
     case Contribution::unbroadcast:
-      if (!broadcasts_to(gradient.shape(), to.shape)) throw ShapeError(fail("need one that broadcasts to it"));
+      if (gradient.rank() != to.shape.rank() || !broadcasts_to(gradient.shape(), to.shape))
+        throw ShapeError(fail("need one of its rank that broadcasts to it"));
       break;
     case Contribution::broadcast:
       if (!broadcasts_to(gradient.shape(), from.shape))

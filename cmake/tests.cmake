@@ -10,6 +10,9 @@ target_link_libraries(xgrad_tests PRIVATE
   xgrad::nn xgrad::tables xgrad_command_line doctest::doctest nlohmann_json::nlohmann_json ${ADOLC_LIBRARY})
 target_include_directories(xgrad_tests SYSTEM PRIVATE ${ADOLC_INCLUDE_DIR})
 target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+# What nearly every test includes, read once.
+target_precompile_headers(xgrad_tests PRIVATE <doctest/doctest.h> <autograd/autograd.hpp> <nn/nn.hpp>)
+set_source_files_properties(tests/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 # The work is done by the library; with -O3 the checks around it take twice as long to compile.
 target_compile_options(xgrad_tests PRIVATE $<$<CONFIG:Release>:-O1>)
 

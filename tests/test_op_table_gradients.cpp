@@ -63,6 +63,37 @@ Findings check_linear_in_cotangent(const OpRow& row, const OpSample& sample) {
   return findings;
 }
 
+/// The gradients of sum(f(x)), whose cotangent reaches the rule as one number that stands for all, against those of f
+/// for a cotangent of ones.
+Findings check_unbroadcast_cotangents(const OpRow& row, const OpSample& sample) {
+  const OpInputs inputs = make_inputs(sample, float64);
+  const std::vector<std::pair<std::string, std::function<Tensor(const Tensor&)>>> reductions = {
+      {"sum", [](const Tensor& y) { return sum(y); }},
+      {"sum of sums", [](const Tensor& y) { return y.rank() == 0 ? y : sum(sum(y, {0})); }},
+      {"sum of means", [](const Tensor& y) {
+         return y.rank() == 0 ? y : sum(mean(y, {-1}, true)) * static_cast<double>(y.shape(-1));
+       }}};
+  const Outcome expected = evaluate(row, sample.call, inputs, ones_like);
+  Findings findings;
+  if (!is_floating(expected.value.dtype()) || expected.value.size() == 0) return findings;
+  for (const auto& [name, reduction] : reductions) {
+    const auto call = [&row_call = sample.call, &reduce = reduction](const OpInputs& in) {
+      return reduce(row_call(in));
+    };
+    const OpInputs found = evaluate(row, call, inputs, ones_like).gradients;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!expected.gradients[i].defined()) continue;
+      double largest = 0;
+      for (std::size_t k = 0; k < found[i].size(); ++k) largest = std::max(largest, std::abs(at(found[i], k)));
+      for (std::size_t k = 0; k < found[i].size(); ++k)
+        if (!(std::abs(at(found[i], k) - at(expected.gradients[i], k)) <= 1e-12 * largest))
+          findings.push_back(text(row.name, " of ", shapes_of(inputs), " through a ", name, ", gradient ", i,
+                                  " element ", k, ": ", at(found[i], k), ", not ", at(expected.gradients[i], k)));
+    }
+  }
+  return findings;
+}
+
 /// A row with the smallest sample that shows whether its rule is right.
 OpRow planted(const std::string& name, OpCall call) {
   OpRow row(name, "a planted rule", std::move(call));
@@ -160,6 +191,11 @@ TEST_CASE("vjps are linear in the cotangent") {
   for (const OpRow& row : op_table())
     for (const OpSample& sample : row.samples)
       if (!row.integer_result) report(check_linear_in_cotangent(row, sample));
+}
+
+TEST_CASE("a cotangent that is one number for all gives the gradients of a cotangent of ones") {
+  for (const OpRow& row : op_table())
+    for (const OpSample& sample : row.samples) report(check_unbroadcast_cotangents(row, sample));
 }
 
 TEST_CASE("a vjp that is not linear in the cotangent is found") {

@@ -74,7 +74,7 @@ std::vector<T> bernoullis(std::size_t count, const StreamPosition& at) {
   return values;
 }
 
-std::vector<std::int64_t> integers(std::size_t count, const StreamPosition& at) {
+std::vector<std::int64_t> whole_numbers(std::size_t count, const StreamPosition& at) {
   std::vector<std::int64_t> values(count);
   fill_integers(values, at, -7, std::uint64_t{3} << 62);  // a quarter of the draws is rejected
   return values;
@@ -182,7 +182,7 @@ TEST_CASE("a fill is the same however it is cut and for every number of threads"
   check(bernoullis<float>, 64);
   check(bernoullis<double>, 64);
   check(bernoullis<std::int64_t>, 64);
-  check(integers, 32);
+  check(whole_numbers, 32);
 }
 
 TEST_CASE("fills write nothing beyond their end") {

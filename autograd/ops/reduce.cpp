@@ -86,11 +86,11 @@ class Sum final : public Operation {
     if (mean_) kernels::divide(result, count());
     return result;
   }
-  // dx = g, or g/n, broadcast over the reduced axes: the kept-dimension tensor stands for it, and one number for all.
+  // dx = g, or g/n, broadcast over the reduced axes: the kept-dimension tensor stands for it.
   Tensors vjp(const Call& call) const override {
     const Tensor& g = call.unbroadcast_cotangent();
     const Tensor share = mean_ ? g / count() : g;
-    if (keepdims_ || share.rank() == 0) return share;
+    if (keepdims_) return share;
     Shape shape;
     for (std::size_t axis = 0, next = 0; axis < shape_.rank(); ++axis)
       shape.push_back(reduced_[axis] ? 1 : g.shape()[next++]);
