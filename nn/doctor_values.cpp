@@ -158,38 +158,34 @@ void check_nonlinearity(Patient& p) {
   p.measured(plural(missing, "place") + " without");
 }
 
-void check_dead_units(Patient& p) {
-  p.begin("dead units");
+/// Finds activations of which a statistic, a fraction, is `most` or more.
+void check_activations(Patient& p, const char* check, std::optional<double> ActivationStatistics::*fraction,
+                       double most, const char* rule, const std::string& whose, const std::string& advice) {
+  p.begin(check);
   double worst = 0;
   for (std::size_t i = 0; i < p.run.end; ++i) {
     const TracedValue& value = p.run.trace.values()[i];
     if (!value.activation || !is_floating(value.output.dtype())) continue;
-    const double dead = activation_statistics(value.operation, value.output).dead.value_or(0);
-    worst = std::max(worst, dead);
-    if (dead < most_dead) continue;
-    p.find(Severity::error, value.layer, dead, "less than 50 % of units dead",
-           percent_of(dead) + " of the units of " + value.name() +
-               " are 0 for every example, so that no gradient passes them; look at the bias (0 is a good start), at "
-               "the scale of the inputs, or use leaky_relu");
+    const double found = (activation_statistics(value.operation, value.output).*fraction).value_or(0);
+    worst = std::max(worst, found);
+    if (found < most) continue;
+    p.find(Severity::error, value.layer, found, rule, percent_of(found) + whose + value.name() + advice);
   }
   p.measured("at most " + percent_of(worst));
 }
 
+void check_dead_units(Patient& p) {
+  check_activations(p, "dead units", &ActivationStatistics::dead, most_dead, "less than 50 % of units dead",
+                    " of the units of ",
+                    " are 0 for every example, so that no gradient passes them; look at the bias (0 is a good start), "
+                    "at the scale of the inputs, or use leaky_relu");
+}
+
 void check_saturation(Patient& p) {
-  p.begin("saturation");
-  double worst = 0;
-  for (std::size_t i = 0; i < p.run.end; ++i) {
-    const TracedValue& value = p.run.trace.values()[i];
-    if (!value.activation || !is_floating(value.output.dtype())) continue;
-    const double saturated = activation_statistics(value.operation, value.output).saturated.value_or(0);
-    worst = std::max(worst, saturated);
-    if (saturated < most_saturated) continue;
-    p.find(Severity::error, value.layer, saturated, "less than 50 % saturated",
-           percent_of(saturated) + " of the numbers of " + value.name() +
-               " are at an end of its range, where its slope is almost 0 and nothing is learned; make weights, biases "
-               "or the slope smaller, scale the inputs, or use relu");
-  }
-  p.measured("at most " + percent_of(worst));
+  check_activations(p, "saturation", &ActivationStatistics::saturated, most_saturated, "less than 50 % saturated",
+                    " of the numbers of ",
+                    " are at an end of its range, where its slope is almost 0 and nothing is learned; make weights, "
+                    "biases or the slope smaller, scale the inputs, or use relu");
 }
 
 void check_initial_loss(Patient& p) {
