@@ -1,6 +1,6 @@
 #include <autograd/error.hpp>
 #include <nn/diagnostics.hpp>
-#include <nn/utf8.hpp>
+#include <nn/text_table.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -18,24 +18,6 @@ std::string number(double value) {
 }
 std::string number(const std::optional<double>& value) { return value ? number(*value) : "-"; }
 std::string percent(const std::optional<double>& value) { return value ? number(100 * *value) + " %" : "-"; }
-
-using Table = std::vector<std::vector<std::string>>;
-
-/// The first columns stand at the left, numbers at the right.
-std::string aligned(const Table& table, std::size_t first_number) {
-  std::vector<std::size_t> widths(table.front().size());
-  for (const auto& line : table)
-    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], utf8_characters(line[i]));
-  std::string text;
-  for (const auto& line : table) {
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      const std::string padding(widths[i] - utf8_characters(line[i]), ' ');
-      text += (i > 0 ? "  " : "") + (i < first_number ? line[i] + padding : padding + line[i]);
-    }
-    text += '\n';
-  }
-  return text;
-}
 
 template <class Row>
 const Row& row_named(const std::vector<Row>& rows, std::string_view name) {
@@ -64,7 +46,7 @@ const LayerDiagnostics& Diagnosis::layer(std::string_view name) const { return r
 const ParameterDiagnostics& Diagnosis::parameter(std::string_view name) const { return row_named(parameters, name); }
 
 std::string Diagnosis::text() const {
-  Table table = {{"output of", "shape", "mean", "deviation", "saturated", "dead units", "gradient norm"}};
+  TextTable table = {{"output of", "shape", "mean", "deviation", "saturated", "dead units", "gradient norm"}};
   for (const LayerDiagnostics& row : layers)
     table.push_back({row.name, to_string(row.shape), number(row.mean), number(row.deviation), percent(row.saturated),
                      percent(row.dead), number(row.gradient_norm)});

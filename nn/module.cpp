@@ -1,4 +1,5 @@
 #include <nn/module.hpp>
+#include <nn/text_table.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -240,7 +241,7 @@ void SummaryScope::report(const Module& layer, const char* kind, const Tensor& o
 }
 
 std::string SummaryScope::text(const Tensor& output) const {
-  std::vector<std::vector<std::string>> table = {{"layer", "kind", "output", "parameters", "flops", "bytes"}};
+  TextTable table = {{"layer", "kind", "output", "parameters", "flops", "bytes"}};
   double flops = 0;
   double bytes = 0;
   for (const Row& row : rows_) {
@@ -252,20 +253,7 @@ std::string SummaryScope::text(const Tensor& output) const {
   table.push_back({"total", "", to_string(output.shape()),
                    with_separators(static_cast<double>(model_.parameter_count())), with_separators(flops),
                    with_separators(bytes)});
-  constexpr std::size_t first_number = 3;  // numbers stand at the right of their column
-  std::vector<std::size_t> widths(table.front().size());
-  for (const auto& line : table)
-    for (std::size_t column = 0; column < line.size(); ++column)
-      widths[column] = std::max(widths[column], line[column].size());
-  std::string text;
-  for (const auto& line : table) {
-    for (std::size_t column = 0; column < line.size(); ++column) {
-      const std::string padding(widths[column] - line[column].size(), ' ');
-      if (column > 0) text += "  ";
-      text += column < first_number ? line[column] + padding : padding + line[column];
-    }
-    text += '\n';
-  }
+  std::string text = aligned(table, 3);
   double parameter_bytes = 0;
   double frozen = 0;
   for (const Tensor& parameter : model_.parameters()) {
