@@ -15,6 +15,7 @@ endforeach()
 
 add_library(xgrad_command_line STATIC ${shared_sources})
 xgrad_own_target(xgrad_command_line)
+target_compile_options(xgrad_command_line PRIVATE $<$<CONFIG:Release>:-O1>)  # CLI11 compiles a third faster
 target_link_libraries(xgrad_command_line PUBLIC xgrad::nn PRIVATE CLI11::CLI11 nlohmann_json::nlohmann_json)
 
 if(XGRAD_BUILD_EXAMPLES)

@@ -7,7 +7,8 @@ file(GLOB test_sources CONFIGURE_DEPENDS tests/test_*.cpp tests/usage_*.cpp)
 add_executable(xgrad_tests tests/main.cpp ${test_sources})
 xgrad_own_target(xgrad_tests)
 target_link_libraries(xgrad_tests PRIVATE
-  xgrad::nn xgrad::tables xgrad_command_line doctest::doctest nlohmann_json::nlohmann_json ${ADOLC_LIBRARY})
+  xgrad::nn xgrad::tables xgrad_command_line doctest::doctest nlohmann_json::nlohmann_json ZLIB::ZLIB
+  ${ADOLC_LIBRARY})
 target_include_directories(xgrad_tests SYSTEM PRIVATE ${ADOLC_INCLUDE_DIR})
 target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 # What nearly every test includes, read once.
