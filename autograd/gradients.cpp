@@ -16,25 +16,29 @@ std::string describe(const Tensor& x) {
 }  // namespace
 
 std::uint32_t TensorIndex::find(const TensorBody* body) const {
-  if (slots_.empty()) return none;
-  const std::size_t mask = slots_.size() - 1;
-  for (std::size_t i = hash(body) & mask; slots_[i].body != nullptr; i = (i + 1) & mask)
-    if (slots_[i].body == body) return slots_[i].position;
+  const std::span<const Slot> all = slots();
+  const std::size_t mask = all.size() - 1;
+  for (std::size_t i = hash(body) & mask; all[i].body != nullptr; i = (i + 1) & mask)
+    if (all[i].body == body) return all[i].position;
   return none;
 }
 
 void TensorIndex::insert(const TensorBody* body, std::uint32_t position) {
-  if (2 * (used_ + 1) > slots_.size()) {
-    const auto old = std::exchange(slots_, decltype(slots_)(std::max<std::size_t>(16, slots_.size() * 2)));
-    used_ = 0;
-    for (const Slot& slot : old)
-      if (slot.body != nullptr) insert(slot.body, slot.position);
+  if (2 * (used_ + 1) > slots().size()) {
+    decltype(many_) larger(slots().size() * 2);
+    for (const Slot& slot : slots())
+      if (slot.body != nullptr) place(larger, slot);
+    many_ = std::move(larger);
   }
-  const std::size_t mask = slots_.size() - 1;
-  std::size_t i = hash(body) & mask;
-  while (slots_[i].body != nullptr) i = (i + 1) & mask;
-  slots_[i] = {body, position};
+  place(many_.empty() ? std::span<Slot>(few_) : std::span<Slot>(many_), {body, position});
   ++used_;
+}
+
+void TensorIndex::place(std::span<Slot> slots, const Slot& slot) {
+  const std::size_t mask = slots.size() - 1;
+  std::size_t i = hash(slot.body) & mask;
+  while (slots[i].body != nullptr) i = (i + 1) & mask;
+  slots[i] = slot;
 }
 
 const Tensor* Gradients::find(const Tensor& x) const {
@@ -49,7 +53,6 @@ const Tensor& Gradients::operator[](const Tensor& x) const {
 }
 
 void Gradients::append(const Tensor& x, Tensor gradient) {
-  if (contains(x)) return;
   index_.insert(&x.body(), static_cast<std::uint32_t>(entries_.size()));
   entries_.emplace_back(x, std::move(gradient));
 }

@@ -3,7 +3,9 @@
 #include <autograd/memory.hpp>
 #include <autograd/tensor.hpp>
 
+#include <array>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -24,7 +26,14 @@ class TensorIndex {
   static std::size_t hash(const TensorBody* body) {
     return reinterpret_cast<std::uintptr_t>(body) * 0x9E3779B97F4A7C15u >> 32;
   }
-  std::vector<Slot, CachedAllocator<Slot>> slots_;
+  static void place(std::span<Slot> slots, const Slot& slot);
+  std::span<const Slot> slots() const {
+    return many_.empty() ? std::span<const Slot>(few_) : std::span<const Slot>(many_);
+  }
+
+  static constexpr std::size_t in_place = 16;  // half of them are used
+  std::array<Slot, in_place> few_{};
+  std::vector<Slot, CachedAllocator<Slot>> many_;  // in place of those, a power of two
   std::size_t used_ = 0;
 };
 

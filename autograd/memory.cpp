@@ -128,15 +128,23 @@ bool fits_thread_cache(std::size_t size_class) {
   return thread_cache.lists.bytes + bytes_of(size_class) <= thread_limit.load(std::memory_order_relaxed);
 }
 
-void* allocate_slow(std::size_t size_class) {
+[[gnu::noinline]] void* allocate_slow(std::size_t bytes) {
+  if (bytes > bytes_of(classes - 1)) throw std::bad_alloc();
+  if constexpr (!XGRAD_CACHES_MEMORY) return from_system((bytes + memory_line - 1) / memory_line * memory_line);
+  const std::size_t size_class = class_of(bytes);
+  if (size_class <= class_of(small_bytes))
+    if (void* memory = thread_cache.lists.pop(size_class)) return memory;
   if (void* memory = from_shared_pool(size_class)) return memory;
   return from_system(bytes_of(size_class));
 }
 
-void deallocate_slow(std::size_t size_class, void* memory) noexcept {
-  if (size_class <= class_of(small_bytes) && thread_cache.state == ThreadCache::State::unused) {
-    open_thread_cache();
-    if (fits_thread_cache(size_class)) return thread_cache.lists.push(size_class, memory);
+[[gnu::noinline]] void deallocate_slow(void* memory, std::size_t bytes) noexcept {
+  if constexpr (!XGRAD_CACHES_MEMORY) return to_system(memory);
+  const std::size_t size_class = class_of(bytes);
+  if (size_class <= class_of(small_bytes)) {
+    if (thread_cache.state == ThreadCache::State::unused) open_thread_cache();
+    if (thread_cache.state == ThreadCache::State::open && fits_thread_cache(size_class))
+      return thread_cache.lists.push(size_class, memory);
   }
   to_shared_pool(size_class, memory);
 }
@@ -148,23 +156,23 @@ void empty(FreeLists& lists) noexcept {
 
 }  // namespace
 
+// Most blocks are small: those ways are short.
+constexpr bool is_small(std::size_t bytes) {
+  return XGRAD_CACHES_MEMORY && bytes - 1 < memory_line * fine_classes;  // not for 0
+}
+
 void* allocate(std::size_t bytes) {
-  if (bytes > bytes_of(classes - 1)) throw std::bad_alloc();
-  if constexpr (!XGRAD_CACHES_MEMORY) return from_system((bytes + memory_line - 1) / memory_line * memory_line);
-  const std::size_t size_class = class_of(bytes);
-  if (size_class <= class_of(small_bytes))
-    if (void* memory = thread_cache.lists.pop(size_class)) return memory;
-  return allocate_slow(size_class);
+  if (is_small(bytes)) [[likely]]
+    if (void* memory = thread_cache.lists.pop((bytes - 1) / memory_line)) return memory;
+  return allocate_slow(bytes);
 }
 
 void deallocate(void* memory, std::size_t bytes) noexcept {
-  if constexpr (!XGRAD_CACHES_MEMORY) return to_system(memory);
-  const std::size_t size_class = class_of(bytes);
-  if (size_class <= class_of(small_bytes) && thread_cache.state == ThreadCache::State::open &&
-      fits_thread_cache(size_class))
-    thread_cache.lists.push(size_class, memory);
-  else
-    deallocate_slow(size_class, memory);
+  if (is_small(bytes) && thread_cache.state == ThreadCache::State::open) [[likely]] {
+    const std::size_t size_class = (bytes - 1) / memory_line;
+    if (fits_thread_cache(size_class)) return thread_cache.lists.push(size_class, memory);
+  }
+  deallocate_slow(memory, bytes);
 }
 
 void release_cached_memory() noexcept {

@@ -187,6 +187,26 @@ void add_exponentials(std::vector<OpRow>& rows) {
       .refuses<TypeError>({two_rows, zeros({2, 3}, float32)}, "dtypes do not mix")
       .refuses<TypeError>({two_rows.to(int64), tensor({0, 1}).to(int64)}, "input 0 is int64");
   rows.push_back(std::move(row));
+
+  OpRow mean_row("mean_softmax_cross_entropy", "the mean of softmax_cross_entropy over the rows",
+                 [](const OpInputs& in) { return mean_softmax_cross_entropy(in[0], in[1]); });
+  for (const Shape& shape : {Shape{3, 4}, Shape{1, 1}, Shape{2, 17}, Shape{5, 33}}) {
+    mean_row.sample({{shape}, {{shape[0]}, indices(0, static_cast<double>(shape[1] - 1))}});
+    mean_row.sample({{shape}, {shape, {0.1, 1}}});
+  }
+  mean_row.big_sample({{{4000, 10}}, {{4000}, indices(0, 9)}})
+      .point({tensor({{1000, 0}, {0, 1000}}), tensor({1, 1}).to(int64)}, tensor(500), "half of SEMANTICS' 1000",
+             {tensor({{0.5, -0.5}, {0, 0}})})
+      .point({zeros({2, 2}), tensor({{0.5, 1.5}, {0, 0}})}, tensor(0.6931471805599453),
+             "log 2 for targets with the sums 2 and 0",
+             {tensor({{0.25, -0.25}, {0, 0}}),
+              tensor({{0.34657359027997264, 0.34657359027997264}, {0.34657359027997264, 0.34657359027997264}})})
+      .extreme({tensor({{1e4, -1e4}, {-1e4, -1e4}}), tensor({0, 1}).to(int64)}, tensor(0.34657359027997264),
+               {tensor({{0, 0}, {0.25, -0.25}})})
+      .refuses<ValueError>({two_rows, tensor({1, 3}).to(int64)}, "the label of row 1 is 3")
+      .refuses<ShapeError>({two_rows, tensor({0, 1, 2}).to(int64)}, "targets are int64 (3,)")
+      .refuses<TypeError>({two_rows, zeros({2, 3}, float32)}, "dtypes do not mix");
+  rows.push_back(std::move(mean_row));
 }
 
 }  // namespace

@@ -18,12 +18,16 @@ class Tensors {
   Tensors() = default;
   Tensors(Tensor only) : size_(1) { few_[0] = std::move(only); }
   Tensors(std::initializer_list<Tensor> list);
-  explicit Tensors(std::size_t count);  ///< empty handles, to be assigned
+  /// Empty handles, to be assigned.
+  explicit Tensors(std::size_t count) : many_(count > in_place ? new Tensor[count] : nullptr), size_(count) {}
   Tensors(Tensors&& other) noexcept;
   Tensors& operator=(Tensors&& other) noexcept;
   Tensors(const Tensors& other);
   Tensors& operator=(const Tensors& other) { return *this = Tensors(other); }
-  ~Tensors();
+  ~Tensors() {
+    if (many_ != nullptr) [[unlikely]]
+      delete[] many_;
+  }
 
   std::size_t size() const { return size_; }
   const Tensor& operator[](std::size_t i) const { return begin()[i]; }
@@ -34,7 +38,8 @@ class Tensors {
   Tensor* end() { return begin() + size_; }
 
  private:
-  std::array<Tensor, 3> few_;
+  static constexpr std::size_t in_place = 3;
+  std::array<Tensor, in_place> few_;
   Tensor* many_ = nullptr;
   std::size_t size_ = 0;
 };
@@ -76,8 +81,36 @@ struct OperationTraits {
   bool recorded_vjp = false;  ///< the vjp is built from recorded operations: its gradients can be differentiated again
 };
 
-struct Node;
+class Operation;
 class Recorder;
+
+/// A value kept for a vjp, with its version at that time. Values of leaves are kept alive by the leaf's node.
+struct Saved {
+  Tensor tensor;  // counted if owned; the tape's memory destroys nothing
+  std::uint32_t version = 0;
+  bool owned = false;
+};
+
+/// One entry of a tape.
+struct Node {
+  static constexpr std::uint32_t none = ~std::uint32_t{0};
+
+  Operation* operation = nullptr;   // none for a leaf, and for all but the last output of an operation
+  std::uint32_t* inputs = nullptr;  // node numbers, none for constants
+  Saved* saved = nullptr;           // inputs, then outputs if the vjp reads any
+  const char* path = "";
+  Tensor leaf;
+  Tensor cotangent;
+  std::uint32_t input_count = 0;
+  std::uint32_t saved_count = 0;
+  std::uint16_t output_count = 1;  // the operation's results are this node and the output_count - 1 before it
+  DType dtype = DType::float32;
+  Contribution contribution = Contribution::exact;
+  bool recorded_vjp = false;
+  Shape shape;
+
+  std::size_t saved_bytes() const;
+};
 
 /// What a vjp sees of the call that it reverses.
 class Call {
@@ -92,9 +125,9 @@ class Call {
   /// The same while extents of 1 stand for equal values: a shape of the output's rank that broadcasts to it.
   const Tensor& unbroadcast_cotangent(std::size_t i = 0) const { return cotangent_slot(i); }
   /// Whether the gradient of input i is wanted; if not, leave that result empty.
-  bool needs(std::size_t i) const;
-  std::size_t input_count() const;
-  const Shape& output_shape(std::size_t i = 0) const;
+  bool needs(std::size_t i) const { return node_.inputs[i] != Node::none; }
+  std::size_t input_count() const { return node_.input_count; }
+  const Shape& output_shape(std::size_t i = 0) const { return output_node(i).shape; }
   /// Whether the sweep itself is being recorded, so that only recorded operations may be used.
   bool recording() const { return recording_; }
   bool tracing() const;
@@ -103,12 +136,24 @@ class Call {
 
  private:
   friend class Recorder;
-  Call(Recorder& recorder, std::uint32_t node, bool recording)
-      : recorder_(recorder), node_(node), recording_(recording) {}
-  const Tensor& saved(std::size_t place, bool exists, std::string_view kind, std::size_t i) const;
-  Tensor& cotangent_slot(std::size_t i) const;
+  Call(Recorder& recorder, Node& node, std::uint32_t number, bool recording)
+      : recorder_(recorder), node_(node), number_(number), recording_(recording) {}
+  const Tensor& saved(std::size_t place, bool exists, const char* kind, std::size_t i) const {
+    if (!exists || place >= node_.saved_count || !node_.saved[place].tensor.defined()) [[unlikely]]
+      throw_not_saved(kind, i);
+    return node_.saved[place].tensor;
+  }
+  Node& output_node(std::size_t i) const { return node_.output_count == 1 ? node_ : earlier_output_node(i); }
+  Tensor& cotangent_slot(std::size_t i) const {
+    Tensor& cotangent = output_node(i).cotangent;
+    return cotangent.defined() ? cotangent : absent_cotangent(i);
+  }
+  Node& earlier_output_node(std::size_t i) const;
+  Tensor& absent_cotangent(std::size_t i) const;
+  [[noreturn]] void throw_not_saved(const char* kind, std::size_t i) const;
   Recorder& recorder_;
-  std::uint32_t node_;
+  Node& node_;
+  std::uint32_t number_;
   bool recording_;
 };
 

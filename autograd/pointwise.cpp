@@ -39,7 +39,8 @@ class alignas(16) PointwiseOperation final : public Operation {
     const std::size_t closure_bytes = operation.closure_bytes_;
     auto* const place = static_cast<std::byte*>(place_operation(*recorder, sizeof operation + closure_bytes));
     auto* const kept = new (place) PointwiseOperation(operation);
-    kept->closure_ = std::memcpy(place + sizeof operation, operation.closure_, closure_bytes);
+    kept->closure_ = place + sizeof operation;
+    if (closure_bytes != 0) std::memcpy(place + sizeof operation, operation.closure_, closure_bytes);
     record(*recorder, kept, inputs, {&result, 1});
     return result;
   }
@@ -93,19 +94,31 @@ class alignas(16) PointwiseOperation final : public Operation {
   /// A kernel on operands of one dtype.
   Tensor run(const KernelByDType& kernels, std::span<const TensorBody* const> bodies) const {
     const DType dtype = bodies[0]->dtype;
-    const Shape* shape = &bodies[0]->shape;
-    Shape joined;
+    const kernels::PointwiseKernel loop = kernels[static_cast<std::size_t>(dtype)];
+    const Shape& first = bodies[0]->shape;
+    bool alike = true;
+    std::array<const void*, max_pointwise_arity + 2> data;
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+      data[i] = bodies[i]->storage->data;
+      alike = alike && bodies[i]->shape == first;
+    }
+    if (!alike) return run_broadcast(loop, bodies);
+    Tensor result = Tensor::uninitialized(first, dtype);
+    kernels::run_pointwise(loop, closure_, {data.data(), bodies.size()}, result.size(), result.mutable_data(),
+                           size_of(dtype));
+    return result;
+  }
+
+  Tensor run_broadcast(kernels::PointwiseKernel loop, std::span<const TensorBody* const> bodies) const {
+    Shape shape = bodies[0]->shape;
     std::array<PointwiseOperand, max_pointwise_arity + 2> operands;
     for (std::size_t i = 0; i < bodies.size(); ++i) {
       operands[i] = {bodies[i]->storage->data, &bodies[i]->shape};
-      if (i > 0 && !(bodies[i]->shape == *shape)) {
-        joined = broadcast(name_, *shape, bodies[i]->shape);
-        shape = &joined;
-      }
+      shape = broadcast(name_, shape, bodies[i]->shape);
     }
-    Tensor result = Tensor::uninitialized(*shape, dtype);
-    kernels::run_pointwise(kernels[static_cast<std::size_t>(dtype)], closure_, {operands.data(), bodies.size()}, *shape,
-                           result.mutable_data(), size_of(dtype));
+    Tensor result = Tensor::uninitialized(shape, bodies[0]->dtype);
+    kernels::run_pointwise(loop, closure_, {operands.data(), bodies.size()}, shape, result.mutable_data(),
+                           size_of(bodies[0]->dtype));
     return result;
   }
 

@@ -47,7 +47,8 @@ requires(sizeof...(In) >= 1 && (std::is_convertible_v<const In&, const Tensor&> 
       "a pointwise lambda captures numbers only; a captured tensor would lose its gradient: pass it as an argument");
   static_assert(sizeof(F) <= kernels::max_closure_bytes, "a pointwise lambda captures at most 48 bytes");
   const Tensor* const list[] = {&inputs...};
-  return kernels::call_pointwise(name, kernels::rule_of<F, arity>, &f, sizeof(F), hints, Inputs(list, arity));
+  return kernels::call_pointwise(name, kernels::rule_of<F, arity>, &f, std::is_empty_v<F> ? 0 : sizeof(F), hints,
+                                 Inputs(list, arity));
 }
 
 template <class F, class... In>

@@ -47,25 +47,18 @@ void Recorder::clear() noexcept {
   arena_.clear();
 }
 
-Node& Recorder::append(DType dtype, const Shape& shape) {
-  if (size_ == chunks_.size() * chunk_nodes) {
-    if (size_ >= Node::none - chunk_nodes) throw TapeError("tape: more than 4 billion entries");
-    chunks_.reserve(std::max(chunks_.size() + 1, std::min(chunks_.capacity() * 2, chunks_.size() * 2)));
-    chunks_.push_back(static_cast<Node*>(allocate(chunk_nodes * sizeof(Node))));
-  }
-  Node* const entry = new (&node(size_)) Node;
-  entry->dtype = dtype;
-  entry->shape = shape;
-  ++size_;
-  return *entry;
+void Recorder::grow() {
+  if (size_ >= Node::none - chunk_nodes) throw TapeError("tape: more than 4 billion entries");
+  chunks_.reserve(std::max(chunks_.size() + 1, std::min(chunks_.capacity() * 2, chunks_.size() * 2)));
+  chunks_.push_back(static_cast<Node*>(allocate(chunk_nodes * sizeof(Node))));
 }
 
-std::uint32_t Recorder::number_of(const Tensor& x) {
-  TensorBody& body = x.body();
-  if (body.tape == id_) return body.node;
+std::uint32_t Recorder::number_of_leaf(const Tensor& x) {
+  const TensorBody& body = x.body();
   if (!body.requires_gradient) return Node::none;
   std::uint32_t number = leaf_index_.find(&body);
   if (number == Node::none) {
+    if (leaves_.empty()) leaves_.reserve(16);
     number = size_;
     append(body.dtype, body.shape).leaf = x;
     leaf_index_.insert(&body, number);
@@ -74,9 +67,7 @@ std::uint32_t Recorder::number_of(const Tensor& x) {
   return number;
 }
 
-const char* Recorder::keep_path() {
-  const std::string_view path = PathScope::current();
-  if (path.empty()) return "";
+const char* Recorder::keep_path(std::string_view path) {
   if (path != last_path_) {
     char* const copy = static_cast<char*>(arena_.take(path.size() + 1));
     std::memcpy(copy, path.data(), path.size());
@@ -86,43 +77,43 @@ const char* Recorder::keep_path() {
   return last_path_.data();
 }
 
-void Recorder::record(Operation* operation, const Inputs& inputs, std::span<Tensor> outputs) {
+void Recorder::record(Operation* operation, const Inputs& inputs, std::span<Tensor> outputs, std::string_view path) {
   const OperationTraits traits = operation->traits();
   const std::size_t in = inputs.size();
-  auto* const numbers = arena_.take_array<std::uint32_t>(in);
   const std::size_t saved_count = in + (traits.saved_outputs.bits != 0 ? outputs.size() : 0);
   auto* const saved = arena_.take_array<Saved>(saved_count);
+  auto* const numbers = static_cast<std::uint32_t*>(arena_.take(in * sizeof(std::uint32_t)));
   for (std::size_t i = 0; i < in; ++i) {
-    numbers[i] = number_of(inputs[i]);
-    if (!traits.saved_inputs.contains(i)) continue;
-    const bool owned = numbers[i] == Node::none || !node(numbers[i]).leaf.defined();
     TensorBody* const body = inputs[i].body_or_null();
-    saved[i].tensor = owned ? Tensor::from_body(body) : Tensor::from_reference(body);
-    saved[i].version = inputs[i].version();
-    saved[i].owned = owned;
+    const bool made_here = body->tape == id_;
+    numbers[i] = made_here ? body->node : number_of_leaf(inputs[i]);
+    if (!traits.saved_inputs.contains(i)) continue;
+    saved[i].owned = made_here || numbers[i] == Node::none;
+    saved[i].tensor = saved[i].owned ? Tensor::from_body(body) : Tensor::from_reference(body);
+    saved[i].version = body->storage->version.load(std::memory_order_relaxed);
   }
+  Node* last = nullptr;
   for (std::size_t o = 0; o < outputs.size(); ++o) {
-    Tensor& output = outputs[o];
-    append(output.dtype(), output.shape());
-    if (is_floating(output.dtype())) {
-      output.body().tape = id_;
-      output.body().node = size_ - 1;
+    TensorBody* const body = outputs[o].body_or_null();
+    last = &append(body->dtype, body->shape);
+    if (is_floating(body->dtype)) {
+      body->tape = id_;
+      body->node = size_ - 1;
     }
     if (!traits.saved_outputs.contains(o)) continue;
-    saved[in + o].tensor = Tensor::from_body(output.body_or_null());
-    saved[in + o].version = output.version();
+    saved[in + o].tensor = Tensor::from_body(body);
+    saved[in + o].version = body->storage->version.load(std::memory_order_relaxed);
     saved[in + o].owned = true;
   }
-  Node& last = node(size_ - 1);
-  last.operation = operation;
-  last.inputs = numbers;
-  last.saved = saved;
-  last.path = keep_path();
-  last.input_count = static_cast<std::uint32_t>(in);
-  last.saved_count = static_cast<std::uint32_t>(saved_count);
-  last.output_count = static_cast<std::uint16_t>(outputs.size());
-  last.contribution = traits.contribution;
-  last.recorded_vjp = traits.recorded_vjp;
+  last->operation = operation;
+  last->inputs = numbers;
+  last->saved = saved;
+  if (!path.empty()) last->path = keep_path(path);
+  last->input_count = static_cast<std::uint32_t>(in);
+  last->saved_count = static_cast<std::uint32_t>(saved_count);
+  last->output_count = static_cast<std::uint16_t>(outputs.size());
+  last->contribution = traits.contribution;
+  last->recorded_vjp = traits.recorded_vjp;
   if (tracing() && nonfinite_ == nullptr)
     for (const Tensor& output : outputs) {
       std::string remark;
@@ -133,7 +124,7 @@ void Recorder::record(Operation* operation, const Inputs& inputs, std::span<Tens
     }
   if (options_.observer != nullptr) {
     const Pause pause;
-    options_.observer->recorded({size_ - 1, operation->name(), last.path, inputs, outputs});
+    options_.observer->recorded({size_ - 1, operation->name(), last->path, inputs, outputs});
   }
 }
 

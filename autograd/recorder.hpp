@@ -15,33 +15,6 @@ namespace xgrad {
 // (operation, input numbers, saved values) stands in a bump arena. Nothing here follows a pointer from tensor to
 // tensor, so nothing recurses.
 
-/// A value kept for a vjp, with its version at that time. Values of leaves are kept alive by the leaf's node.
-struct Saved {
-  Tensor tensor;  // counted if owned; the arena destroys nothing: see release_saved
-  std::uint32_t version = 0;
-  bool owned = false;
-};
-
-struct Node {
-  static constexpr std::uint32_t none = TensorIndex::none;
-
-  Operation* operation = nullptr;   // none for a leaf, and for all but the last output of an operation
-  std::uint32_t* inputs = nullptr;  // node numbers, none for constants
-  Saved* saved = nullptr;           // inputs, then outputs if the vjp reads any
-  const char* path = "";
-  Tensor leaf;
-  Tensor cotangent;
-  std::uint32_t input_count = 0;
-  std::uint32_t saved_count = 0;
-  std::uint16_t output_count = 1;  // the operation's results are this node and the output_count - 1 before it
-  DType dtype = DType::float32;
-  Contribution contribution = Contribution::exact;
-  bool recorded_vjp = false;
-  Shape shape;
-
-  std::size_t saved_bytes() const;
-};
-
 /// Memory given out in order and taken back at once.
 class Arena {
  public:
@@ -89,11 +62,9 @@ class Recorder {
   Arena& arena() { return arena_; }
   bool tracing() const { return options_.trace_nonfinite; }
 
-  /// The number of a tensor on this tape, none for a constant. A leaf that is met for the first time gets its node.
-  std::uint32_t number_of(const Tensor& x);
-  void record(Operation* operation, const Inputs& inputs, std::span<Tensor> outputs);
+  void record(Operation* operation, const Inputs& inputs, std::span<Tensor> outputs, std::string_view path);
   /// An empty cotangent stands for 1, for an output of one element.
-  Gradients backward(const std::vector<Tensor>& outputs, std::vector<Tensor> cotangents,
+  Gradients backward(std::span<const Tensor> outputs, std::span<const Tensor> cotangents,
                      const BackwardOptions& options);
   /// Ends recording: tensors of this tape are constants from now on. Any thread.
   void close() noexcept;
@@ -111,15 +82,28 @@ class Recorder {
   friend class Tape;
   static constexpr std::size_t chunk_nodes = 256;
 
-  Node& append(DType dtype, const Shape& shape);
+  Node& append(DType dtype, const Shape& shape) {
+    if (size_ == chunks_.size() * chunk_nodes) grow();
+    Node* const entry = new (&node(size_)) Node;
+    entry->dtype = dtype;
+    entry->shape = shape;
+    ++size_;
+    return *entry;
+  }
+  void grow();
+  /// The number of a tensor that no operation of this tape made: none for a constant. A leaf that is met for the first
+  /// time gets its node.
+  std::uint32_t number_of_leaf(const Tensor& x);
   std::uint32_t output_number(const Tensor& output) const;
+  /// Its number, if backward can begin there.
+  std::uint32_t check_output(const Tensor& output, const Tensor& cotangent, std::size_t k) const;
   void sweep(std::uint32_t last, const BackwardOptions& options, Gradients& also);
-  void run_vjp(std::uint32_t last, bool recording);
-  void contribute(const Node& from, std::size_t input, Tensor gradient, bool recording);
+  void run_vjp(Node& entry, std::uint32_t number, bool recording);
+  void contribute(const Node& from, std::size_t input, Tensor&& gradient, bool recording);
   void drop_cotangents() noexcept;
   void release_saved(Node& node) noexcept;
   void trace(std::uint32_t index, const Tensor& result, bool in_gradient, const std::string& remark);
-  const char* keep_path();
+  const char* keep_path(std::string_view path);
   std::string shapes_of_inputs(const Node& node) const;
 
   TapeOptions options_;

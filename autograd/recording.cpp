@@ -26,7 +26,7 @@ void unlink(RecordingScope* scope) noexcept {
 // Tapes of this thread that ended on others leave their recorder to us.
 struct Orphanage {
   ~Orphanage() { collect(); }
-  static void collect() noexcept {
+  [[gnu::noinline]] static void collect() noexcept {
     for (RecordingScope* scope = innermost; scope != nullptr;) {
       RecordingScope* const outer = scope->outer;
       Recorder* const recorder = scope->recorder;
@@ -49,9 +49,13 @@ Recorder* current_recorder() {
   return recorder;
 }
 
-[[noreturn]] void throw_foreign(std::string_view name, const Tensor& x) {
-  throw TapeError(std::string(name) + ": an input of shape " + to_string(x.shape()) +
-                  " was recorded by another tape that is still open; pass detach(x), or open a Pause");
+[[gnu::noinline]] void refuse_foreign(const Operation& operation, const Inputs& inputs, std::uint64_t id) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& x = inputs[i];
+    if (x.body().tape != id && tape_is_alive(x.body().tape))
+      throw TapeError(std::string(operation.name()) + ": an input of shape " + to_string(x.shape()) +
+                      " was recorded by another tape that is still open; pass detach(x), or open a Pause");
+  }
 }
 
 }  // namespace
@@ -84,23 +88,23 @@ Recorder* recorder_for(const Operation& operation, const Inputs& inputs) {
   Recorder* const recorder = current_recorder();
   if (recorder == nullptr && innermost != nullptr) return nullptr;  // paused
   const std::uint64_t id = recorder == nullptr ? 0 : recorder->id();
-  bool needed = false;
+  bool needed = false, others = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const TensorBody& body = inputs[i].body();
-    if (body.tape != 0) {
-      if (body.tape == id)
-        needed = true;
-      else if (tape_is_alive(body.tape))
-        throw_foreign(operation.name(), inputs[i]);
-    }
-    needed = needed || body.requires_gradient;
+    const bool made_here = body.tape == id;
+    needed |= made_here | body.requires_gradient;
+    others |= !made_here & (body.tape != 0);
   }
+  if (others) [[unlikely]]
+    refuse_foreign(operation, inputs, id);
   return needed ? recorder : nullptr;
 }
 
 Tensors run_forward(Operation& operation, const Inputs& inputs) {
   const Pause pause;
   Tensors outputs = operation.forward(inputs);
+  if (outputs.size() == 0)
+    throw TapeError(std::string(operation.name()) + ": forward gives no outputs; need at least one");
   for (Tensor& output : outputs) {
     const TensorBody& body = output.body();
     // A result is a new tensor; forward has handed out an input, or another one that somebody holds.
@@ -113,7 +117,7 @@ Tensors run_forward(Operation& operation, const Inputs& inputs) {
 void* place_operation(Recorder& recorder, std::size_t bytes) { return recorder.arena().take(bytes); }
 
 void record(Recorder& recorder, Operation* operation, const Inputs& inputs, std::span<Tensor> outputs) {
-  recorder.record(operation, inputs, outputs);
+  recorder.record(operation, inputs, outputs, current_path);
 }
 
 DType common_floating_dtype(std::string_view operation, const Inputs& inputs) {
@@ -136,8 +140,6 @@ Tensors::Tensors(std::initializer_list<Tensor> list) : Tensors(list.size()) {
   for (std::size_t i = 0; i < size_; ++i) begin()[i] = list.begin()[i];
 }
 
-Tensors::Tensors(std::size_t count) : many_(count > few_.size() ? new Tensor[count] : nullptr), size_(count) {}
-
 Tensors::Tensors(Tensors&& other) noexcept
     : few_(std::move(other.few_)), many_(std::exchange(other.many_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 
@@ -151,7 +153,5 @@ Tensors& Tensors::operator=(Tensors&& other) noexcept {
   std::swap(size_, other.size_);
   return *this;
 }
-
-Tensors::~Tensors() { delete[] many_; }
 
 }  // namespace xgrad

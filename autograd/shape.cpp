@@ -49,14 +49,10 @@ std::string to_string(const Extents& extents) {
   return text + (extents.size() == 1 ? ",)" : ")");
 }
 
-std::size_t normalize_axis(std::string_view operation, std::int64_t axis, std::size_t rank) {
-  const auto signed_rank = static_cast<std::int64_t>(rank);
-  if (axis < -signed_rank || axis >= signed_rank)
-    throw ShapeError(std::string(operation) + ": axis " + std::to_string(axis) + " of a tensor of rank " +
-                     std::to_string(rank) +
-                     (rank == 0 ? "; it has no axis"
-                                : "; need " + std::to_string(-signed_rank) + " <= axis < " + std::to_string(rank)));
-  return static_cast<std::size_t>(axis < 0 ? axis + signed_rank : axis);
+void throw_axis(std::string_view operation, std::int64_t axis, std::size_t rank) {
+  throw ShapeError(
+      std::string(operation) + ": axis " + std::to_string(axis) + " of a tensor of rank " + std::to_string(rank) +
+      (rank == 0 ? "; it has no axis" : "; need -" + std::to_string(rank) + " <= axis < " + std::to_string(rank)));
 }
 
 std::array<bool, Extents::capacity> axis_flags(std::string_view operation, const Axes& axes, std::size_t rank) {

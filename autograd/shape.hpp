@@ -87,8 +87,14 @@ class Axes : public Extents {
 /// `(2, 3)`, `(2,)` for one entry, `()` for none: as NumPy prints shapes.
 std::string to_string(const Extents& extents);
 
+[[noreturn]] void throw_axis(std::string_view operation, std::int64_t axis, std::size_t rank);
+
 /// axis in [0, rank), from one in [-rank, rank); ShapeError that names the operation otherwise.
-std::size_t normalize_axis(std::string_view operation, std::int64_t axis, std::size_t rank);
+inline std::size_t normalize_axis(std::string_view operation, std::int64_t axis, std::size_t rank) {
+  const auto position = static_cast<std::size_t>(axis) + (axis < 0 ? rank : 0);  // modulo 2^64
+  if (position >= rank) throw_axis(operation, axis, rank);
+  return position;
+}
 
 /// One flag per axis of rank; no axes means all of them. ShapeError for an axis out of range or named twice.
 std::array<bool, Extents::capacity> axis_flags(std::string_view operation, const Axes& axes, std::size_t rank);

@@ -31,11 +31,11 @@ Gradients Tape::backward(const Tensor& loss, const BackwardOptions& options) {
 }
 
 Gradients Tape::backward(const Tensor& output, const Tensor& cotangent, const BackwardOptions& options) {
-  return backward(std::vector{output}, std::vector{cotangent}, options);
+  return sweep({&output, 1}, {&cotangent, 1}, options);
 }
 
-Gradients Tape::backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& cotangents,
-                         const BackwardOptions& options) {
+Gradients Tape::sweep(std::span<const Tensor> outputs, std::span<const Tensor> cotangents,
+                      const BackwardOptions& options) {
   if (!open())
     throw TapeError("backward: the tape is closed already; pass {.keep = true} to the first backward to run another");
   if (recorder_->thread != this_thread_mark())
@@ -45,20 +45,23 @@ Gradients Tape::backward(const std::vector<Tensor>& outputs, const std::vector<T
     Recorder& recorder;
     bool keep;
     RecordingScope scope;
+    bool complete = false;  // every cotangent has been passed on
     Sweeping(Recorder& r, const BackwardOptions& o)
         : recorder(r), keep(o.keep || o.differentiable), scope{o.differentiable ? &r : nullptr, nullptr} {
       open_scope(scope);
     }
     ~Sweeping() {
       close_scope(scope);
-      recorder.drop_cotangents();
+      if (!complete) recorder.drop_cotangents();
       if (keep) return;
       recorder.close();
       close_scope(recorder.scope);
     }
   };
-  const Sweeping sweeping(*recorder_, options);
-  return recorder_->backward(outputs, cotangents, options);
+  Sweeping sweeping(*recorder_, options);
+  Gradients gradients = recorder_->backward(outputs, cotangents, options);
+  sweeping.complete = true;
+  return gradients;
 }
 
 bool Tape::open() const { return tape_is_alive(recorder_->id()); }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,7 +78,9 @@ class Tape {
   Gradients backward(const Tensor& output, const Tensor& cotangent, const BackwardOptions& options = {});
   /// The sum of the products of several outputs with their cotangents.
   Gradients backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& cotangents,
-                     const BackwardOptions& options = {});
+                     const BackwardOptions& options = {}) {
+    return sweep(outputs, cotangents, options);
+  }
 
   /// Entries so far: leaves and results of operations.
   std::size_t size() const;
@@ -93,6 +96,8 @@ class Tape {
   friend std::ostream& operator<<(std::ostream& stream, const Tape& tape);
 
  private:
+  Gradients sweep(std::span<const Tensor> outputs, std::span<const Tensor> cotangents, const BackwardOptions& options);
+
   Recorder* recorder_;
 };
 

@@ -41,15 +41,20 @@ void free_block_with_body(Storage* storage) {
   deallocate(reinterpret_cast<char*>(storage) - body_bytes, bytes);
 }
 
-std::size_t bytes_of(const Shape& shape, DType dtype) {
-  std::size_t bytes = size_of(dtype);
-  for (const std::int64_t extent : shape) {
+[[noreturn]] void throw_bytes(const Shape& shape, DType dtype) {
+  for (const std::int64_t extent : shape)
     if (extent < 0) throw ShapeError("tensor: shape " + to_string(shape) + " has a negative extent");
-    if (extent != 0 && bytes > std::numeric_limits<std::size_t>::max() / 4 / static_cast<std::size_t>(extent))
-      throw ValueError("tensor: shape " + to_string(shape) + " of " + std::string(name_of(dtype)) +
-                       " needs more memory than can be addressed");
-    bytes *= static_cast<std::size_t>(extent);
-  }
+  throw ValueError("tensor: shape " + to_string(shape) + " of " + std::string(name_of(dtype)) +
+                   " needs more memory than can be addressed");
+}
+
+inline std::size_t bytes_of(const Shape& shape, DType dtype) {
+  std::size_t bytes = size_of(dtype);
+  bool fits = true;
+  for (const std::int64_t extent : shape)
+    fits &= extent >= 0 && !__builtin_mul_overflow(bytes, static_cast<std::size_t>(extent), &bytes);
+  if (!fits || bytes > std::numeric_limits<std::size_t>::max() / 4) [[unlikely]]
+    throw_bytes(shape, dtype);
   return bytes;
 }
 
@@ -102,13 +107,12 @@ Tensor Tensor::uninitialized(const Shape& shape, DType dtype) {
   storage->data = block + body_bytes + header_bytes;
   storage->bytes = all;
   storage->destroy = free_block_with_body;
-  Tensor tensor;
-  tensor.body_ = new (block) TensorBody;
-  tensor.body_->dtype = dtype;
-  tensor.body_->storage = storage;
-  tensor.body_->at_home = true;
-  tensor.body_->shape = shape;
-  return tensor;
+  auto* const body = new (block) TensorBody;
+  body->dtype = dtype;
+  body->storage = storage;
+  body->at_home = true;
+  body->shape = shape;
+  return from_reference(body);
 }
 
 void Tensor::leave_storage(TensorBody* body) noexcept {
@@ -117,9 +121,12 @@ void Tensor::leave_storage(TensorBody* body) noexcept {
 }
 
 void Tensor::destroy(TensorBody* body) noexcept {
+  Storage* const home = home_of(body);
+  if (body->storage == home && body->label == nullptr && !body->borrows &&
+      home->references.load(std::memory_order_acquire) == 1) [[likely]]
+    return free_block_with_body(home);
   leave_storage(body);
   delete body->label;
-  Storage* const home = home_of(body);
   body->~TensorBody();
   if (home != nullptr)
     release_storage(home);

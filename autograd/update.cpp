@@ -131,13 +131,17 @@ void descend_by_moments(T* parameter, const T* gradient, T* first_moment, T* sec
   });
 }
 
-void check_fits(const char* operation, const char* what, const Tensor& x, const Tensor& reference) {
+[[noreturn]] void throw_misfit(const char* operation, const char* what, const Tensor& x, const Tensor& reference) {
   if (x.shape() != reference.shape())
     throw ShapeError(std::string(operation) + ": the " + what + " is " + to_string(x.shape()) + ", the target is " +
                      to_string(reference.shape()) + "; need equal shapes");
-  if (x.dtype() != reference.dtype() || !is_floating(x.dtype()))
-    throw TypeError(std::string(operation) + ": the " + what + " is " + std::string(name_of(x.dtype())) +
-                    ", the target is " + std::string(name_of(reference.dtype())) + "; need equal floating dtypes");
+  throw TypeError(std::string(operation) + ": the " + what + " is " + std::string(name_of(x.dtype())) +
+                  ", the target is " + std::string(name_of(reference.dtype())) + "; need equal floating dtypes");
+}
+
+void check_fits(const char* operation, const char* what, const Tensor& x, const Tensor& reference) {
+  if (x.shape() != reference.shape() || x.dtype() != reference.dtype() || !is_floating(x.dtype())) [[unlikely]]
+    throw_misfit(operation, what, x, reference);
 }
 
 /// Raises the version of what an optimizer keeps for a parameter, or makes it; whether it was missing.

@@ -145,8 +145,8 @@ void check_output(Patient& p) {
   const auto last = p.run.trace.find(p.run.prediction);
   std::string wants_logits;
   for (std::size_t i = p.run.end; i < values.size() && wants_logits.empty(); ++i)
-    if (among(values[i].operation,
-              {"softmax_cross_entropy", "binary_cross_entropy_with_logits", "softmax", "log_softmax"}))
+    if (among(values[i].operation, {"softmax_cross_entropy", "mean_softmax_cross_entropy",
+                                    "binary_cross_entropy_with_logits", "softmax", "log_softmax"}))
       wants_logits = values[i].operation;
   if (!last || wants_logits.empty()) return;
   const TracedValue& output = values[source_of(p.run.trace, *last)];

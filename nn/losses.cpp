@@ -29,6 +29,11 @@ Tensor reduce(const Tensor& losses, Reduction reduction) {
   return losses;
 }
 
+Tensor reduced_cross_entropy(const Tensor& logits, const Tensor& targets, Reduction reduction) {
+  if (reduction == Reduction::mean) return mean_softmax_cross_entropy(logits, targets);
+  return reduce(softmax_cross_entropy(logits, targets), reduction);
+}
+
 /// NaN passes, to come out as NaN.
 void check_probabilities(const char* loss, const char* what, const Tensor& x, const char* advice = "") {
   visit_floating(x.dtype(), [&](auto zero) {
@@ -173,10 +178,10 @@ Tensor CrossEntropy::operator()(const Tensor& logits, const Tensor& targets, con
   const Tensor& weights = options.weights;
   const bool indexed = targets.dtype() == DType::int64;
   if (!weights.defined() && options.label_smoothing == 0)
-    return reduce(softmax_cross_entropy(logits, targets), options.reduction);
+    return reduced_cross_entropy(logits, targets, options.reduction);
   if (!indexed) {
     const Tensor smoothed = smooth(targets, options.label_smoothing);
-    return reduce(softmax_cross_entropy(logits, weights.defined() ? smoothed * weights : smoothed), options.reduction);
+    return reduced_cross_entropy(logits, weights.defined() ? smoothed * weights : smoothed, options.reduction);
   }
   const Tensor losses = losses_of_labels(logits, targets, options);
   if (!weights.defined() || options.reduction != Reduction::mean) return reduce(losses, options.reduction);

@@ -11,6 +11,13 @@ namespace {
 
 constexpr std::size_t max_operands = max_pointwise_arity + 2;
 constexpr std::size_t block_elements = 8192;
+constexpr std::size_t serial_elements = 2 * block_elements;
+
+/// How many elements of a tensor of so many may be overwritten: memory is given out in whole lines.
+std::size_t room_for(std::size_t elements, std::size_t element_bytes) {
+  const std::size_t per_line = memory_line / element_bytes;
+  return (elements + per_line - 1) / per_line * per_line;
+}
 
 /// The iteration space after merging: extents and each operand's element strides, outermost first.
 struct Loops {
@@ -96,7 +103,7 @@ void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const 
                    const Shape& shape, void* output, std::size_t element_bytes) {
   const std::size_t elements = shape.elements();
   if (elements == 0) return;
-  if (elements <= 2 * block_elements) {
+  if (elements <= serial_elements) {
     // Small and not broadcast but for scalars: no loops to plan.
     std::array<const void*, max_operands> inputs;
     std::array<bool, max_operands> splat;
@@ -107,25 +114,37 @@ void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const 
       splat[i] = own == 1 && elements > 1;
       flat = own == elements || own == 1;
     }
-    const std::size_t per_line = memory_line / element_bytes;
-    if (flat)
-      return kernel(closure, inputs.data(), splat.data(), output, elements,
-                    (elements + per_line - 1) / per_line * per_line);
+    if (flat) return kernel(closure, inputs.data(), splat.data(), output, elements, room_for(elements, element_bytes));
   }
   const Loops loops = merge_axes(operands, shape);
   const std::size_t length = loops.extent[0];
   const std::size_t rows = elements / length;
-  const std::size_t pieces = length <= 2 * block_elements ? 1 : (length + block_elements - 1) / block_elements;
+  const std::size_t pieces = length <= serial_elements ? 1 : (length + block_elements - 1) / block_elements;
   const Runner run{kernel, closure, operands, loops, static_cast<char*>(output), element_bytes, pieces};
   const std::size_t items = rows * pieces;
   const std::size_t items_per_block = std::max<std::size_t>(1, block_elements / std::min(length, block_elements));
   const std::size_t blocks = (items + items_per_block - 1) / items_per_block;
-  if (elements <= 2 * block_elements)
+  if (elements <= serial_elements)
     run(0, items);
   else
     parallel_blocks(blocks, [&](std::size_t block) {
       run(block * items_per_block, std::min(items, (block + 1) * items_per_block));
     });
+}
+
+void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const void* const> operands,
+                   std::size_t elements, void* output, std::size_t element_bytes) {
+  static constexpr std::array<bool, max_operands> no_splat{};
+  if (elements == 0) return;
+  if (elements <= serial_elements)
+    return kernel(closure, operands.data(), no_splat.data(), output, elements, room_for(elements, element_bytes));
+  parallel_blocks((elements + block_elements - 1) / block_elements, [&](std::size_t block) {
+    const std::size_t begin = block * block_elements, count = std::min(elements - begin, block_elements);
+    std::array<const void*, max_operands> inputs;
+    for (std::size_t i = 0; i < operands.size(); ++i)
+      inputs[i] = static_cast<const char*>(operands[i]) + begin * element_bytes;
+    kernel(closure, inputs.data(), no_splat.data(), static_cast<char*>(output) + begin * element_bytes, count, count);
+  });
 }
 
 }  // namespace xgrad::kernels

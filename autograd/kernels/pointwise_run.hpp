@@ -19,4 +19,8 @@ struct PointwiseOperand {
 void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const PointwiseOperand> operands,
                    const Shape& shape, void* output, std::size_t element_bytes);
 
+/// The same over operands of the output's shape.
+void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const void* const> operands,
+                   std::size_t elements, void* output, std::size_t element_bytes);
+
 }  // namespace xgrad::kernels

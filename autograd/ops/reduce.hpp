@@ -39,5 +39,7 @@ Tensor log_softmax(const Tensor& x, std::int64_t axis = -1);
 /// (n,); Σ_j t_j·(log Σ e^x - x_j) for one-hot or soft targets of shape (n, c) and the logits' dtype. Gradient
 /// g·(softmax(x)·Σ t - t). ShapeError or TypeError for others, ValueError for an index outside [0, c).
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets);
+/// The same losses' mean over the rows, (), in one operation; NaN for no rows.
+Tensor mean_softmax_cross_entropy(const Tensor& logits, const Tensor& targets);
 
 }  // namespace xgrad

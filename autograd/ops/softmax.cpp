@@ -1,4 +1,5 @@
 #include <autograd/error.hpp>
+#include <autograd/kernels/reduce.hpp>
 #include <autograd/kernels/softmax.hpp>
 #include <autograd/operation.hpp>
 #include <autograd/ops/arithmetic.hpp>
@@ -7,6 +8,7 @@
 #include <autograd/ops/reduce.hpp>
 
 #include <string>
+#include <utility>
 
 namespace xgrad {
 
@@ -70,10 +72,11 @@ Tensor softmax_along(const Tensor& x, std::int64_t axis, bool log) {
   return transpose(apply(Softmax(log), transpose(x, along, -1)), along, -1);
 }
 
-/// Cross-entropy of each row of logits with class indices or soft targets.
+/// Cross-entropy of each row of logits with class indices or soft targets, or the mean over the rows.
 class SoftmaxCrossEntropy final : public Operation {
  public:
-  std::string_view name() const override { return "softmax_cross_entropy"; }
+  explicit SoftmaxCrossEntropy(bool mean) : mean_(mean) {}
+  std::string_view name() const override { return mean_ ? "mean_softmax_cross_entropy" : "softmax_cross_entropy"; }
   OperationTraits traits() const override { return {Which::all(), Which::none(), Contribution::exact, true}; }
 
   Tensors forward(const Inputs& inputs) override {
@@ -93,17 +96,21 @@ class SoftmaxCrossEntropy final : public Operation {
                                                    targets.data<std::int64_t>(), out, normalizers)
                        : kernels::cross_entropy_soft<T>(rows.count, rows.length, logits.data<T>(), targets.data<T>(),
                                                         out, normalizers);
+      if (!mean_) return;
+      const Tensor losses = std::exchange(loss, Tensor::uninitialized({}, logits.dtype()));
+      kernels::sum<T>(1, rows.count, 1, losses.data<T>(), static_cast<T*>(loss.mutable_data()));
+      *static_cast<T*>(loss.mutable_data()) /= static_cast<T>(rows.count);
     });
     return loss;
   }
 
-  // dx = g·(softmax(x)·Σ t - t), dt = g·(log Σ e^x - x)
+  // dx = g·(softmax(x)·Σ t - t), dt = g·(log Σ e^x - x), with g/n in place of g for the mean
   Tensors vjp(const Call& call) const override {
     const Tensor& logits = call.input(0);
     const Tensor& targets = call.input(1);
     Tensors gradients(2);
     if (call.needs(0)) gradients[0] = call.recording() ? recorded(call, logits, targets) : fused(call, logits, targets);
-    if (call.needs(1)) gradients[1] = unsqueeze(call.cotangent(), 1) * neg(log_softmax(logits));
+    if (call.needs(1)) gradients[1] = cotangent_of_rows(call, logits) * neg(log_softmax(logits));
     return gradients;
   }
 
@@ -115,7 +122,7 @@ class SoftmaxCrossEntropy final : public Operation {
         logits.rank() == 2 && logits.shape()[1] > 0 &&
         (indexed(targets) ? targets.shape() == Shape{logits.shape()[0]} : targets.shape() == logits.shape());
     if (!fits)
-      throw ShapeError("softmax_cross_entropy: logits are " + to_string(logits.shape()) + ", targets are " +
+      throw ShapeError(std::string(name()) + ": logits are " + to_string(logits.shape()) + ", targets are " +
                        std::string(name_of(targets.dtype())) + " " + to_string(targets.shape()) +
                        "; need logits (n, c) with c > 0 and targets int64 (n,) or floating (n, c)");
   }
@@ -124,12 +131,18 @@ class SoftmaxCrossEntropy final : public Operation {
     const auto values = labels.values<std::int64_t>();
     for (std::size_t row = 0; row < values.size(); ++row)
       if (values[row] < 0 || values[row] >= classes)
-        throw ValueError("softmax_cross_entropy: the label of row " + std::to_string(row) + " is " +
+        throw ValueError(std::string(name()) + ": the label of row " + std::to_string(row) + " is " +
                          std::to_string(values[row]) + "; need 0 <= label < " + std::to_string(classes));
   }
 
-  static Tensor recorded(const Call& call, const Tensor& logits, const Tensor& targets) {
-    const Tensor g = unsqueeze(call.cotangent(), 1);
+  /// (n, 1), or (1, 1) for all rows.
+  Tensor cotangent_of_rows(const Call& call, const Tensor& logits) const {
+    if (!mean_) return unsqueeze(call.cotangent(), 1);
+    return reshape(call.cotangent() / static_cast<double>(logits.shape()[0]), {1, 1});
+  }
+
+  Tensor recorded(const Call& call, const Tensor& logits, const Tensor& targets) const {
+    const Tensor g = cotangent_of_rows(call, logits);
     if (indexed(targets)) return g * (softmax(logits) - one_hot(targets, logits.shape()[1], logits.dtype()));
     return g * (softmax(logits) * sum(targets, {1}, true) - targets);
   }
@@ -143,15 +156,17 @@ class SoftmaxCrossEntropy final : public Operation {
       using T = decltype(zero);
       T* const out = static_cast<T*>(dx.mutable_data());
       const auto* const normalizers = static_cast<const kernels::LogNormalizer<T>*>(normalizers_.mutable_data());
-      indexed(targets)
-          ? kernels::cross_entropy_vjp<T>(rows.count, rows.length, logits.data<T>(), targets.data<std::int64_t>(),
-                                          normalizers, g.data<T>(), step, out)
-          : kernels::cross_entropy_soft_vjp<T>(rows.count, rows.length, logits.data<T>(), targets.data<T>(),
-                                               normalizers, g.data<T>(), step, out);
+      const T share = mean_ ? *g.data<T>() / static_cast<T>(rows.count) : T(0);
+      const T* const cotangents = mean_ ? &share : g.data<T>();
+      indexed(targets) ? kernels::cross_entropy_vjp<T>(rows.count, rows.length, logits.data<T>(),
+                                                       targets.data<std::int64_t>(), normalizers, cotangents, step, out)
+                       : kernels::cross_entropy_soft_vjp<T>(rows.count, rows.length, logits.data<T>(),
+                                                            targets.data<T>(), normalizers, cotangents, step, out);
     });
     return dx;
   }
 
+  bool mean_;
   Tensor normalizers_;  // (n, 2): a kernels::LogNormalizer for each row
 };
 
@@ -161,7 +176,11 @@ Tensor softmax(const Tensor& x, std::int64_t axis) { return softmax_along(x, axi
 Tensor log_softmax(const Tensor& x, std::int64_t axis) { return softmax_along(x, axis, true); }
 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets) {
-  return apply(SoftmaxCrossEntropy(), logits, targets);
+  return apply(SoftmaxCrossEntropy(false), logits, targets);
+}
+
+Tensor mean_softmax_cross_entropy(const Tensor& logits, const Tensor& targets) {
+  return apply(SoftmaxCrossEntropy(true), logits, targets);
 }
 
 }  // namespace xgrad

@@ -70,6 +70,8 @@ inline const std::map<std::string, Function>& functions() {
        [](const Inputs& x, const Axes&) {
          return torch::cross_entropy_loss(x[0], x[1], /*weight=*/{}, torch::Reduction::None);
        }},
+      {"mean_softmax_cross_entropy",
+       [](const Inputs& x, const Axes&) { return torch::cross_entropy_loss(x[0], x[1]); }},
       {"reshape",
        [](const Inputs& x, const Axes&) {
          return x[0].reshape({x[0].size(1), x[0].size(0)});

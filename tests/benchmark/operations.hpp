@@ -59,6 +59,8 @@ inline const std::map<std::string, Function>& functions() {
       {"softmax", [](const Inputs& x, const Axes&) { return softmax(x[0]); }},
       {"log_softmax", [](const Inputs& x, const Axes&) { return log_softmax(x[0]); }},
       {"softmax_cross_entropy", [](const Inputs& x, const Axes&) { return softmax_cross_entropy(x[0], x[1]); }},
+      {"mean_softmax_cross_entropy",
+       [](const Inputs& x, const Axes&) { return mean_softmax_cross_entropy(x[0], x[1]); }},
       {"reshape",
        [](const Inputs& x, const Axes&) {
          return reshape(x[0], {x[0].shape()[1], x[0].shape()[0]});

@@ -220,6 +220,7 @@ inline const std::vector<Operation>& operations() {
                                                {"softmax", any},
                                                {"log_softmax", any},
                                                {"softmax_cross_entropy", labelled, R::rows},
+                                               {"mean_softmax_cross_entropy", labelled, R::one},
                                                {"reshape", any},
                                                {"flatten", any},
                                                {"squeeze", any},
