@@ -136,12 +136,18 @@ void Optimizer::check_not_negative(const char* option, double value) const {
 
 void Optimizer::check_like(std::size_t i, const char* what, const Tensor& x) const {
   const Tensor& parameter = parameters_[i];
+  if (x.shape() == parameter.shape() && x.dtype() == parameter.dtype()) [[likely]]
+    return;
+  throw_unlike(i, what, x);
+}
+
+void Optimizer::throw_unlike(std::size_t i, const char* what, const Tensor& x) const {
+  const Tensor& parameter = parameters_[i];
   if (x.shape() != parameter.shape())
     throw ShapeError(std::string(name_) + ": " + describe(i) + " is " + to_string(parameter.shape()) + ", its " + what +
                      " is " + to_string(x.shape()) + "; need equal shapes");
-  if (x.dtype() != parameter.dtype())
-    throw TypeError(std::string(name_) + ": " + describe(i) + " is " + std::string(name_of(parameter.dtype())) +
-                    ", its " + what + " is " + std::string(name_of(x.dtype())) + "; need equal dtypes");
+  throw TypeError(std::string(name_) + ": " + describe(i) + " is " + std::string(name_of(parameter.dtype())) +
+                  ", its " + what + " is " + std::string(name_of(x.dtype())) + "; need equal dtypes");
 }
 
 SGD::SGD(std::vector<Tensor> parameters, const SGDOptions& options)

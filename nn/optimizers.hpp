@@ -113,6 +113,7 @@ class Optimizer {
   };
   std::vector<Tensor> copies_that_fit(std::size_t kind, const std::vector<Tensor>& values) const;
   void check_like(std::size_t i, const char* what, const Tensor& x) const;
+  [[noreturn]] void throw_unlike(std::size_t i, const char* what, const Tensor& x) const;
   std::string describe(std::size_t i) const;
 
   const char* name_;

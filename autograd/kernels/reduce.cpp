@@ -185,8 +185,11 @@ void reduce(std::size_t outer, std::size_t count, std::size_t inner, const T* x,
   if (inner == 0) return;
   if (inner == 1) return reduce_rows(outer, count, x, out, op);
   constexpr std::size_t most_columns = column_block_bytes / sizeof(T);
+  constexpr std::size_t fewest_rows = 4 * row_group;
+  if (outer == 1 && count <= fewest_rows && inner <= most_columns)  // one unit, without the divisions
+    return reduce_columns(count, inner, inner, x, out, op);
   const std::size_t columns = std::min(inner, most_columns);
-  const std::size_t rows = std::clamp(block_elements / columns, 4 * row_group, chain * row_group);
+  const std::size_t rows = std::clamp(block_elements / columns, fewest_rows, chain * row_group);
   const std::size_t pieces = divide_up(inner, most_columns);
   const std::size_t chunks = divide_up(count, rows);
   Scratch<T> partial(chunks == 1 ? 0 : outer * chunks * inner);

@@ -49,11 +49,11 @@ constexpr std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 
 /// Calls run(unit) for units of so many elements each, in blocks of about block_elements; serially while that is one.
 template <class Run>
 void for_units(std::size_t units, std::size_t elements, std::size_t block_elements, const Run& run) {
-  const std::size_t share = std::max<std::size_t>(1, block_elements / std::max<std::size_t>(1, elements));
-  if (units <= share) {
+  if (units <= 1 || units * elements <= block_elements) {
     for (std::size_t unit = 0; unit < units; ++unit) run(unit);
     return;
   }
+  const std::size_t share = std::max<std::size_t>(1, block_elements / elements);
   parallel_blocks(divide_up(units, share), [&](std::size_t block) {
     const std::size_t end = std::min(units, (block + 1) * share);
     for (std::size_t unit = block * share; unit < end; ++unit) run(unit);
