@@ -89,8 +89,8 @@ inline constexpr bool has_curvature<Dual<2, V, Dual<Tag, SV, SS>>> = true;
 template <class F, std::size_t N, class T>
 struct PointwiseKernels {
   // Flattened: a call in the loop, with vectors and duals passed through memory, costs more than most functions do.
-  [[gnu::flatten]] static void value(const void* closure, const void* const* inputs, const bool* splat, void* output,
-                                     std::size_t count, std::size_t room) {
+  XGRAD_FLATTEN static void value(const void* closure, const void* const* inputs, const bool* splat, void* output,
+                                  std::size_t count, std::size_t room) {
     const F& f = *static_cast<const F*>(closure);
     pointwise_loop<T, N>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N>& x) {
       return Vec<T>(evaluate(
@@ -99,8 +99,8 @@ struct PointwiseKernels {
   }
 
   template <std::size_t I>
-  [[gnu::flatten]] static void slope(const void* closure, const void* const* inputs, const bool* splat, void* output,
-                                     std::size_t count, std::size_t room) {
+  XGRAD_FLATTEN static void slope(const void* closure, const void* const* inputs, const bool* splat, void* output,
+                                  std::size_t count, std::size_t room) {
     const F& f = *static_cast<const F*>(closure);
     pointwise_loop<T, N + 1>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N + 1>& gx) {
       return masked_product<T>(gx[0], with_slope_along<T, F, N, I>(f, gx.data() + 1).slope);

@@ -23,6 +23,13 @@
 #endif
 #endif
 
+// g++ 12 would otherwise call xsimd's functions out of line. Sanitizers' checks in the inlined code take it minutes.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define XGRAD_FLATTEN
+#else
+#define XGRAD_FLATTEN [[gnu::flatten]]
+#endif
+
 namespace xgrad::kernels {
 
 // A vector of T in a register, with a vocabulary of our own: literals of any arithmetic type mix in, lookup by argument

@@ -8,13 +8,6 @@
 #include <limits>
 #include <type_traits>
 
-// g++ 12 would otherwise call xsimd's functions out of line. Sanitizers' checks in the inlined code take it minutes.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define XGRAD_FLATTEN
-#else
-#define XGRAD_FLATTEN [[gnu::flatten]]
-#endif
-
 namespace xgrad::kernels {
 
 namespace {
