@@ -13,6 +13,11 @@ add_executable(xgrad_fit_benchmark tests/benchmark/fit.cpp)
 xgrad_own_target(xgrad_fit_benchmark)
 target_link_libraries(xgrad_fit_benchmark PRIVATE xgrad::nn)
 
+# nn::batch_gradients against parallel kernels.
+add_executable(xgrad_parts_benchmark tests/benchmark/batch_parts.cpp)
+xgrad_own_target(xgrad_parts_benchmark)
+target_link_libraries(xgrad_parts_benchmark PRIVATE xgrad::nn)
+
 add_executable(xgrad_machine tests/benchmark/machine.cpp)
 xgrad_own_target(xgrad_machine)
 target_compile_options(xgrad_machine PRIVATE ${XGRAD_ARCH_FLAG})
