@@ -103,7 +103,7 @@ def write_picture(rows, programs, file):
         return
     script = [f'set terminal svg size {420 * len(sweeps)},360 background "white" font "sans,11"',
               f'set output "{file}"', f"set multiplot layout 1,{len(sweeps)}", "set logscale xy", "set autoscale xfix",
-              "set grid", "set key top right"]
+              "set grid", "set key bottom left"]
     for sweep, members in sweeps.items():
         names = []
         for number, program in enumerate(programs):
