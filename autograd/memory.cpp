@@ -163,13 +163,13 @@ constexpr bool is_small(std::size_t bytes) {
 
 void* allocate(std::size_t bytes) {
   if (is_small(bytes)) [[likely]]
-    if (void* memory = thread_cache.lists.pop((bytes - 1) / memory_line)) return memory;
+    if (void* memory = thread_cache.lists.pop(class_of(bytes))) return memory;
   return allocate_slow(bytes);
 }
 
 void deallocate(void* memory, std::size_t bytes) noexcept {
   if (is_small(bytes) && thread_cache.state == ThreadCache::State::open) [[likely]] {
-    const std::size_t size_class = (bytes - 1) / memory_line;
+    const std::size_t size_class = class_of(bytes);
     if (fits_thread_cache(size_class)) return thread_cache.lists.push(size_class, memory);
   }
   deallocate_slow(memory, bytes);

@@ -15,6 +15,8 @@ namespace xgrad {
 // (operation, input numbers, saved values) stands in a bump arena. Nothing here follows a pointer from tensor to
 // tensor, so nothing recurses.
 
+static_assert(Node::none == TensorIndex::none, "leaves are numbered by a TensorIndex");
+
 /// Memory given out in order and taken back at once.
 class Arena {
  public:
