@@ -389,3 +389,18 @@ TEST_CASE("a path scope names a layer on its thread while it lives") {
   }
   CHECK(PathScope::current() == "net");
 }
+
+TEST_CASE("an operation whose forward gives nothing is refused, and the tape stays as it was") {
+  struct Nothing : Operation {
+    std::string_view name() const override { return "nothing"; }
+    Tensors forward(const Inputs&) override { return {}; }
+    Tensors vjp(const Call&) const override { return {}; }
+  };
+  const Tensor x = tensor({1.0, 2.0}).requires_gradient();
+  Tape tape;
+  const Tensor y = sum(x * x);
+  const std::size_t before = tape.size();
+  CHECK_THROWS_WITH_AS(apply(Nothing(), y), "nothing: forward gives no outputs; need at least one", TapeError);
+  CHECK(tape.size() == before);
+  CHECK(tape.backward(y)[x].item({1}) == 4.0);  // d(x²)/dx
+}
