@@ -1,21 +1,19 @@
 #include <autograd/blas.hpp>
 
 #include <cstdio>
-#include <string_view>
 
 // OpenBLAS's own functions. Weak, so that another BLAS links as well.
 extern "C" {
 [[gnu::weak]] void openblas_set_num_threads(int threads);
 [[gnu::weak]] int openblas_get_parallel(void);
-[[gnu::weak]] char* openblas_get_corename(void);
 }
 
 namespace xgrad {
 
 namespace {
 
-BlasKind set_up() {
-  if (openblas_set_num_threads == nullptr) return BlasKind::packing;
+bool set_up() {
+  if (openblas_set_num_threads == nullptr) return false;
   openblas_set_num_threads(1);
   // 0: built without threads, hence without locks; 1: pthread; 2: OpenMP, where each thread has its own setting.
   if (const int parallel = openblas_get_parallel != nullptr ? openblas_get_parallel() : 1; parallel != 1) {
@@ -23,16 +21,14 @@ BlasKind set_up() {
                  parallel == 0 ? "serial build, which is unsafe for several threads"
                                : "OpenMP build, whose threads get in the way of xgrad's");
   }
-  const std::string_view core = openblas_get_corename != nullptr ? openblas_get_corename() : "";
-  const bool unpacked = core == "SkylakeX" || core == "Cooperlake" || core == "SapphireRapids";
-  return unpacked ? BlasKind::unpacked : BlasKind::packing;
+  return true;
 }
 
 }  // namespace
 
-BlasKind prepare_blas() {
-  static const BlasKind kind = set_up();
-  return kind;
+void prepare_blas() {
+  static const bool single_threaded = set_up();
+  static_cast<void>(single_threaded);
 }
 
 }  // namespace xgrad

@@ -5,6 +5,7 @@
 #include <autograd/error.hpp>
 #include <autograd/kernels/gemm.hpp>
 #include <autograd/kernels/gemm_blocks.hpp>
+#include <autograd/kernels/gemm_registers.hpp>
 #include <autograd/kernels/parallel.hpp>
 #include <cmath>
 #include <cstring>
@@ -14,7 +15,6 @@
 #include <vector>
 
 using namespace xgrad::kernels;
-using xgrad::BlasKind;
 
 extern "C" [[gnu::weak]] int openblas_get_num_threads(void);
 
@@ -248,7 +248,7 @@ TEST_CASE("the bits do not depend on where the matrices lie in memory") {
 }
 
 TEST_CASE("OpenBLAS runs on one thread after the first product") {
-  product(Matrices<float>{Transpose::no, Transpose::no, {20, 20, 20}});
+  product(Matrices<float>{Transpose::no, Transpose::no, {1, 200, 300}});
   if (openblas_get_num_threads != nullptr) CHECK(openblas_get_num_threads() == 1);
 }
 
@@ -307,12 +307,11 @@ TEST_CASE("the cut of a product keeps its promises for every shape") {
   for (int round = 0; round < 20000; ++round) {
     const std::size_t m = extent(), n = extent(), k = extent();
     const auto ta = static_cast<Transpose>(round & 1), tb = static_cast<Transpose>(round >> 1 & 1);
-    const auto blas = static_cast<BlasKind>(round >> 2 & 1);
-    const GemmCut cut = cut_product(ta, tb, m, n, k, blas);
+    const GemmCut cut = cut_product(ta, tb, m, n, k);
     CAPTURE(m);
     CAPTURE(n);
     CAPTURE(k);
-    CAPTURE(round & 7);
+    CAPTURE(round & 3);
     // The blocks cover C and k, and none lies outside.
     CHECK(cut.row_blocks * cut.block_rows >= m);
     CHECK((cut.row_blocks - 1) * cut.block_rows < m);
@@ -322,8 +321,6 @@ TEST_CASE("the cut of a product keeps its promises for every shape") {
     CHECK((cut.column_blocks - 1) * cut.block_columns < n);
     CHECK(cut.depth_blocks * cut.block_depth >= k);
     CHECK((cut.depth_blocks - 1) * cut.block_depth < k);
-    CHECK(cut.tile_rows >= 1);
-    CHECK(cut.tile_rows <= cut.block_rows);
     CHECK(cut.tile_columns >= 1);
     CHECK(cut.tile_columns <= cut.block_columns);
     CHECK(cut.tile_depth >= 1);
@@ -331,41 +328,74 @@ TEST_CASE("the cut of a product keeps its promises for every shape") {
 
     const double work = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
     const double writing = 4 * static_cast<double>(m) * static_cast<double>(n);
-    if (work < 0.1e6 && work + writing < 0.4e6) CHECK(cut.blocks() == 1);
-    if (m > 1 && n > 1) {
-      if (work + writing < 0.4e6) CHECK(cut.blocks() == 1);
-      if (work > 2e6) CHECK(cut.blocks() >= 2);
-      if (blas == BlasKind::unpacked && work + writing <= 2e9 && cut.kernel == TileKernel::matrix) {
-        const std::size_t widest = std::min(n, cut.tile_columns + (n % cut.tile_columns != 0 ? column_slack : 0));
-        CHECK(static_cast<double>(cut.tile_rows) * static_cast<double>(widest) * static_cast<double>(cut.tile_depth) <=
-              1e6);
-      }
+    if (work + writing < 0.4e6 && (work < 0.1e6 || (m > 1 && n > 1))) {
+      CHECK(cut.blocks() == 1);
+    } else if (m > 1 && n > 1) {
+      CHECK(!runs_in_registers(tb, m, n, k));
     }
-    CHECK((cut.kernel == TileKernel::vector ? m == 1 || n == 1 : true));
-    CHECK((cut.kernel == TileKernel::registers ? n <= 8 && m * n <= 64 && k * n <= 64 && m * k <= 64 : true));
+    if (m > 1 && n > 1 && work > 2e6) CHECK(cut.blocks() >= 2);
+    CHECK((cut.kernel == TileKernel::vector) == (m == 1 || n == 1));
+    CHECK((cut.kernel == TileKernel::packing) == (m > 1 && n > 1 && work + writing > 2e9));
+    if (cut.kernel == TileKernel::registers) CHECK(cut.tile_depth <= 512);
+    CHECK(cut.transposes_b == (cut.kernel == TileKernel::registers && tb == Transpose::yes));
     // The parts of a cut k are small beside the product.
     if (cut.depth_blocks > 1) CHECK(cut.block_depth >= 64);
   }
 }
 
 TEST_CASE("the products of a network are cut as measured") {
-  const auto blocks = [](Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, BlasKind blas) {
-    const GemmCut cut = cut_product(ta, tb, m, n, k, blas);
+  const auto blocks = [](Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k) {
+    const GemmCut cut = cut_product(ta, tb, m, n, k);
     return std::vector<std::size_t>{cut.row_blocks, cut.column_blocks, cut.depth_blocks};
   };
   using Blocks = std::vector<std::size_t>;
   const auto no = Transpose::no, yes = Transpose::yes;
-  const auto unpacked = BlasKind::unpacked, packing = BlasKind::packing;
-  CHECK(blocks(no, no, 32, 64, 64, unpacked) == Blocks{1, 1, 1});     // 2.3 µs: not worth a second thread
-  CHECK(blocks(no, no, 128, 256, 784, unpacked) == Blocks{4, 2, 2});  // even shares for 2 and 4 threads
-  CHECK(blocks(yes, no, 784, 256, 128, unpacked) == Blocks{8, 4, 1});
-  CHECK(blocks(no, yes, 128, 784, 256, unpacked) == Blocks{1, 12, 1});
-  CHECK(cut_product(no, yes, 128, 784, 256, unpacked).transposes_b);
-  CHECK(blocks(yes, no, 128, 10, 8192, unpacked)[2] == 16);  // a long batch and a small dW: along k
-  CHECK(blocks(no, no, 128, 256, 784, packing) == Blocks{1, 4, 1});
-  CHECK(blocks(yes, no, 784, 256, 128, packing) == Blocks{4, 1, 1});
-  CHECK(cut_product(no, yes, 2, 8, 4, unpacked).kernel == TileKernel::registers);
+  CHECK(runs_in_registers(no, 32, 64, 64));                 // 2.3 µs: not worth a second thread
+  CHECK(blocks(no, no, 128, 256, 784) == Blocks{4, 2, 2});  // even shares for 2 and 4 threads
+  CHECK(blocks(yes, no, 784, 256, 128) == Blocks{8, 4, 1});
+  CHECK(blocks(no, yes, 128, 784, 256) == Blocks{1, 12, 1});
+  CHECK(better_transposed(yes, no, 128, 10));      // dW of an output layer
+  CHECK(blocks(yes, no, 10, 128, 8192)[2] == 16);  // a long batch and a small dW: along k
   // Weights that caches hold are halved in rows, for their update is cut so.
-  CHECK(blocks(no, no, 64, 128, 784, unpacked) == Blocks{2, 1, 2});
-  CHECK(blocks(no, no, 256, 1024, 1024, unpacked)[2] == 1);
+  CHECK(blocks(no, no, 64, 128, 784) == Blocks{2, 1, 2});
+  CHECK(blocks(no, no, 256, 1024, 1024)[2] == 1);
+}
+
+TEST_CASE_TEMPLATE("the register kernel rounds once a step, whatever the tile", T, float, double) {
+  std::mt19937 generator(9);
+  const auto up_to = [&](std::size_t most) { return 1 + generator() % most; };
+  for (int round = 0; round < 400; ++round) {
+    const std::size_t m = up_to(20), n = up_to(150), k = generator() % 40, gap = generator() % 5;
+    const auto ta = static_cast<Transpose>(round & 1);
+    const std::size_t a_row = (ta == Transpose::yes ? m : k) + gap, b_row = n + gap, c_row = n + gap;
+    const std::vector<T> a = random_values<T>((ta == Transpose::yes ? k : m) * a_row, 1);
+    const std::vector<T> b = random_values<T>(k * b_row, 2), bias = random_values<T>(n, 3);
+    const std::vector<T> before = random_values<T>(m * c_row, 4);
+    std::vector<T> c = before;
+    CAPTURE(m);
+    CAPTURE(n);
+    CAPTURE(k);
+    const int kind = round / 2 % 3;  // from zeros, a bias, C
+    const T* const start = kind == 0 ? nullptr : kind == 1 ? bias.data() : c.data();
+    run_in_registers<T>({ta, m, n, k, a.data(), a_row, b.data(), b_row, start, kind == 1 ? 0 : c_row, c.data(), c_row});
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < m; ++i) {
+      for (std::size_t j = 0; j < c_row; ++j) {
+        T expected = before[i * c_row + j];
+        if (j < n) {
+          if (kind < 2) expected = kind == 0 ? T(0) : bias[j];
+          for (std::size_t l = 0; l < k; ++l) {
+            const T x = a[ta == Transpose::yes ? l * a_row + i : i * a_row + l], y = b[l * b_row + j];
+#if defined(__FMA__)
+            expected = std::fma(x, y, expected);
+#else
+            expected += x * y;
+#endif
+          }
+        }
+        wrong += c[i * c_row + j] == expected ? 0 : 1;
+      }
+    }
+    CHECK(wrong == 0);
+  }
 }

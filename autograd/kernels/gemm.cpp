@@ -1,14 +1,15 @@
-#include <algorithm>
 #include <autograd/blas.hpp>
 #include <autograd/error.hpp>
 #include <autograd/kernels/gemm.hpp>
 #include <autograd/kernels/gemm_blocks.hpp>
+#include <autograd/kernels/gemm_registers.hpp>
+#include <autograd/kernels/lanes.hpp>
 #include <autograd/kernels/parallel.hpp>
 #include <autograd/memory.hpp>
-#include <cstring>
+
+#include <algorithm>
 #include <limits>
 #include <string>
-#include <utility>
 #include <xtensor-blas/xblas.hpp>
 
 namespace xgrad::kernels {
@@ -37,46 +38,14 @@ class Scratch {
   T* data_;
 };
 
-/// Transposes a square of 32 bytes a side in registers: log2(width) times, zip the first half of the rows with the
-/// second half.
-template <class T>
-struct Square {
-  static constexpr std::size_t width = 32 / sizeof(T);
-  typedef T Row [[gnu::vector_size(32)]];
-
-  template <std::size_t first, std::size_t... lane>
-  static void zip(const Row& a, const Row& b, Row& out, std::index_sequence<lane...>) {
-    out = __builtin_shufflevector(a, b, (static_cast<int>(lane % 2 * width + lane / 2 + first))...);
-  }
-
-  static void transpose(const T* in, std::size_t in_row, T* out, std::size_t out_row) {
-    constexpr auto lanes = std::make_index_sequence<width>();
-    Row rows[width], zipped[width];
-    for (std::size_t i = 0; i < width; ++i) std::memcpy(&rows[i], in + i * in_row, sizeof(Row));
-    for (std::size_t round = 1; round < width; round *= 2) {
-      for (std::size_t i = 0; i < width / 2; ++i) {
-        zip<0>(rows[i], rows[i + width / 2], zipped[2 * i], lanes);
-        zip<width / 2>(rows[i], rows[i + width / 2], zipped[2 * i + 1], lanes);
-      }
-      std::copy(zipped, zipped + width, rows);
-    }
-    for (std::size_t i = 0; i < width; ++i) std::memcpy(out + i * out_row, &rows[i], sizeof(Row));
-  }
-};
-
-/// out (columns, rows), contiguous = the transpose of in (rows, columns) with rows in_row apart.
+/// out (columns, rows), contiguous = the transpose of in (rows, columns) with rows in_row apart, read along its rows.
 template <class T>
 void transpose_panel(const T* in, std::size_t in_row, std::size_t rows, std::size_t columns, T* out) {
-  constexpr std::size_t width = Square<T>::width;
-  const std::size_t square_rows = rows / width * width, square_columns = columns / width * width;
-  for (std::size_t i = 0; i < square_rows; i += width) {
-    for (std::size_t j = 0; j < square_columns; j += width) {
-      Square<T>::transpose(in + i * in_row + j, in_row, out + j * rows + i, rows);
-    }
-  }
-  for (std::size_t i = 0; i < rows; ++i) {
-    for (std::size_t j = i < square_rows ? square_columns : 0; j < columns; ++j) out[j * rows + i] = in[i * in_row + j];
-  }
+  constexpr std::size_t width = Vec<T>::width;
+  for (std::size_t i = 0; i < rows; i += width)
+    for (std::size_t j = 0; j < columns; j += width)
+      transpose_square(std::min(width, rows - i), std::min(width, columns - j), in + i * in_row + j,
+                       static_cast<std::ptrdiff_t>(in_row), out + j * rows + i, static_cast<std::ptrdiff_t>(rows));
 }
 
 template <class T>
@@ -85,8 +54,8 @@ struct Product {
   std::size_t m, n, k;
   const T* a;
   const T* b;
-  const T* bias;  // (n), added to each row of C; null for none
-  T beta;         // 0 or 1; not looked at when there is a bias
+  const T* start;         // what it is added to: C, a bias, or null for zeros
+  std::size_t start_row;  // elements between its rows: n, or 0 for a bias, the same for each row
   T* c;
 
   std::size_t a_row() const { return ta == Transpose::yes ? m : k; }
@@ -106,76 +75,51 @@ Range next_part(Range all, std::size_t begin, std::size_t size, std::size_t slac
   return {begin, all.end - begin <= size + slack ? all.end : begin + size};
 }
 
-/// Where a block's sum goes: C, or the scratch (m, n) of a later part of a cut k.
+/// Where a block's sum begins and where it goes: C, or the scratch (m, n) of a later part of a cut k.
 template <class T>
 struct Target {
+  const T* start;
+  std::size_t start_row;
   T* c;
-  const T* bias;
-  T beta;
 };
 
-/// C (m, n) for n <= register_columns and k · n, m · n <= register_size. Rows are whole vectors: those of op(B) are
-/// read, those of C written beyond their ends, in copies that leave room for it.
-template <class T>
-void run_in_registers(const Product<T>& p) {
-  typedef T Row [[gnu::vector_size(register_columns * sizeof(T))]];
-  T b[register_size + register_columns], c[register_size + register_columns];
-  const std::size_t n = p.n, size_b = p.k * n, size_c = p.m * n;
-  if (p.tb == Transpose::yes) {
-    for (std::size_t l = 0; l < p.k; ++l) {
-      for (std::size_t j = 0; j < n; ++j) b[l * n + j] = p.b[j * p.k + l];
-    }
-  } else {
-    std::copy(p.b, p.b + size_b, b);
-  }
-  std::fill(b + size_b, b + size_b + register_columns, T(0));
-  Row bias{};
-  for (std::size_t j = 0; p.bias != nullptr && j < n; ++j) bias[j] = p.bias[j];
-  const T* a = p.a;
-  const std::size_t row = p.ta == Transpose::yes ? 1 : p.k, column = p.ta == Transpose::yes ? p.m : 1;
-  for (std::size_t i = 0; i < p.m; ++i, a += row) {
-    Row sum = bias;
-    for (std::size_t l = 0; l < p.k; ++l) {
-      Row b_row;
-      std::memcpy(&b_row, b + l * n, sizeof(Row));
-      sum += a[l * column] * b_row;
-    }
-    std::memcpy(c + i * n, &sum, sizeof(Row));
-  }
-  if (p.bias == nullptr && p.beta != T(0)) {
-    for (std::size_t i = 0; i < size_c; ++i) p.c[i] += c[i];
-  } else {
-    std::copy(c, c + size_c, p.c);
-  }
-}
-
-/// Writes what the product is added to (the bias, or for a vector product 0) and returns the beta that remains: the
-/// matrix-vector kernels of some versions keep a NaN of C under beta = 0.
+/// Writes what BLAS adds to and returns its beta. A vector product begins with zeros and beta = 1: the kernels of some
+/// versions keep a NaN of C under beta = 0.
 template <class T>
 T begin_sum(const Product<T>& p, const Target<T>& target, TileKernel kernel, Range rows, Range columns) {
-  if (target.bias == nullptr && (kernel == TileKernel::matrix || target.beta != T(0))) return target.beta;
+  if (target.start == target.c) return T(1);
+  if (target.start == nullptr && kernel == TileKernel::packing) return T(0);
   for (std::size_t i = rows.begin; i < rows.end; ++i) {
-    T* row = target.c + i * p.n + columns.begin;
-    if (target.bias != nullptr) {
-      std::copy(target.bias + columns.begin, target.bias + columns.end, row);
+    T* const row = target.c + i * p.n;
+    if (target.start == nullptr) {
+      std::fill(row + columns.begin, row + columns.end, T(0));
     } else {
-      std::fill(row, row + columns.size(), T(0));
+      const T* const start = target.start + i * target.start_row;
+      std::copy(start + columns.begin, start + columns.end, row + columns.begin);
     }
   }
   return T(1);
 }
 
-/// One call of BLAS: target (rows, columns) = op(A) (rows, depth) · op(B) (depth, columns) + beta·target.
+/// One call of a kernel: target (rows, columns) = start + op(A) (rows, depth) · op(B) (depth, columns).
 template <class T>
 void run_tile(const Product<T>& p, TileKernel kernel, Range rows, Range columns, Range depth, Transpose tb, const T* b,
-              std::size_t b_row, T beta, T* c) {
+              std::size_t b_row, const Target<T>& target) {
+  const T* const a = p.a_at(rows.begin, depth.begin);
+  T* const c = target.c + rows.begin * p.n + columns.begin;
+  if (kernel == TileKernel::registers) {
+    const T* const start =
+        target.start == nullptr ? nullptr : target.start + rows.begin * target.start_row + columns.begin;
+    run_in_registers<T>(
+        {p.ta, rows.size(), columns.size(), depth.size(), a, p.a_row(), b, b_row, start, target.start_row, c, p.n});
+    return;
+  }
+  const T beta = begin_sum(p, target, kernel, rows, columns);
   const auto m = static_cast<blas_size>(rows.size()), n = static_cast<blas_size>(columns.size()),
              k = static_cast<blas_size>(depth.size());
-  const T* a = p.a_at(rows.begin, depth.begin);
   const auto row_of_a = static_cast<blas_size>(p.a_row());
   const auto row_of_b = static_cast<blas_size>(b_row);
-  c += rows.begin * p.n + columns.begin;
-  if (kernel == TileKernel::matrix) {
+  if (kernel == TileKernel::packing) {
     cxxblas::gemm<blas_size>(cxxblas::RowMajor, blas(p.ta), blas(tb), m, n, k, T(1), a, row_of_a, b, row_of_b, beta, c,
                              static_cast<blas_size>(p.n));
   } else if (p.n > 1 || p.m == 1) {
@@ -213,12 +157,9 @@ void run_block(const Product<T>& p, const GemmCut& cut, const Target<T>& target,
         b = panel;
         b_row = tile_columns.size();
       }
-      for (Range tile_rows{rows.begin, rows.begin}; tile_rows.end < rows.end;) {
-        tile_rows = next_part(rows, tile_rows.end, cut.tile_rows);
-        const bool first = tile_depth.begin == depth.begin;
-        const T beta = first ? begin_sum(p, target, cut.kernel, tile_rows, tile_columns) : T(1);
-        run_tile(p, cut.kernel, tile_rows, tile_columns, tile_depth, tb, b, b_row, beta, target.c);
-      }
+      const bool first = tile_depth.begin == depth.begin;
+      run_tile(p, cut.kernel, rows, tile_columns, tile_depth, tb, b, b_row,
+               first ? target : Target<T>{target.c, p.n, target.c});
     }
   }
 }
@@ -235,7 +176,7 @@ void run_blocks(const Product<T>& p, const GemmCut& cut) {
     const std::size_t i = rows_outside ? area / cut.column_blocks : area % cut.row_blocks;
     const std::size_t j = rows_outside ? area % cut.column_blocks : area / cut.row_blocks;
     const Target<T> target =
-        part == 0 ? Target<T>{p.c, p.bias, p.beta} : Target<T>{parts.data() + (part - 1) * size, nullptr, T(0)};
+        part == 0 ? Target<T>{p.start, p.start_row, p.c} : Target<T>{nullptr, 0, parts.data() + (part - 1) * size};
     run_block(p, cut, target, next_part({0, p.m}, i * cut.block_rows, cut.block_rows),
               next_part({0, p.n}, j * cut.block_columns, cut.block_columns, column_slack),
               next_part({0, p.k}, part * cut.block_depth, cut.block_depth), panels.data() + block * panel_size(p, cut));
@@ -247,26 +188,38 @@ void run_blocks(const Product<T>& p, const GemmCut& cut) {
 }
 
 template <class T>
+void run_small(const Product<T>& p) {
+  RegisterProduct<T> product{p.ta, p.m, p.n, p.k, p.a, p.a_row(), p.b, p.n, p.start, p.start_row, p.c, p.n};
+  if (p.tb == Transpose::no) return run_in_registers(product);
+  const Scratch<T> panel(p.k * p.n);
+  transpose_panel(p.b, p.k, p.n, p.k, panel.data());
+  product.b = panel.data();
+  run_in_registers(product);
+}
+
+template <class T>
+void run_product(const Product<T>& p);
+
+/// Cᵀ (n, m) = Bᵀ (n, k) · A (k, m) for C = Aᵀ·B: vectors along the longer extent.
+template <class T>
+void run_transposed(const Product<T>& p) {
+  const Scratch<T> result(p.m * p.n);
+  run_product(Product<T>{Transpose::yes, Transpose::no, p.n, p.m, p.k, p.b, p.a, nullptr, 0, result.data()});
+  if (p.start == nullptr) return transpose_panel(result.data(), p.m, p.n, p.m, p.c);
+  for (std::size_t i = 0; i < p.m; ++i)
+    for (std::size_t j = 0; j < p.n; ++j) p.c[i * p.n + j] = p.start[i * p.start_row + j] + result.data()[j * p.m + i];
+}
+
+template <class T>
 void run_product(const Product<T>& p) {
   if (p.m == 0 || p.n == 0) return;
-  const Target<T> target{p.c, p.bias, p.beta};
-  const Range rows{0, p.m}, columns{0, p.n}, depth{0, p.k};
-  if (p.k == 0) {
-    begin_sum(p, target, TileKernel::vector, rows, columns);
-    return;
-  }
-  const GemmCut cut = cut_product(p.ta, p.tb, p.m, p.n, p.k, prepare_blas());
-  if (cut.kernel == TileKernel::registers) {
-    run_in_registers(p);
-  } else if (cut.blocks() > 1) {
-    run_blocks(p, cut);
-  } else if (cut.tile_rows == p.m && cut.tile_columns == p.n && cut.tile_depth == p.k && !cut.transposes_b) {
-    const T beta = begin_sum(p, target, cut.kernel, rows, columns);
-    run_tile(p, cut.kernel, rows, columns, depth, p.tb, p.b, p.b_row(), beta, p.c);
-  } else {
-    const Scratch<T> panel(panel_size(p, cut));
-    run_block(p, cut, target, rows, columns, depth, panel.data());
-  }
+  if (better_transposed(p.ta, p.tb, p.m, p.n)) return run_transposed(p);
+  if (p.k == 0 || runs_in_registers(p.tb, p.m, p.n, p.k)) return run_small(p);
+  prepare_blas();
+  const GemmCut cut = cut_product(p.ta, p.tb, p.m, p.n, p.k);
+  if (cut.blocks() > 1) return run_blocks(p, cut);
+  const Scratch<T> panel(panel_size(p, cut));
+  run_block(p, cut, Target<T>{p.start, p.start_row, p.c}, {0, p.m}, {0, p.n}, {0, p.k}, panel.data());
 }
 
 void check_sizes(const char* operation, std::size_t m, std::size_t n, std::size_t k) {
@@ -283,13 +236,13 @@ template <class T>
 void gemm(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const T* a, const T* b, T beta,
           T* c) {
   check_sizes("matmul", m, n, k);
-  run_product(Product<T>{ta, tb, m, n, k, a, b, nullptr, beta, c});
+  run_product(Product<T>{ta, tb, m, n, k, a, b, beta == T(0) ? nullptr : c, n, c});
 }
 
 template <class T>
 void linear(std::size_t m, std::size_t n, std::size_t k, const T* x, const T* w, const T* bias, T* y) {
   check_sizes("linear", m, n, k);
-  run_product(Product<T>{Transpose::no, Transpose::no, m, n, k, x, w, bias, T(0), y});
+  run_product(Product<T>{Transpose::no, Transpose::no, m, n, k, x, w, bias, 0, y});
 }
 
 template <class T>
@@ -297,7 +250,9 @@ void batched_gemm(Transpose ta, Transpose tb, std::size_t count, std::size_t m, 
                   const T* a, BatchOffsets a_offsets, const T* b, BatchOffsets b_offsets, T beta, T* c) {
   check_sizes("matmul", m, n, k);
   const auto product = [&](std::size_t i) {
-    run_product(Product<T>{ta, tb, m, n, k, a + a_offsets[i], b + b_offsets[i], nullptr, beta, c + i * m * n});
+    T* const result = c + i * m * n;
+    run_product(
+        Product<T>{ta, tb, m, n, k, a + a_offsets[i], b + b_offsets[i], beta == T(0) ? nullptr : result, n, result});
   };
   // Many products: each runs serially, several small ones make a block. Few large ones: each is cut itself.
   constexpr double block_work = 0.2e6;

@@ -70,25 +70,6 @@ void fill_run(std::size_t n, const T* from, T* to) {
   if (i < n) value.store_part(to + i, n - i);
 }
 
-/// A square of at most Vec<T>::width rows and columns: source columns are contiguous, and so are target rows.
-template <class T>
-void transpose_square(std::size_t rows, std::size_t columns, const T* from, std::ptrdiff_t from_step, T* to,
-                      std::ptrdiff_t to_step) {
-  constexpr std::size_t width = Vec<T>::width;
-  Square<T> m;
-  if (rows == width && columns == width) {
-    unrolled<width>([&](auto j) { m[j] = Vec<T>::load(from + static_cast<std::ptrdiff_t>(j) * from_step); });
-    rows_to_columns<width>(m);
-    unrolled<width>([&](auto i) { m[i].store(to + static_cast<std::ptrdiff_t>(i) * to_step); });
-    return;
-  }
-  m.fill(Vec<T>(0));
-  for (std::size_t j = 0; j < columns; ++j)
-    m[j] = Vec<T>::load_part(from + static_cast<std::ptrdiff_t>(j) * from_step, rows);
-  rows_to_columns<width>(m);
-  for (std::size_t i = 0; i < rows; ++i) m[i].store_part(to + static_cast<std::ptrdiff_t>(i) * to_step, columns);
-}
-
 enum class Plane { run, fill, transpose, strided };
 
 /// The elements of two axes.
@@ -100,9 +81,9 @@ void move_plane(Plane plane, const Axis& row, const Axis& column, const T* from,
   if (plane == Plane::transpose) {
     for (std::ptrdiff_t i = 0; i < rows; i += width)
       for (std::ptrdiff_t j = 0; j < columns; j += width)
-        transpose_square(static_cast<std::size_t>(std::min(width, rows - i)),
-                         static_cast<std::size_t>(std::min(width, columns - j)), from + j * column.from + i,
-                         column.from, to + i * row.to + j, row.to);
+        transpose_square(static_cast<std::size_t>(std::min(width, columns - j)),
+                         static_cast<std::size_t>(std::min(width, rows - i)), from + j * column.from + i, column.from,
+                         to + i * row.to + j, row.to);
     return;
   }
   for (std::ptrdiff_t i = 0; i < rows; ++i, from += row.from, to += row.to) {

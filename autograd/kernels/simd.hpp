@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 // g++ 12 reports the deliberately undefined registers inside its own AVX-512 headers wherever they are inlined.
 #if defined(__GNUC__) && !defined(__clang__)
@@ -71,6 +72,16 @@ struct Vec {
       return Batch(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1u), source));
     else
       return Batch(_mm512_maskz_loadu_epi64(static_cast<__mmask8>((1u << count) - 1u), source));
+#elif defined(__AVX2__)
+    const auto length = static_cast<int>(count);
+    const __m256i first_4 = _mm256_cmpgt_epi32(_mm256_set1_epi32(length), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    const __m256i first_8 = _mm256_cmpgt_epi32(_mm256_set1_epi32(length), _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
+    if constexpr (std::is_same_v<T, float>)
+      return Batch(_mm256_maskload_ps(source, first_4));
+    else if constexpr (std::is_same_v<T, double>)
+      return Batch(_mm256_maskload_pd(source, first_8));
+    else
+      return Batch(_mm256_maskload_epi64(reinterpret_cast<const long long*>(source), first_8));
 #else
     alignas(64) T lanes[width] = {};
     for (std::size_t i = 0; i < count; ++i) lanes[i] = source[i];
@@ -151,6 +162,13 @@ struct Vec {
     return where((a == 0) & !isnan(b), of_zero, Vec(xsimd::pow(a.batch, b.batch)));
   }
 };
+
+/// Calls f with 0, 1, ..., count - 1 as types: g++ 12 unrolls loops too late to keep an array of vectors in registers.
+template <std::size_t count, class F>
+[[gnu::always_inline]] inline void unrolled(const F& f) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) { (f(std::integral_constant<std::size_t, I>{}), ...); }
+  (std::make_index_sequence<count>{});
+}
 
 /// Where both branches are plain numbers.
 template <class T, class A, class B>
