@@ -1,4 +1,5 @@
 #include <autograd/error.hpp>
+#include <autograd/parallel_parts.hpp>
 #include <nn/data.hpp>
 
 #include <algorithm>
@@ -35,9 +36,10 @@ void copy_row(const Source* __restrict source, Target* __restrict target, std::s
     for (std::size_t i = 0; i < count; ++i) target[i] = static_cast<Target>(source[i]);
 }
 
+/// Rows one after another.
 template <class Source, class Target>
-void copy_rows(const Source* source, std::span<const std::int64_t> rows, std::size_t row_elements, Target* target,
-               double scale, double offset) {
+void copy_block(const Source* source, std::span<const std::int64_t> rows, std::size_t row_elements, Target* target,
+                double scale, double offset) {
   // Shuffled rows are where no hardware prefetcher expects them; four rows ahead took 18 instead of 42 µs for 128 of
   // 784 bytes.
   constexpr std::size_t ahead = 4;
@@ -51,6 +53,17 @@ void copy_rows(const Source* source, std::span<const std::int64_t> rows, std::si
     copy_row(source + static_cast<std::size_t>(rows[i]) * row_elements, target + i * row_elements, row_elements,
              static_cast<Target>(scale), static_cast<Target>(offset));
   }
+}
+
+template <class Source, class Target>
+void copy_rows(const Source* source, std::span<const std::int64_t> rows, std::size_t row_elements, Target* target,
+               double scale, double offset) {
+  constexpr std::size_t part_elements = 16384;
+  const std::size_t parts = std::clamp<std::size_t>(rows.size() * row_elements / part_elements, 1, rows.size() + 1);
+  parallel_parts(parts, [&](std::size_t part) {
+    const std::size_t first = rows.size() * part / parts, last = rows.size() * (part + 1) / parts;
+    copy_block(source, rows.subspan(first, last - first), row_elements, target + first * row_elements, scale, offset);
+  });
 }
 
 }  // namespace
