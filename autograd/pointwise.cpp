@@ -49,9 +49,9 @@ class alignas(16) PointwiseOperation final : public Operation {
 
   OperationTraits traits() const override {
     OperationTraits traits;
-    const std::uint64_t x = hints_.coefficients != nullptr ? 0 : hints_.saved.bits;
-    traits.saved_inputs = order_ == 0 ? Which{x} : Which::all();
-    traits.saved_outputs = Which::none();
+    const bool keeps_x = hints_.coefficients == nullptr && !hints_.slope_of_result;
+    traits.saved_inputs = order_ > 0 ? Which::all() : keeps_x ? hints_.saved : Which::none();
+    traits.saved_outputs = order_ == 0 && hints_.slope_of_result ? Which::all() : Which::none();
     traits.contribution = Contribution::broadcast;
     traits.recorded_vjp = true;
     return traits;
@@ -159,7 +159,7 @@ class alignas(16) PointwiseOperation final : public Operation {
     const Tensor unread = hints_.saved.contains_first(rule_->arity) ? Tensor() : zeros({}, g.dtype());
     std::array<const TensorBody*, max_pointwise_arity + 1> bodies{&g.body()};
     for (std::size_t k = 0; k < rule_->arity; ++k)
-      bodies[1 + k] = hints_.saved.contains(k) ? &call.input(k).body() : &unread.body();
+      bodies[1 + k] = hints_.saved.contains(k) ? &kept_x(call, k).body() : &unread.body();
     return run(kernels, {bodies.data(), 1 + rule_->arity});
   }
 
@@ -179,7 +179,10 @@ class alignas(16) PointwiseOperation final : public Operation {
 
   /// What a slope does not depend on was not saved; its kernel does not look at the number in its place.
   Tensor saved_x(const Call& call, std::size_t k, DType dtype) const {
-    return order_ > 0 || hints_.saved.contains(k) ? call.input(order_ + k) : zeros({}, dtype);
+    return order_ > 0 || hints_.saved.contains(k) ? kept_x(call, k) : zeros({}, dtype);
+  }
+  const Tensor& kept_x(const Call& call, std::size_t k) const {
+    return order_ == 0 && hints_.slope_of_result ? call.output() : call.input(order_ + k);
   }
 
   Tensor scaled(const Tensor& g, std::size_t i) const {

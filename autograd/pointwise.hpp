@@ -13,6 +13,9 @@ struct PointwiseHints {
   Which saved = Which::all();  ///< the inputs that slopes depend on
   /// Constant slopes, one per input, of a linear function; nothing is saved then.
   const double* coefficients = nullptr;
+  /// For a function of one input: f'(f(x)) = f'(x), and constant between kinks. The result is saved in x's place: most
+  /// often the next operation keeps it anyway, and x is free.
+  bool slope_of_result = false;
 };
 
 namespace kernels {

@@ -4,6 +4,7 @@
 #include <nn/linear.hpp>
 #include <nn/sequential.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -35,6 +36,26 @@ TEST_CASE("activations with a slope stay finite for extreme inputs, and so do th
   CHECK(gradients(nn::Sequential(nn::Sigmoid(100))) == std::vector<double>{0, 0, 0, 0, 25});
   CHECK(gradients(nn::Sequential(nn::Tanh(100))) == std::vector<double>{0, 0, 0, 0, 100});
   CHECK(gradients(nn::Sequential(nn::Swish(100))) == std::vector<double>{1, 0, 1, 0, 0.5});
+}
+
+TEST_CASE("relu, leaky_relu and hard_tanh keep their result and not their argument") {
+  const Tensor x = expect::leaf(tensor({-3, -1, -0.5, 0, 0.5, 1, 3}));
+  const auto gradient = [&](const auto& function, bool write_argument) {
+    Tape tape;
+    Tensor argument = x + 0.0;
+    Tensor result = function(argument);
+    const Tensor loss = sum(result);
+    (write_argument ? argument : result).modify([](auto values) { std::ranges::fill(values, 7); });
+    return expect::values(tape.backward(loss)[x]);
+  };
+  const auto leaky = [](const Tensor& v) { return leaky_relu(v, 0.25); };
+  CHECK(gradient(relu, true) == std::vector<double>{0, 0, 0, 0, 1, 1, 1});
+  CHECK(gradient(leaky, true) == std::vector<double>{0.25, 0.25, 0.25, 0.25, 1, 1, 1});
+  CHECK(gradient(hard_tanh, true) == std::vector<double>{0, 0, 1, 1, 1, 0, 0});
+  CHECK_THROWS_AS(gradient(relu, false), TapeError);
+  // With a negative slope the result does not tell the side.
+  const auto folded = [](const Tensor& v) { return leaky_relu(v, -0.25); };
+  CHECK(gradient(folded, false) == std::vector<double>{-0.25, -0.25, -0.25, -0.25, 1, 1, 1});
 }
 
 TEST_CASE("no gradient passes a step, so that layers before it do not learn") {

@@ -37,13 +37,13 @@ Tensor softplus(const Tensor& x) {
 }
 
 Tensor relu(const Tensor& x) {
-  return pointwise(
-      "relu", [](auto a) { return where(a <= 0, 0, a); }, x);
+  return pointwise_with(
+      {.slope_of_result = true}, "relu", [](auto a) { return where(a <= 0, 0, a); }, x);
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
-  return pointwise(
-      "leaky_relu", [slope](auto a) { return where(a > 0, a, slope * a); }, x);
+  return pointwise_with(
+      {.slope_of_result = slope >= 0}, "leaky_relu", [slope](auto a) { return where(a > 0, a, slope * a); }, x);
 }
 
 Tensor prelu(const Tensor& x, const Tensor& slope) {
@@ -62,8 +62,8 @@ Tensor swish(const Tensor& x) {
 }
 
 Tensor hard_tanh(const Tensor& x) {
-  return pointwise(
-      "hard_tanh", [](auto a) { return where(a <= -1, -1, where(a >= 1, 1, a)); }, x);
+  return pointwise_with(
+      {.slope_of_result = true}, "hard_tanh", [](auto a) { return where(a <= -1, -1, where(a >= 1, 1, a)); }, x);
 }
 
 Tensor maxout(const Tensor& x, std::int64_t pieces) {
