@@ -135,10 +135,10 @@ void run_tile(const Product<T>& p, TileKernel kernel, Range rows, Range columns,
   }
 }
 
-/// Elements of the panel into which a block transposes B, piece by piece.
+/// Elements of the panel into which a block copies B, piece by piece.
 template <class T>
 std::size_t panel_size(const Product<T>& p, const GemmCut& cut) {
-  return cut.transposes_b ? std::min(p.n, cut.tile_columns + column_slack) * std::min(p.k, cut.tile_depth) : 0;
+  return cut.copies_b ? std::min(p.n, cut.tile_columns + column_slack) * std::min(p.k, cut.tile_depth) : 0;
 }
 
 template <class T>
@@ -151,11 +151,16 @@ void run_block(const Product<T>& p, const GemmCut& cut, const Target<T>& target,
       Transpose tb = p.tb;
       const T* b = p.b_at(tile_depth.begin, tile_columns.begin);
       std::size_t b_row = p.b_row();
-      if (cut.transposes_b) {
-        transpose_panel(b, b_row, tile_columns.size(), tile_depth.size(), panel);
+      if (cut.copies_b) {
+        const std::size_t columns_of_panel = tile_columns.size();
+        if (tb == Transpose::yes)
+          transpose_panel(b, b_row, columns_of_panel, tile_depth.size(), panel);
+        else
+          for (std::size_t l = 0; l < tile_depth.size(); ++l)
+            std::copy_n(b + l * b_row, columns_of_panel, panel + l * columns_of_panel);
         tb = Transpose::no;
         b = panel;
-        b_row = tile_columns.size();
+        b_row = columns_of_panel;
       }
       const bool first = tile_depth.begin == depth.begin;
       run_tile(p, cut.kernel, rows, tile_columns, tile_depth, tb, b, b_row,

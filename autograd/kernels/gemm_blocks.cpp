@@ -1,4 +1,5 @@
 #include <autograd/kernels/gemm_blocks.hpp>
+#include <autograd/kernels/gemm_registers.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -88,12 +89,13 @@ GemmCut cut_packing(Transpose ta, std::size_t m, std::size_t n, std::size_t k, d
 /// For the register kernel.
 GemmCut cut_tiles(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, double work) {
   GemmCut cut = whole(m, n, k);
-  cut.transposes_b = tb == Transpose::yes;
+  const bool transposes = tb == Transpose::yes;
+  cut.copies_b = transposes || (register_columns < panel && n > register_columns && m >= 48);
   const std::size_t blocks = blocks_for(work, serial_work / 2, most_blocks);
   const std::size_t panels = n <= panel + column_slack ? 1 : divide_up(n - column_slack, panel);
   cut_columns(cut, n, panel * divide_up(panels, blocks));
   // A block that transposes its columns of B should use them for many rows.
-  const std::size_t fewest_rows = !cut.transposes_b ? 24 : cut.column_blocks >= 4 ? 128 : 48;
+  const std::size_t fewest_rows = !transposes ? 24 : cut.column_blocks >= 4 ? 128 : 48;
   std::size_t row_blocks = std::min(blocks / cut.column_blocks, m / std::min(m, fewest_rows));
   if (cut.column_blocks % 2 == 1) row_blocks = std::bit_floor(std::max<std::size_t>(1, row_blocks));
   cut_rows(cut, m, row_blocks, 8);
@@ -106,7 +108,7 @@ GemmCut cut_tiles(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std:
   }
   const std::size_t areas = cut.row_blocks * cut.column_blocks * cut.depth_blocks;
   if (areas < 4) cut_depth(cut, k, std::min(blocks / areas, divide_up(k, 128)), 8);
-  cut.tile_columns = cut.transposes_b ? std::min(n, panel) : cut.block_columns;
+  cut.tile_columns = cut.copies_b ? std::min(n, panel) : cut.block_columns;
   cut.tile_depth = round_up(divide_up(cut.block_depth, divide_up(cut.block_depth, most_depth)), 8);
   cut.tile_depth = std::min(cut.tile_depth, cut.block_depth);
   return cut;

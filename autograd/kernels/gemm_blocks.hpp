@@ -21,7 +21,7 @@ struct GemmCut {
   std::size_t block_rows, block_columns, block_depth;  // of m, n, k
   std::size_t tile_columns, tile_depth;                // of a block's columns and depth; a tile has all its rows
   std::size_t row_blocks, column_blocks, depth_blocks;
-  bool transposes_b;  // op(B) is copied into scratch, a tile at a time
+  bool copies_b;  // op(B) is copied into scratch, and transposed where it must be, a tile at a time
   TileKernel kernel;
 
   std::size_t blocks() const { return row_blocks * column_blocks * depth_blocks; }

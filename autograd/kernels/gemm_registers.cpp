@@ -5,13 +5,9 @@ namespace xgrad::kernels {
 
 namespace {
 
-// A tile with the vectors of a row of B and an element of A fills the registers: 32 of AVX-512, else 16. One vector
-// wide it needs rows enough to hide the latency of the sums.
-#if defined(__AVX512F__)
-constexpr std::size_t wide_vectors = 4;
-#else
-constexpr std::size_t wide_vectors = 2;
-#endif
+// A wide tile with the vectors of a row of B and an element of A fills the registers. One that is a vector wide needs
+// rows enough to hide the latency of the sums.
+constexpr std::size_t wide_vectors = register_columns / Vec<float>::width;
 constexpr std::size_t wide_rows = 6, narrow_rows = 8;
 
 /// g++ 12 would load a vector of B again for each row, which takes twice as long where it lies in two cache lines.
@@ -46,9 +42,11 @@ template <Transpose ta, std::size_t rows, std::size_t vectors, bool partial, cla
   const T* a = p.a + i * row;
   const T* b = p.b + j;
   for (std::size_t l = 0; l < p.k; ++l, a += column, b += b_row) {
-    unrolled<vectors>([&](auto v) {
-      const V b_vector = in_register(load(b + v * V::width));
-      unrolled<rows>([&](auto r) { sum[r][v] = fma(V(a[r * row]), b_vector, sum[r][v]); });
+    V b_vectors[vectors];
+    unrolled<vectors>([&](auto v) { b_vectors[v] = in_register(load(b + v * V::width)); });
+    unrolled<rows>([&](auto r) {
+      const V factor(a[r * row]);
+      unrolled<vectors>([&](auto v) { sum[r][v] = fma(factor, b_vectors[v], sum[r][v]); });
     });
   }
   T* const c = p.c + i * c_row + j;

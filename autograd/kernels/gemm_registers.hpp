@@ -5,6 +5,14 @@
 
 namespace xgrad::kernels {
 
+/// Columns of floats of its widest tile: with few registers B is read in strips so narrow that they had better lie
+/// close together.
+#if defined(__AVX512F__)
+inline constexpr std::size_t register_columns = 64;
+#else
+inline constexpr std::size_t register_columns = 16;
+#endif
+
 /// C (m, n) = start + op(A) (m, k) · B (k, n), for T = float and double. Each matrix has its rows so many elements
 /// apart; A is stored as (m, k), or (k, m) when transposed.
 template <class T>
