@@ -76,7 +76,11 @@ Work forward_backward(const std::vector<torch::Tensor>& inputs, Forward forward)
   std::vector<torch::Tensor> variables;
   for (const auto& x : inputs)
     if (x.requires_grad()) variables.push_back(x);
-  return {[=] { torch::autograd::grad({forward(inputs)}, variables); },
+  // A gradient may come as a view of one number, of a sum for instance: written out, as ours and Tensor::grad are.
+  return {[=] {
+            for (const torch::Tensor& gradient : torch::autograd::grad({forward(inputs)}, variables))
+              static_cast<void>(gradient.contiguous());
+          },
           [=] {
             const torch::Tensor y = forward(inputs);
             double total = absolute_sum(y.detach());
