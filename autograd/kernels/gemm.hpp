@@ -4,8 +4,9 @@
 
 namespace xgrad::kernels {
 
-// Matrix products on raw memory, T = float or double: blocks over a single-threaded BLAS, cut by shape alone
-// (gemm_blocks.hpp), so that the bits do not depend on the threads. Matrices are row-major and contiguous, C overlaps
+// Matrix products on raw memory, T = float or double: blocks of a kernel of our own (gemm_registers.hpp), or of a
+// single-threaded BLAS for vectors and for matrices that outgrow the caches, cut by shape alone (gemm_blocks.hpp), so
+// that the bits do not depend on the threads. Matrices are row-major and contiguous, C overlaps
 // no other operand. Sizes of 0 are valid; one above 2^31 - 1 is a ValueError. NaN and infinity propagate as IEEE 754
 // has it: 0 · inf = NaN.
 
