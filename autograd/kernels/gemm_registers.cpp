@@ -24,7 +24,7 @@ template <Transpose ta, std::size_t rows, std::size_t vectors, bool partial, cla
 [[gnu::always_inline]] inline void run_tile(const RegisterProduct<T>& p, std::size_t i, std::size_t j) {
   using V = Vec<T>;
   const std::size_t rest = p.n - j;
-  const auto load = [rest](const T* x) {
+  const auto load = [&](const T* x) {
     if constexpr (partial)
       return V::load_part(x, rest);
     else
