@@ -39,8 +39,8 @@ template <Transpose ta, std::size_t rows, std::size_t vectors, bool partial, cla
   // Steps of 1 that the compiler knows become displacements.
   const std::size_t row = ta == Transpose::yes ? 1 : p.a_row, column = ta == Transpose::yes ? p.a_row : 1;
   const std::size_t b_row = p.b_row, c_row = p.c_row;
-  const T* a = p.a + i * row;
-  const T* b = p.b + j;
+  const T* a = p.k == 0 ? nullptr : p.a + i * row;  // with k = 0 there may be no A and B
+  const T* b = p.k == 0 ? nullptr : p.b + j;
   for (std::size_t l = 0; l < p.k; ++l, a += column, b += b_row) {
     V b_vectors[vectors];
     unrolled<vectors>([&](auto v) { b_vectors[v] = in_register(load(b + v * V::width)); });
