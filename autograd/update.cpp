@@ -34,29 +34,32 @@ void for_parts(std::span<const Term> terms, const Elements& elements, const Prep
     for (const Term& term : terms) body(term, prepare(term), std::size_t{0}, elements(term));
     return;
   }
+  constexpr std::size_t all_parts = most_parts;
   struct Place {
+    std::size_t count;
+    std::size_t part;  // the one of a short term, which is not cut, or all_parts
     bool at_first;
-    std::size_t part;  // of a short term, which is not cut
   };
   const std::size_t parts = std::min(most_parts, std::bit_ceil(total / part_elements));
   std::vector<Place, CachedAllocator<Place>> places;
   places.reserve(terms.size());
   std::size_t before = 0;
   for (const Term& term : terms) {
-    places.push_back({prepare(term), before * parts / total});
-    before += elements(term);
+    const std::size_t count = elements(term);
+    places.push_back({count, count < part_elements ? before * parts / total : all_parts, prepare(term)});
+    before += count;
   }
   kernels::parallel_blocks(parts, [&](std::size_t part) {
     for (std::size_t k = 0; k < terms.size(); ++k) {
-      const std::size_t count = elements(terms[k]);
-      if (count < part_elements) {
-        if (places[k].part == part) body(terms[k], places[k].at_first, std::size_t{0}, count);
-        continue;
+      const Place& place = places[k];
+      if (place.part == part) {
+        body(terms[k], place.at_first, std::size_t{0}, place.count);
+      } else if (place.part == all_parts) {
+        const std::size_t lines = (place.count + line_elements - 1) / line_elements;
+        const std::size_t first = lines * part / parts * line_elements;
+        const std::size_t last = std::min(place.count, lines * (part + 1) / parts * line_elements);
+        if (first < last) body(terms[k], place.at_first, first, last - first);
       }
-      const std::size_t lines = (count + line_elements - 1) / line_elements;
-      const std::size_t first = lines * part / parts * line_elements;
-      const std::size_t last = std::min(count, lines * (part + 1) / parts * line_elements);
-      if (first < last) body(terms[k], places[k].at_first, first, last - first);
     }
   });
 }
