@@ -358,6 +358,7 @@ TEST_CASE("the products of a network are cut as measured") {
   CHECK(blocks(yes, no, 10, 128, 8192)[2] == 16);  // a long batch and a small dW: along k
   // Weights that caches hold are halved in rows, for their update is cut so.
   CHECK(blocks(no, no, 64, 128, 784) == Blocks{2, 1, 2});
+  CHECK(blocks(no, no, 128, 512, 784)[2] == 2);
   CHECK(blocks(no, no, 256, 1024, 1024)[2] == 1);
 }
 

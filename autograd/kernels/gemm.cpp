@@ -186,10 +186,15 @@ void run_blocks(const Product<T>& p, const GemmCut& cut) {
               next_part({0, p.n}, j * cut.block_columns, cut.block_columns, column_slack),
               next_part({0, p.k}, part * cut.block_depth, cut.block_depth), panels.data() + block * panel_size(p, cut));
   });
-  for (std::size_t part = 1; part < cut.depth_blocks; ++part) {
-    const T* sum = parts.data() + (part - 1) * size;
-    for (std::size_t i = 0; i < size; ++i) p.c[i] += sum[i];
-  }
+  if (cut.depth_blocks == 1) return;
+  constexpr std::size_t share = 16384;
+  parallel_blocks((size + share - 1) / share, [&](std::size_t block) {
+    const std::size_t end = std::min(size, (block + 1) * share);
+    for (std::size_t part = 1; part < cut.depth_blocks; ++part) {
+      const T* const sum = parts.data() + (part - 1) * size;
+      for (std::size_t i = block * share; i < end; ++i) p.c[i] += sum[i];
+    }
+  });
 }
 
 template <class T>

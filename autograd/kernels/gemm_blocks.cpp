@@ -15,7 +15,7 @@ constexpr double packing_work = 2e9;  // multiply-adds of matrices outside the c
 constexpr std::size_t panel = 64;     // columns of a tile whose op(B) is transposed, and what columns are cut in
 constexpr std::size_t most_depth = 512;
 constexpr std::size_t most_blocks = 32;
-constexpr std::size_t cached_weights = 1u << 18;  // elements; with gradient and velocity 3 MiB of floats
+constexpr std::size_t cached_weights = 1u << 19;  // elements; with gradient and velocity 6 MiB of floats
 
 std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 std::size_t round_up(std::size_t a, std::size_t multiple) { return divide_up(a, multiple) * multiple; }
