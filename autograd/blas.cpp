@@ -1,6 +1,7 @@
 #include <autograd/blas.hpp>
 
 #include <cstdio>
+#include <mutex>
 
 // OpenBLAS's own functions. Weak, so that another BLAS links as well.
 extern "C" {
@@ -12,8 +13,8 @@ namespace xgrad {
 
 namespace {
 
-bool set_up() {
-  if (openblas_set_num_threads == nullptr) return false;
+void set_up() {
+  if (openblas_set_num_threads == nullptr) return;
   openblas_set_num_threads(1);
   // 0: built without threads, hence without locks; 1: pthread; 2: OpenMP, where each thread has its own setting.
   if (const int parallel = openblas_get_parallel != nullptr ? openblas_get_parallel() : 1; parallel != 1) {
@@ -21,14 +22,13 @@ bool set_up() {
                  parallel == 0 ? "serial build, which is unsafe for several threads"
                                : "OpenMP build, whose threads get in the way of xgrad's");
   }
-  return true;
 }
 
 }  // namespace
 
 void prepare_blas() {
-  static const bool single_threaded = set_up();
-  static_cast<void>(single_threaded);
+  static std::once_flag once;
+  std::call_once(once, set_up);
 }
 
 }  // namespace xgrad

@@ -59,7 +59,8 @@ template <class Source, class Target>
 void copy_rows(const Source* source, std::span<const std::int64_t> rows, std::size_t row_elements, Target* target,
                double scale, double offset) {
   constexpr std::size_t part_elements = 16384;
-  const std::size_t parts = std::clamp<std::size_t>(rows.size() * row_elements / part_elements, 1, rows.size() + 1);
+  const std::size_t parts =
+      std::clamp<std::size_t>(rows.size() * row_elements / part_elements, 1, std::max<std::size_t>(rows.size(), 1));
   parallel_parts(parts, [&](std::size_t part) {
     const std::size_t first = rows.size() * part / parts, last = rows.size() * (part + 1) / parts;
     copy_block(source, rows.subspan(first, last - first), row_elements, target + first * row_elements, scale, offset);

@@ -225,8 +225,8 @@ void run_product(const Product<T>& p) {
   if (p.m == 0 || p.n == 0) return;
   if (better_transposed(p.ta, p.tb, p.m, p.n)) return run_transposed(p);
   if (p.k == 0 || runs_in_registers(p.tb, p.m, p.n, p.k)) return run_small(p);
-  prepare_blas();
   const GemmCut cut = cut_product(p.ta, p.tb, p.m, p.n, p.k);
+  if (cut.kernel != TileKernel::registers) prepare_blas();
   if (cut.blocks() > 1) return run_blocks(p, cut);
   const Scratch<T> panel(panel_size(p, cut));
   run_block(p, cut, Target<T>{p.start, p.start_row, p.c}, {0, p.m}, {0, p.n}, {0, p.k}, panel.data());

@@ -12,7 +12,7 @@ namespace xgrad::kernels {
 namespace {
 
 constexpr double packing_work = 2e9;  // multiply-adds of matrices outside the caches
-constexpr std::size_t panel = 64;     // columns of a tile whose op(B) is transposed, and what columns are cut in
+constexpr std::size_t panel = 64;     // columns of a tile whose op(B) is copied, and what columns are cut in
 constexpr std::size_t most_depth = 512;
 constexpr std::size_t most_blocks = 32;
 constexpr std::size_t cached_weights = 1u << 19;  // elements; with gradient and velocity 6 MiB of floats

@@ -9,8 +9,10 @@ namespace xgrad::kernels {
 /// close together.
 #if defined(__AVX512F__)
 inline constexpr std::size_t register_columns = 64;
-#else
+#elif defined(__AVX__)
 inline constexpr std::size_t register_columns = 16;
+#else
+inline constexpr std::size_t register_columns = 8;
 #endif
 
 /// C (m, n) = start + op(A) (m, k) · B (k, n), for T = float and double. Each matrix has its rows so many elements

@@ -4,11 +4,8 @@
 #include <autograd/kernels/parallel.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
-#include <utility>
 
 namespace xgrad::kernels {
 
