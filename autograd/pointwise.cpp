@@ -228,6 +228,9 @@ namespace kernels {
 
 Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
                       const PointwiseHints& hints, const Inputs& inputs) {
+  if (hints.slope_of_result && inputs.size() != 1) [[unlikely]]
+    throw ValueError(std::string(name) + ": slope_of_result with " + std::to_string(inputs.size()) +
+                     " inputs; need a function of one, its result stands for no other");
   return PointwiseOperation::call(PointwiseOperation(name, rule, closure, closure_bytes, hints), inputs);
 }
 

@@ -14,7 +14,7 @@ struct PointwiseHints {
   /// Constant slopes, one per input, of a linear function; nothing is saved then.
   const double* coefficients = nullptr;
   /// For a function of one input: f'(f(x)) = f'(x), and constant between kinks. The result is saved in x's place: most
-  /// often the next operation keeps it anyway, and x is free.
+  /// often the next operation keeps it anyway, and x is free. ValueError with several inputs.
   bool slope_of_result = false;
 };
 

@@ -337,6 +337,16 @@ TEST_CASE("which inputs are saved is up to the hints") {
   CHECK(saved({.saved = Which::only(2)}) == 4000);
 }
 
+TEST_CASE("the result of a function of several inputs cannot stand for them") {
+  const Tensor x = ones({3});
+  const auto error = error_of([&] {
+    pointwise_with(
+        {.slope_of_result = true}, "larger", [](auto a, auto b) { return where(a < b, b, a); }, x, x);
+  });
+  CHECK(error ==
+        "ValueError: larger: slope_of_result with 2 inputs; need a function of one, its result stands for no other");
+}
+
 TEST_CASE("a linear function with constant slopes saves nothing") {
   static constexpr double slopes[] = {2.0, -1.0};
   const Tensor x = leaf(ones({1000})), z = leaf(full({1000}, 2.0));

@@ -60,14 +60,14 @@ template <Transpose ta, std::size_t rows, std::size_t vectors, bool partial, cla
   });
 }
 
-/// The columns of C from j on, so many vectors of them: tiles of so many rows, then of half as many for those left.
+/// The columns of C from j on, so many vectors of them: tiles of so many rows, then one for the rows left.
 template <Transpose ta, std::size_t rows, std::size_t vectors, bool partial = false, class T>
 void run_columns(const RegisterProduct<T>& p, std::size_t j, std::size_t i = 0) {
-  // Of 8 rows left, 6 and 2 would make the 2 wait for B; 4 and 4 do not.
-  for (; i + rows <= p.m && (rows != 6 || p.m - i != 8); i += rows) run_tile<ta, rows, vectors, partial>(p, i, j);
+  // Of 7 and 8 rows left, 6 would leave so few that they wait for B; 4 and 3, 4 and 4 do not.
+  const auto cut_in_halves = [](std::size_t left) { return vectors > 1 && rows > 4 && (left == 7 || left == 8); };
+  for (; i + rows <= p.m && !cut_in_halves(p.m - i); i += rows) run_tile<ta, rows, vectors, partial>(p, i, j);
   if constexpr (rows > 1) {
-    constexpr std::size_t half = rows > 4 ? 4 : rows / 2;
-    if (i < p.m) run_columns<ta, half, vectors, partial>(p, j, i);
+    if (i < p.m) run_columns<ta, rows - 1, vectors, partial>(p, j, i);
   }
 }
 
