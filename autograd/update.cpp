@@ -55,7 +55,7 @@ void for_parts(std::span<const Term> terms, const Elements& elements, const Prep
       if (place.part == part) {
         body(terms[k], place.at_first, std::size_t{0}, place.count);
       } else if (place.part == all_parts) {
-        const std::size_t lines = (place.count + line_elements - 1) / line_elements;
+        const std::size_t lines = kernels::divide_up(place.count, line_elements);
         const std::size_t first = lines * part / parts * line_elements;
         const std::size_t last = std::min(place.count, lines * (part + 1) / parts * line_elements);
         if (first < last) body(terms[k], place.at_first, first, last - first);

@@ -1,6 +1,7 @@
 #include "with_threads.hpp"
 
 #include <doctest/doctest.h>
+#include <autograd/kernels/lanes.hpp>
 #include <autograd/kernels/reduce.hpp>
 
 #include <algorithm>

@@ -187,12 +187,11 @@ void run_blocks(const Product<T>& p, const GemmCut& cut) {
               next_part({0, p.k}, part * cut.block_depth, cut.block_depth), panels.data() + block * panel_size(p, cut));
   });
   if (cut.depth_blocks == 1) return;
-  constexpr std::size_t share = 16384;
-  parallel_blocks((size + share - 1) / share, [&](std::size_t block) {
-    const std::size_t end = std::min(size, (block + 1) * share);
+  for_units(p.m, p.n, 16384, [&](std::size_t i) {
+    T* const row = p.c + i * p.n;
     for (std::size_t part = 1; part < cut.depth_blocks; ++part) {
-      const T* const sum = parts.data() + (part - 1) * size;
-      for (std::size_t i = block * share; i < end; ++i) p.c[i] += sum[i];
+      const T* const sum = parts.data() + (part - 1) * size + i * p.n;
+      for (std::size_t j = 0; j < p.n; ++j) row[j] += sum[j];
     }
   });
 }
@@ -271,7 +270,7 @@ void batched_gemm(Transpose ta, Transpose tb, std::size_t count, std::size_t m, 
   const double products_per_block =
       std::max(1.0, std::min(block_work / std::max(work, 1.0), static_cast<double>(count)));
   const auto step = static_cast<std::size_t>(products_per_block);
-  const std::size_t blocks = (count + step - 1) / step;
+  const std::size_t blocks = divide_up(count, step);
   constexpr std::size_t many = 8;
   if (blocks < 2 || (count < many && work > block_work)) {
     for (std::size_t i = 0; i < count; ++i) product(i);

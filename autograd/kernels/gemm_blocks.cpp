@@ -1,5 +1,6 @@
 #include <autograd/kernels/gemm_blocks.hpp>
 #include <autograd/kernels/gemm_registers.hpp>
+#include <autograd/kernels/parallel.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -17,7 +18,6 @@ constexpr std::size_t most_depth = 512;
 constexpr std::size_t most_blocks = 32;
 constexpr std::size_t cached_weights = 1u << 19;  // elements; with gradient and velocity 6 MiB of floats
 
-std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 std::size_t round_up(std::size_t a, std::size_t multiple) { return divide_up(a, multiple) * multiple; }
 
 /// A power of two: even shares for two and four threads.

@@ -1,5 +1,6 @@
+#include <autograd/kernels/lanes.hpp>
 #include <autograd/kernels/layout.hpp>
-#include <autograd/kernels/reduce.hpp>
+#include <autograd/kernels/parallel.hpp>
 
 #include <array>
 #include <cstring>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -38,6 +39,23 @@ class BlockFunction {
 /// Serial, in order, for count <= 1 and inside a SerialScope. When blocks throw, the exception of the lowest one that
 /// does is rethrown; blocks above it may then be left out.
 void parallel_blocks(std::size_t count, BlockFunction block);
+
+/// ⌈a / b⌉
+constexpr std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+
+/// Calls run(unit) for units of so many elements each, in blocks of about block_elements; serially while that is one.
+template <class Run>
+void for_units(std::size_t units, std::size_t elements, std::size_t block_elements, const Run& run) {
+  if (units <= 1 || units * elements <= block_elements) {
+    for (std::size_t unit = 0; unit < units; ++unit) run(unit);
+    return;
+  }
+  const std::size_t share = std::max<std::size_t>(1, block_elements / elements);
+  parallel_blocks(divide_up(units, share), [&](std::size_t block) {
+    const std::size_t end = std::min(units, (block + 1) * share);
+    for (std::size_t unit = block * share; unit < end; ++unit) run(unit);
+  });
+}
 
 /// Hands work to any thread that is free, now or later, and returns at once. With one thread (thread_count() is 1) or
 /// in a SerialScope it is not handed out at all. The work may therefore start late or never: whoever needs it done must

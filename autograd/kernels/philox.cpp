@@ -123,7 +123,7 @@ void fill(std::span<T> values, const StreamPosition& at, const Convert& convert)
   constexpr std::size_t per_group = draws_per_group<Word>;
   constexpr std::size_t groups_per_block = 256;
   constexpr std::size_t block_size = groups_per_block * per_group;
-  parallel_blocks((values.size() + block_size - 1) / block_size, [&](std::size_t block) {
+  parallel_blocks(divide_up(values.size(), block_size), [&](std::size_t block) {
     const Groups groups(at);
     const Convert convert_here = convert;  // a local copy: what is written cannot alias what it captured
     alignas(64) Draws<Word> draws;

@@ -16,7 +16,7 @@ constexpr std::size_t serial_elements = 2 * block_elements;
 /// How many elements of a tensor of so many may be overwritten: memory is given out in whole lines.
 std::size_t room_for(std::size_t elements, std::size_t element_bytes) {
   const std::size_t per_line = memory_line / element_bytes;
-  return (elements + per_line - 1) / per_line * per_line;
+  return divide_up(elements, per_line) * per_line;
 }
 
 /// The iteration space after merging: extents and each operand's element strides, outermost first.
@@ -119,11 +119,11 @@ void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const 
   const Loops loops = merge_axes(operands, shape);
   const std::size_t length = loops.extent[0];
   const std::size_t rows = elements / length;
-  const std::size_t pieces = length <= serial_elements ? 1 : (length + block_elements - 1) / block_elements;
+  const std::size_t pieces = length <= serial_elements ? 1 : divide_up(length, block_elements);
   const Runner run{kernel, closure, operands, loops, static_cast<char*>(output), element_bytes, pieces};
   const std::size_t items = rows * pieces;
   const std::size_t items_per_block = std::max<std::size_t>(1, block_elements / std::min(length, block_elements));
-  const std::size_t blocks = (items + items_per_block - 1) / items_per_block;
+  const std::size_t blocks = divide_up(items, items_per_block);
   if (elements <= serial_elements)
     run(0, items);
   else
@@ -138,7 +138,7 @@ void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const 
   if (elements == 0) return;
   if (elements <= serial_elements)
     return kernel(closure, operands.data(), no_splat.data(), output, elements, room_for(elements, element_bytes));
-  parallel_blocks((elements + block_elements - 1) / block_elements, [&](std::size_t block) {
+  parallel_blocks(divide_up(elements, block_elements), [&](std::size_t block) {
     const std::size_t begin = block * block_elements, count = std::min(elements - begin, block_elements);
     std::array<const void*, max_operands> inputs;
     for (std::size_t i = 0; i < operands.size(); ++i)

@@ -1,3 +1,5 @@
+#include <autograd/kernels/lanes.hpp>
+#include <autograd/kernels/parallel.hpp>
 #include <autograd/kernels/reduce.hpp>
 #include <autograd/memory.hpp>
 

@@ -1,9 +1,5 @@
 #pragma once
 
-#include <autograd/kernels/lanes.hpp>
-#include <autograd/kernels/parallel.hpp>
-
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -38,23 +34,5 @@ template <class T>
 void arg_max(std::size_t outer, std::size_t count, std::size_t inner, const T* x, std::int64_t* out);
 template <class T>
 void arg_min(std::size_t outer, std::size_t count, std::size_t inner, const T* x, std::int64_t* out);
-
-// What the loops over blocks share.
-
-constexpr std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-
-/// Calls run(unit) for units of so many elements each, in blocks of about block_elements; serially while that is one.
-template <class Run>
-void for_units(std::size_t units, std::size_t elements, std::size_t block_elements, const Run& run) {
-  if (units <= 1 || units * elements <= block_elements) {
-    for (std::size_t unit = 0; unit < units; ++unit) run(unit);
-    return;
-  }
-  const std::size_t share = std::max<std::size_t>(1, block_elements / elements);
-  parallel_blocks(divide_up(units, share), [&](std::size_t block) {
-    const std::size_t end = std::min(units, (block + 1) * share);
-    for (std::size_t unit = block * share; unit < end; ++unit) run(unit);
-  });
-}
 
 }  // namespace xgrad::kernels

@@ -1,5 +1,6 @@
 #include <autograd/kernels/elementary.hpp>
-#include <autograd/kernels/reduce.hpp>
+#include <autograd/kernels/lanes.hpp>
+#include <autograd/kernels/parallel.hpp>
 #include <autograd/kernels/softmax.hpp>
 
 #include <algorithm>

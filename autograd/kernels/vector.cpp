@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t block_elements = 8192;
 
-std::size_t blocks_of(std::size_t elements) { return (elements + block_elements - 1) / block_elements; }
+std::size_t blocks_of(std::size_t elements) { return divide_up(elements, block_elements); }
 
 /// Calls body(first, count) for each block of [0, elements); serially while there are only two.
 template <class Body>
