@@ -1,9 +1,8 @@
-#include <autograd/error.hpp>
-#include <autograd/kernels/pointwise_run.hpp>
+#include <autograd/kernels/pointwise/run.hpp>
 #include <autograd/kernels/vector.hpp>
-#include <autograd/ops/arithmetic.hpp>
 #include <autograd/pointwise.hpp>
-#include <autograd/tape.hpp>
+#include <autograd/tape/tape.hpp>
+#include <autograd/tensor/error.hpp>
 
 #include <algorithm>
 #include <span>
@@ -49,9 +48,9 @@ class alignas(16) PointwiseOperation final : public Operation {
 
   OperationTraits traits() const override {
     OperationTraits traits;
-    const bool keeps_x = hints_.coefficients == nullptr && !hints_.slope_of_result;
+    const bool keeps_x = hints_.coefficients == nullptr && !hints_.derivative_of_result;
     traits.saved_inputs = order_ > 0 ? Which::all() : keeps_x ? hints_.saved : Which::none();
-    traits.saved_outputs = order_ == 0 && hints_.slope_of_result ? Which::all() : Which::none();
+    traits.saved_outputs = order_ == 0 && hints_.derivative_of_result ? Which::all() : Which::none();
     traits.contribution = Contribution::broadcast;
     traits.recorded_vjp = true;
     return traits;
@@ -182,13 +181,15 @@ class alignas(16) PointwiseOperation final : public Operation {
     return order_ > 0 || hints_.saved.contains(k) ? kept_x(call, k) : zeros({}, dtype);
   }
   const Tensor& kept_x(const Call& call, std::size_t k) const {
-    return order_ == 0 && hints_.slope_of_result ? call.output() : call.input(order_ + k);
+    return order_ == 0 && hints_.derivative_of_result ? call.output() : call.input(order_ + k);
   }
 
   Tensor scaled(const Tensor& g, std::size_t i) const {
     const double coefficient = hints_.coefficients[i];
     if (coefficient == 0.0) return zeros(Shape(g.rank(), 1), g.dtype());
-    return coefficient == 1.0 ? g : coefficient == -1.0 ? neg(g) : mul(g, coefficient);
+    if (coefficient == 1.0) return g;
+    return pointwise_with(
+        {.coefficients = &hints_.coefficients[i]}, "scale", [coefficient](auto x) { return x * coefficient; }, g);
   }
 
   void trace_masked(const PointwiseOperation& derivative, const Call& call, const Tensor& g) const;
@@ -228,8 +229,8 @@ namespace kernels {
 
 Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
                       const PointwiseHints& hints, const Inputs& inputs) {
-  if (hints.slope_of_result && inputs.size() != 1) [[unlikely]]
-    throw ValueError(std::string(name) + ": slope_of_result with " + std::to_string(inputs.size()) +
+  if (hints.derivative_of_result && inputs.size() != 1) [[unlikely]]
+    throw ValueError(std::string(name) + ": derivative_of_result with " + std::to_string(inputs.size()) +
                      " inputs; need a function of one, its result stands for no other");
   return PointwiseOperation::call(PointwiseOperation(name, rule, closure, closure_bytes, hints), inputs);
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <autograd/kernels/pointwise_loop.hpp>
-#include <autograd/operation.hpp>
+#include <autograd/kernels/pointwise/loop.hpp>
+#include <autograd/tape/operation.hpp>
 
 #include <cstring>
 #include <type_traits>
@@ -15,7 +15,7 @@ struct PointwiseHints {
   const double* coefficients = nullptr;
   /// For a function of one input: f'(f(x)) = f'(x), and constant between kinks. The result is saved in x's place: most
   /// often the next operation keeps it anyway, and x is free. ValueError with several inputs.
-  bool slope_of_result = false;
+  bool derivative_of_result = false;
 };
 
 namespace kernels {
@@ -35,9 +35,9 @@ Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* c
 ///     pointwise("swish", [](auto x) { return x * sigmoid(x); }, x)
 ///
 /// The lambda takes `auto` arguments, uses + - * /, comparisons, where(mask, a, b) instead of ?:, and unqualified exp,
-/// expm1, log, log1p, sqrt, sin, cos, tanh, abs, sign, floor, pow, sigmoid, softplus, with_slope(f, slope, x). It must
-/// be stable together with its slope, or supply one by with_slope. It may capture numbers, up to 48 bytes of them.
-/// A third derivative throws a TapeError that names the function.
+/// expm1, log, log1p, sqrt, sin, cos, tanh, abs, sign, floor, pow, sigmoid, softplus, with_derivative(f, slope, x). It
+/// must be stable together with its slope, or supply one by with_derivative. It may capture numbers, up to 48 bytes of
+/// them. A third derivative throws a TapeError that names the function.
 ///
 /// name: a literal (kept by pointer). Shapes: any that broadcast (ShapeError). dtypes: equal and floating (TypeError).
 template <class F, class... In>

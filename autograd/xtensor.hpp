@@ -1,7 +1,7 @@
 #pragma once
 
-#include <autograd/error.hpp>
-#include <autograd/tensor.hpp>
+#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/tensor.hpp>
 
 #include <cstddef>
 #include <span>

@@ -18,6 +18,11 @@ add_executable(xgrad_parts_benchmark tests/benchmark/batch_parts.cpp)
 xgrad_own_target(xgrad_parts_benchmark)
 target_link_libraries(xgrad_parts_benchmark PRIVATE xgrad::nn)
 
+# Digests of trained parameters: equal before and after a change that must not change a bit.
+add_executable(xgrad_digests tests/benchmark/digests.cpp)
+xgrad_own_target(xgrad_digests)
+target_link_libraries(xgrad_digests PRIVATE xgrad::nn)
+
 add_executable(xgrad_machine tests/benchmark/machine.cpp)
 xgrad_own_target(xgrad_machine)
 target_compile_options(xgrad_machine PRIVATE ${XGRAD_ARCH_FLAG})

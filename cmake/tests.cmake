@@ -3,8 +3,11 @@ find_package(doctest REQUIRED)
 find_path(ADOLC_INCLUDE_DIR adolc/adolc.h REQUIRED)
 find_library(ADOLC_LIBRARY adolc REQUIRED)
 
-file(GLOB test_sources CONFIGURE_DEPENDS tests/test_*.cpp tests/usage_*.cpp)
-add_executable(xgrad_tests tests/main.cpp ${test_sources})
+# A test is called by its path below tests/.
+file(GLOB_RECURSE test_sources RELATIVE ${PROJECT_SOURCE_DIR}/tests CONFIGURE_DEPENDS
+  tests/autograd/*.cpp tests/nn/*.cpp tests/examples/*.cpp tests/usage/*.cpp tests/project/*.cpp)
+list(TRANSFORM test_sources PREPEND tests/ OUTPUT_VARIABLE test_files)
+add_executable(xgrad_tests tests/main.cpp ${test_files})
 xgrad_own_target(xgrad_tests)
 target_link_libraries(xgrad_tests PRIVATE
   xgrad::nn xgrad::tables xgrad_command_line doctest::doctest nlohmann_json::nlohmann_json ZLIB::ZLIB
@@ -18,27 +21,27 @@ set_source_files_properties(tests/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON
 target_compile_options(xgrad_tests PRIVATE $<$<CONFIG:Release>:-O1>)
 
 foreach(source IN LISTS test_sources)
-  cmake_path(GET source STEM name)
-  add_test(NAME ${name} COMMAND xgrad_tests --source-file=*/${name}.cpp)
+  cmake_path(REMOVE_EXTENSION source OUTPUT_VARIABLE name)
+  add_test(NAME ${name} COMMAND xgrad_tests --source-file=*/tests/${source})
   # tests/main.cpp returns 77 when no test case was left to run: ctest calls that skipped, not passed.
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 3600)
 endforeach()
 
 # Faults of the engine, planted in a patched copy of the sweep, which the gradient check must report.
 function(xgrad_engine_fault name original patched)
-  file(READ ${PROJECT_SOURCE_DIR}/autograd/sweep.cpp sweep)
+  file(READ ${PROJECT_SOURCE_DIR}/autograd/tape/sweep.cpp sweep)
   string(REPLACE "${original}" "${patched}" faulty "${sweep}")
   if(faulty STREQUAL sweep)
-    message(FATAL_ERROR "engine fault ${name}: autograd/sweep.cpp has no '${original}'")
+    message(FATAL_ERROR "engine fault ${name}: autograd/tape/sweep.cpp has no '${original}'")
   endif()
   set(source ${PROJECT_BINARY_DIR}/engine_faults/${name}.cpp)
   file(CONFIGURE OUTPUT ${source} CONTENT "@faulty@" @ONLY)
-  add_executable(engine_fault_${name} tests/engine_fault.cpp ${source})
+  add_executable(engine_fault_${name} tests/support/engine_fault.cpp ${source})
   xgrad_own_target(engine_fault_${name})
   target_link_libraries(engine_fault_${name} PRIVATE xgrad::nn)
   add_test(NAME engine_fault_${name} COMMAND engine_fault_${name})
 endfunction()
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/autograd/sweep.cpp)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/autograd/tape/sweep.cpp)
 if(NOT BUILD_SHARED_LIBS)  # the copy takes the place of the library's
   xgrad_engine_fault(overwrites "if (!to.cotangent.defined())" "if (true)")
   xgrad_engine_fault(loses_cotangent "kernels::add_scaled(to.cotangent, gradient, 1.0)" "static_cast<void>(gradient)")

@@ -1,11 +1,11 @@
 /// Checks gradients: of a small network, of single operations, layers and losses, or of all that xgrad has.
 
 #include <autograd/autograd.hpp>
-#include <autograd/op_table_check.hpp>
-#include <autograd/parallel_parts.hpp>
-#include <nn/gradient_check.hpp>
-#include <nn/module_table.hpp>
+#include <autograd/parallel/parts.hpp>
+#include <autograd/table/op_table_check.hpp>
+#include <nn/inspection/gradient_check.hpp>
 #include <nn/nn.hpp>
+#include <nn/table/module_table.hpp>
 
 #include "command_line.hpp"
 

@@ -1,7 +1,7 @@
 #include "command_line.hpp"
 
-#include <autograd/error.hpp>
-#include <nn/whole_file.hpp>
+#include <autograd/tensor/error.hpp>
+#include <nn/report/whole_file.hpp>
 
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/info.h>

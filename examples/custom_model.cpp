@@ -1,10 +1,10 @@
 /// A custom model: an own module, pointwise operation and Operation with a hand-written adjoint, all checked.
 
 #include <autograd/autograd.hpp>
-#include <autograd/gradient_check.hpp>
+#include <autograd/check/gradient_check.hpp>
 #include <autograd/pointwise.hpp>
 #include <autograd/xtensor.hpp>
-#include <nn/gradient_check.hpp>
+#include <nn/inspection/gradient_check.hpp>
 #include <nn/nn.hpp>
 
 #include "command_line.hpp"
@@ -47,7 +47,7 @@ struct CumulativeSum : Operation {
   }
 };
 
-Tensor cumulative_sum(const Tensor& x) { return apply(CumulativeSum(), x); }
+Tensor cumulative_sum(const Tensor& x) { return apply_operation(CumulativeSum(), x); }
 
 /// An own module: members and a function.
 struct Net : nn::Module {

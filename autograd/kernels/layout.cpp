@@ -1,6 +1,6 @@
-#include <autograd/kernels/lanes.hpp>
 #include <autograd/kernels/layout.hpp>
-#include <autograd/kernels/parallel.hpp>
+#include <autograd/kernels/simd/lanes.hpp>
+#include <autograd/parallel/parallel.hpp>
 
 #include <array>
 #include <cstring>
@@ -112,24 +112,24 @@ void move(Walk walk, const T* from, T* to) {
       }
   if (plane != Plane::transpose && walk.rank > 0) row = walk.take(walk.rank - 1);
 
-  const std::size_t most_rows = plane == Plane::transpose ? std::min(row.extent, tile_edge)
-                                                          : std::max<std::size_t>(1, block_elements / column.extent);
-  const std::size_t most_columns = std::min(column.extent, std::max<std::size_t>(1, block_elements / most_rows));
-  const std::size_t row_pieces = divide_up(row.extent, most_rows);
-  const std::size_t column_pieces = divide_up(column.extent, most_columns);
+  const std::size_t max_rows = plane == Plane::transpose ? std::min(row.extent, tile_edge)
+                                                         : std::max<std::size_t>(1, block_elements / column.extent);
+  const std::size_t max_columns = std::min(column.extent, std::max<std::size_t>(1, block_elements / max_rows));
+  const std::size_t row_pieces = divide_up(row.extent, max_rows);
+  const std::size_t column_pieces = divide_up(column.extent, max_columns);
   std::size_t planes = 1;
   for (std::size_t i = 0; i < walk.rank; ++i) planes *= walk.axes[i].extent;
 
-  for_units(planes * row_pieces * column_pieces, std::min(row.extent, most_rows) * most_columns, block_elements,
+  for_units(planes * row_pieces * column_pieces, std::min(row.extent, max_rows) * max_columns, block_elements,
             [&](std::size_t unit) {
-              const std::size_t first_column = unit % column_pieces * most_columns;
+              const std::size_t first_column = unit % column_pieces * max_columns;
               unit /= column_pieces;
-              const std::size_t first_row = unit % row_pieces * most_rows;
+              const std::size_t first_row = unit % row_pieces * max_rows;
               unit /= row_pieces;
               Axis rows = row;
-              rows.extent = std::min(most_rows, row.extent - first_row);
+              rows.extent = std::min(max_rows, row.extent - first_row);
               Axis columns = column;
-              columns.extent = std::min(most_columns, column.extent - first_column);
+              columns.extent = std::min(max_columns, column.extent - first_column);
               std::ptrdiff_t source = static_cast<std::ptrdiff_t>(first_row) * row.from +
                                       static_cast<std::ptrdiff_t>(first_column) * column.from;
               std::ptrdiff_t target = static_cast<std::ptrdiff_t>(first_row) * row.to +
@@ -226,9 +226,9 @@ template <class T>
 void scatter_add(std::size_t outer, std::size_t count, std::size_t inner, const std::int64_t* indices,
                  std::size_t n_indices, const T* g, T* out) {
   // A block owns a range of targets and takes all indices in order, so that no order of blocks can change a sum.
-  constexpr std::size_t most_ranges = 8;
+  constexpr std::size_t max_ranges = 8;
   const std::size_t work = n_indices * inner;
-  const std::size_t ranges = inner < 16 ? 1 : std::clamp<std::size_t>(work / block_elements, 1, most_ranges);
+  const std::size_t ranges = inner < 16 ? 1 : std::clamp<std::size_t>(work / block_elements, 1, max_ranges);
   for_units(outer * ranges, work / ranges, block_elements, [&](std::size_t unit) {
     const auto begin = static_cast<std::int64_t>(unit % ranges * count / ranges);
     const auto end = static_cast<std::int64_t>((unit % ranges + 1) * count / ranges);

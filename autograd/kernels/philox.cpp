@@ -1,6 +1,6 @@
-#include <autograd/kernels/parallel.hpp>
 #include <autograd/kernels/philox.hpp>
-#include <autograd/kernels/simd.hpp>
+#include <autograd/kernels/simd/simd.hpp>
+#include <autograd/parallel/parallel.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
-#include <autograd/kernels/lanes.hpp>
-#include <autograd/kernels/parallel.hpp>
 #include <autograd/kernels/reduce.hpp>
-#include <autograd/memory.hpp>
+#include <autograd/kernels/simd/lanes.hpp>
+#include <autograd/parallel/parallel.hpp>
+#include <autograd/tensor/memory.hpp>
 
 #include <algorithm>
 #include <array>
@@ -163,14 +163,14 @@ void reduce_columns(std::size_t rows, std::size_t columns, std::size_t stride, c
 /// (outer, chunks, inner) partial results to (outer, inner), in order.
 template <class T, class Op>
 void combine_chunks(std::size_t outer, std::size_t chunks, std::size_t inner, const T* partial, T* out, const Op& op) {
-  constexpr std::size_t most_columns = 256;
-  const std::size_t pieces = divide_up(inner, most_columns);
-  for_units(outer * pieces, chunks * std::min(inner, most_columns), block_elements, [&](std::size_t unit) {
-    const std::size_t first = unit % pieces * most_columns;
-    const std::size_t columns = std::min(most_columns, inner - first);
+  constexpr std::size_t max_columns = 256;
+  const std::size_t pieces = divide_up(inner, max_columns);
+  for_units(outer * pieces, chunks * std::min(inner, max_columns), block_elements, [&](std::size_t unit) {
+    const std::size_t first = unit % pieces * max_columns;
+    const std::size_t columns = std::min(max_columns, inner - first);
     const std::size_t o = unit / pieces;
     const T* source = partial + o * chunks * inner + first;
-    std::array<double, most_columns> value;
+    std::array<double, max_columns> value;
     value.fill(Op::identity);
     for (std::size_t c = 0; c < chunks; ++c, source += inner)
       for (std::size_t j = 0; j < columns; ++j) value[j] = op(value[j], static_cast<double>(source[j]));
@@ -186,21 +186,21 @@ void reduce(std::size_t outer, std::size_t count, std::size_t inner, const T* x,
   }
   if (inner == 0) return;
   if (inner == 1) return reduce_rows(outer, count, x, out, op);
-  constexpr std::size_t most_columns = column_block_bytes / sizeof(T);
+  constexpr std::size_t max_columns = column_block_bytes / sizeof(T);
   constexpr std::size_t fewest_rows = 4 * row_group;
-  if (outer == 1 && count <= fewest_rows && inner <= most_columns)  // one unit, without the divisions
+  if (outer == 1 && count <= fewest_rows && inner <= max_columns)  // one unit, without the divisions
     return reduce_columns(count, inner, inner, x, out, op);
-  const std::size_t columns = std::min(inner, most_columns);
+  const std::size_t columns = std::min(inner, max_columns);
   const std::size_t rows = std::clamp(block_elements / columns, fewest_rows, chain * row_group);
-  const std::size_t pieces = divide_up(inner, most_columns);
+  const std::size_t pieces = divide_up(inner, max_columns);
   const std::size_t chunks = divide_up(count, rows);
   Scratch<T> partial(chunks == 1 ? 0 : outer * chunks * inner);
   T* const target = chunks == 1 ? out : partial.data();
   for_units(outer * chunks * pieces, std::min(rows, count) * columns, block_elements, [&](std::size_t unit) {
-    const std::size_t first_column = unit % pieces * most_columns;
+    const std::size_t first_column = unit % pieces * max_columns;
     const std::size_t line = unit / pieces;  // of the partial results (outer · chunks, inner)
     const std::size_t first_row = line % chunks * rows;
-    reduce_columns(std::min(rows, count - first_row), std::min(most_columns, inner - first_column), inner,
+    reduce_columns(std::min(rows, count - first_row), std::min(max_columns, inner - first_column), inner,
                    x + (line / chunks * count + first_row) * inner + first_column, target + line * inner + first_column,
                    op);
   });
@@ -236,11 +236,11 @@ void arg_reduce(std::size_t outer, std::size_t count, std::size_t inner, const T
     });
     return;
   }
-  constexpr std::size_t most_columns = column_block_bytes / sizeof(T);
-  const std::size_t pieces = divide_up(inner, most_columns);
-  for_units(outer * pieces, count * std::min(inner, most_columns), block_elements, [&](std::size_t unit) {
-    const std::size_t first = unit % pieces * most_columns;
-    const std::size_t columns = std::min(most_columns, inner - first);
+  constexpr std::size_t max_columns = column_block_bytes / sizeof(T);
+  const std::size_t pieces = divide_up(inner, max_columns);
+  for_units(outer * pieces, count * std::min(inner, max_columns), block_elements, [&](std::size_t unit) {
+    const std::size_t first = unit % pieces * max_columns;
+    const std::size_t columns = std::min(max_columns, inner - first);
     const std::size_t o = unit / pieces;
     const T* const value = values.data() + o * inner + first;
     std::int64_t* const position = out + o * inner + first;

@@ -1,7 +1,7 @@
-#include <autograd/kernels/elementary.hpp>
-#include <autograd/kernels/lanes.hpp>
-#include <autograd/kernels/parallel.hpp>
+#include <autograd/kernels/simd/elementary.hpp>
+#include <autograd/kernels/simd/lanes.hpp>
 #include <autograd/kernels/softmax.hpp>
+#include <autograd/parallel/parallel.hpp>
 
 #include <algorithm>
 #include <array>
@@ -18,9 +18,9 @@ constexpr std::size_t chain = 64;              // vectors that are added in T be
 
 /// Elements up to which rows are transposed: a gain while it costs less than reductions across lanes.
 template <class T>
-constexpr std::size_t most_short_forward = 4 * Vec<T>::width;
+constexpr std::size_t max_short_forward = 4 * Vec<T>::width;
 template <class T>
-constexpr std::size_t most_short_vjp = Vec<T>::width;
+constexpr std::size_t max_short_vjp = Vec<T>::width;
 
 template <class T>
 constexpr T infinity = std::numeric_limits<T>::infinity();
@@ -118,7 +118,7 @@ class ShortRows {
   using Element = T;
   static constexpr std::size_t width = Vec<T>::width;
   struct Buffer {
-    alignas(64) T vectors[most_short_forward<T> * width];
+    alignas(64) T vectors[max_short_forward<T> * width];
   };
 
   ShortRows(std::size_t first, std::size_t rows, std::size_t n) : first_(first), rows_(rows), n_(n) {}
@@ -215,11 +215,11 @@ XGRAD_FLATTEN void run(const View& view, const Body& body) {
   body(view);
 }
 
-/// Calls body(view) for views that cover the rows, in parallel; rows of more than most_short elements are long ones.
+/// Calls body(view) for views that cover the rows, in parallel; rows of more than max_short elements are long ones.
 template <class T, class Body>
-void for_views(std::size_t rows, std::size_t n, std::size_t most_short, const Body& body) {
+void for_views(std::size_t rows, std::size_t n, std::size_t max_short, const Body& body) {
   constexpr std::size_t width = Vec<T>::width;
-  if (n > most_short)
+  if (n > max_short)
     for_units(rows, n, block_elements, [&](std::size_t row) { run(LongRow<T>(row, n), body); });
   else
     for_units(divide_up(rows, width), n * width, block_elements, [&](std::size_t group) {
@@ -307,7 +307,7 @@ void probability_vjp(const View& view, const T* logits, const LogNormalizer<T>* 
 
 template <class T>
 void softmax(std::size_t rows, std::size_t n, const T* x, T* y) {
-  for_views<T>(rows, n, most_short_forward<T>, [=](const auto& view) {
+  for_views<T>(rows, n, max_short_forward<T>, [=](const auto& view) {
     typename std::remove_cvref_t<decltype(view)>::Buffer in, out;
     const T* const source = view.read(x, in);
     T* const target = view.target(y, out);
@@ -327,7 +327,7 @@ void softmax(std::size_t rows, std::size_t n, const T* x, T* y) {
 
 template <class T>
 void softmax_vjp(std::size_t rows, std::size_t n, const T* y, const T* g, T* dx) {
-  for_views<T>(rows, n, most_short_vjp<T>, [=](const auto& view) {
+  for_views<T>(rows, n, max_short_vjp<T>, [=](const auto& view) {
     typename std::remove_cvref_t<decltype(view)>::Buffer y_buffer, g_buffer, out;
     const T* const output = view.read(y, y_buffer);
     const T* const cotangent = view.read(g, g_buffer);
@@ -355,7 +355,7 @@ void softmax_vjp(std::size_t rows, std::size_t n, const T* y, const T* g, T* dx)
 
 template <class T>
 void log_softmax(std::size_t rows, std::size_t n, const T* x, T* y) {
-  for_views<T>(rows, n, most_short_forward<T>, [=](const auto& view) {
+  for_views<T>(rows, n, max_short_forward<T>, [=](const auto& view) {
     typename std::remove_cvref_t<decltype(view)>::Buffer in, out;
     const T* const source = view.read(x, in);
     T* const target = view.target(y, out);
@@ -370,7 +370,7 @@ void log_softmax(std::size_t rows, std::size_t n, const T* x, T* y) {
 
 template <class T>
 void log_softmax_vjp(std::size_t rows, std::size_t n, const T* y, const T* g, T* dx) {
-  for_views<T>(rows, n, most_short_vjp<T>, [=](const auto& view) {
+  for_views<T>(rows, n, max_short_vjp<T>, [=](const auto& view) {
     typename std::remove_cvref_t<decltype(view)>::Buffer y_buffer, g_buffer, out;
     const T* const output = view.read(y, y_buffer);
     const T* const cotangent = view.read(g, g_buffer);
@@ -387,7 +387,7 @@ void log_softmax_vjp(std::size_t rows, std::size_t n, const T* y, const T* g, T*
 
 template <class T>
 void logsumexp(std::size_t rows, std::size_t n, const T* x, T* out) {
-  for_views<T>(rows, n, most_short_forward<T>, [=](const auto& view) {
+  for_views<T>(rows, n, max_short_forward<T>, [=](const auto& view) {
     typename std::remove_cvref_t<decltype(view)>::Buffer in;
     const T* const source = view.read(x, in);
     const Vec<T> largest = shift_of(view, source);
@@ -401,7 +401,7 @@ void logsumexp(std::size_t rows, std::size_t n, const T* x, T* out) {
 template <class T>
 void cross_entropy(std::size_t rows, std::size_t n, const T* logits, const std::int64_t* labels, T* loss,
                    LogNormalizer<T>* normalizers) {
-  for_views<T>(rows, n, most_short_forward<T>, [=](const auto& view) {
+  for_views<T>(rows, n, max_short_forward<T>, [=](const auto& view) {
     typename std::remove_cvref_t<decltype(view)>::Buffer in;
     const T* const x = view.read(logits, in);
     const Vec<T> labelled =
@@ -421,7 +421,7 @@ void cross_entropy(std::size_t rows, std::size_t n, const T* logits, const std::
 template <class T>
 void cross_entropy_vjp(std::size_t rows, std::size_t n, const T* logits, const std::int64_t* labels,
                        const LogNormalizer<T>* normalizers, const T* g, std::size_t g_step, T* dlogits) {
-  for_views<T>(rows, n, most_short_vjp<T>, [=](const auto& view) {
+  for_views<T>(rows, n, max_short_vjp<T>, [=](const auto& view) {
     const auto own_labels = view.labels(labels);
     probability_vjp(view, logits, normalizers, g, g_step, dlogits,
                     [&](std::size_t j, Vec<T> p, auto) { return where(view.matches(own_labels, j), p - 1, p); });
@@ -431,7 +431,7 @@ void cross_entropy_vjp(std::size_t rows, std::size_t n, const T* logits, const s
 template <class T>
 void cross_entropy_soft(std::size_t rows, std::size_t n, const T* logits, const T* targets, T* loss,
                         LogNormalizer<T>* normalizers) {
-  for_views<T>(rows, n, most_short_forward<T>, [=](const auto& view) {
+  for_views<T>(rows, n, max_short_forward<T>, [=](const auto& view) {
     typename std::remove_cvref_t<decltype(view)>::Buffer x_buffer, t_buffer;
     const T* const x = view.read(logits, x_buffer);
     const T* const target = view.read(targets, t_buffer);
@@ -454,7 +454,7 @@ void cross_entropy_soft(std::size_t rows, std::size_t n, const T* logits, const 
 template <class T>
 void cross_entropy_soft_vjp(std::size_t rows, std::size_t n, const T* logits, const T* targets,
                             const LogNormalizer<T>* normalizers, const T* g, std::size_t g_step, T* dlogits) {
-  for_views<T>(rows, n, most_short_vjp<T>, [=](const auto& view) {
+  for_views<T>(rows, n, max_short_vjp<T>, [=](const auto& view) {
     typename std::remove_cvref_t<decltype(view)>::Buffer buffer;
     const T* const t = view.read(targets, buffer);
     const Vec<T> total = sum_vectors(view, [&](std::size_t j, auto count) { return load(t + j, count); });

@@ -1,7 +1,7 @@
-#include <autograd/kernels/parallel.hpp>
-#include <autograd/kernels/simd.hpp>
+#include <autograd/kernels/simd/simd.hpp>
 #include <autograd/kernels/vector.hpp>
-#include <autograd/memory.hpp>
+#include <autograd/parallel/parallel.hpp>
+#include <autograd/tensor/memory.hpp>
 
 #include <algorithm>
 #include <cmath>

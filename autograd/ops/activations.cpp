@@ -1,16 +1,14 @@
-#include <autograd/error.hpp>
 #include <autograd/ops/activations.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/pointwise.hpp>
+#include <autograd/tensor/error.hpp>
 
 #include <string>
 
 namespace xgrad {
 
 // Comparisons are turned so that NaN takes the branch that hands it on.
-
-Tensor identity(const Tensor& x) { return reshape(x, x.shape()); }
 
 Tensor step(const Tensor& x, double at_zero) {
   static constexpr double flat[] = {0};
@@ -38,12 +36,12 @@ Tensor softplus(const Tensor& x) {
 
 Tensor relu(const Tensor& x) {
   return pointwise_with(
-      {.slope_of_result = true}, "relu", [](auto a) { return where(a <= 0, 0, a); }, x);
+      {.derivative_of_result = true}, "relu", [](auto a) { return where(a <= 0, 0, a); }, x);
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
   return pointwise_with(
-      {.slope_of_result = slope >= 0}, "leaky_relu", [slope](auto a) { return where(a > 0, a, slope * a); }, x);
+      {.derivative_of_result = slope >= 0}, "leaky_relu", [slope](auto a) { return where(a > 0, a, slope * a); }, x);
 }
 
 Tensor prelu(const Tensor& x, const Tensor& slope) {
@@ -63,7 +61,7 @@ Tensor swish(const Tensor& x) {
 
 Tensor hard_tanh(const Tensor& x) {
   return pointwise_with(
-      {.slope_of_result = true}, "hard_tanh", [](auto a) { return where(a <= -1, -1, where(a >= 1, 1, a)); }, x);
+      {.derivative_of_result = true}, "hard_tanh", [](auto a) { return where(a <= -1, -1, where(a >= 1, 1, a)); }, x);
 }
 
 Tensor maxout(const Tensor& x, std::int64_t pieces) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <autograd/tensor.hpp>
+#include <autograd/tensor/tensor.hpp>
 
 #include <cstdint>
 
@@ -8,8 +8,6 @@ namespace xgrad {
 
 // Activation functions, elementwise but for maxout; floating dtypes (TypeError). g is the cotangent of the result.
 
-/// x as a new tensor, of any dtype; gradient g. Nothing is copied until one of the two is written.
-Tensor identity(const Tensor& x);
 /// 0 for x < 0, 1 for x > 0, and at_zero for 0, as NumPy's heaviside(x, at_zero): ½ unless told otherwise, 1 for the
 /// threshold units of McCulloch and Pitts (1943). Values only: gradient 0 everywhere.
 Tensor step(const Tensor& x, double at_zero = 0.5);

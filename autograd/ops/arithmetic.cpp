@@ -1,7 +1,7 @@
-#include <autograd/error.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/elementary.hpp>
 #include <autograd/pointwise.hpp>
+#include <autograd/tensor/error.hpp>
 
 #include <cmath>
 #include <string>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <autograd/tensor.hpp>
+#include <autograd/tensor/tensor.hpp>
 
 namespace xgrad {
 
@@ -29,12 +29,12 @@ Tensor clamp(const Tensor& x, double low, double high);
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);
 
 // 1 where the relation holds, 0 elsewhere (also for NaN, but for not_equal), in the operands' dtype; no gradient.
-Tensor equal(const Tensor& x, const Tensor& y);
-Tensor not_equal(const Tensor& x, const Tensor& y);
-Tensor less(const Tensor& x, const Tensor& y);
-Tensor less_equal(const Tensor& x, const Tensor& y);
-Tensor greater(const Tensor& x, const Tensor& y);
-Tensor greater_equal(const Tensor& x, const Tensor& y);
+Tensor eq(const Tensor& x, const Tensor& y);
+Tensor ne(const Tensor& x, const Tensor& y);
+Tensor lt(const Tensor& x, const Tensor& y);
+Tensor le(const Tensor& x, const Tensor& y);
+Tensor gt(const Tensor& x, const Tensor& y);
+Tensor ge(const Tensor& x, const Tensor& y);
 
 /// The number as a tensor of rank 0 with x's dtype. TypeError for a fraction and int64.
 Tensor constant_like(const Tensor& x, double value);
@@ -60,12 +60,12 @@ inline Tensor where(const Tensor& condition, const Tensor& x, double y) {
 inline Tensor where(const Tensor& condition, double x, const Tensor& y) {
   return where(condition, constant_like(y, x), y);
 }
-inline Tensor equal(const Tensor& x, double y) { return equal(x, constant_like(x, y)); }
-inline Tensor not_equal(const Tensor& x, double y) { return not_equal(x, constant_like(x, y)); }
-inline Tensor less(const Tensor& x, double y) { return less(x, constant_like(x, y)); }
-inline Tensor less_equal(const Tensor& x, double y) { return less_equal(x, constant_like(x, y)); }
-inline Tensor greater(const Tensor& x, double y) { return greater(x, constant_like(x, y)); }
-inline Tensor greater_equal(const Tensor& x, double y) { return greater_equal(x, constant_like(x, y)); }
+inline Tensor eq(const Tensor& x, double y) { return eq(x, constant_like(x, y)); }
+inline Tensor ne(const Tensor& x, double y) { return ne(x, constant_like(x, y)); }
+inline Tensor lt(const Tensor& x, double y) { return lt(x, constant_like(x, y)); }
+inline Tensor le(const Tensor& x, double y) { return le(x, constant_like(x, y)); }
+inline Tensor gt(const Tensor& x, double y) { return gt(x, constant_like(x, y)); }
+inline Tensor ge(const Tensor& x, double y) { return ge(x, constant_like(x, y)); }
 
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 inline Tensor operator+(const Tensor& x, const Tensor& y) { return add(x, y); }

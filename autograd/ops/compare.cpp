@@ -24,34 +24,34 @@ Tensor compare(const char* name, F f, const Tensor& x, const Tensor& y) {
 
 }  // namespace
 
-Tensor equal(const Tensor& x, const Tensor& y) {
+Tensor eq(const Tensor& x, const Tensor& y) {
   return compare(
-      "equal", [](auto a, auto b) { return where(a == b, 1, 0); }, x, y);
+      "eq", [](auto a, auto b) { return where(a == b, 1, 0); }, x, y);
 }
 
-Tensor not_equal(const Tensor& x, const Tensor& y) {
+Tensor ne(const Tensor& x, const Tensor& y) {
   return compare(
-      "not_equal", [](auto a, auto b) { return where(a != b, 1, 0); }, x, y);
+      "ne", [](auto a, auto b) { return where(a != b, 1, 0); }, x, y);
 }
 
-Tensor less(const Tensor& x, const Tensor& y) {
+Tensor lt(const Tensor& x, const Tensor& y) {
   return compare(
-      "less", [](auto a, auto b) { return where(a < b, 1, 0); }, x, y);
+      "lt", [](auto a, auto b) { return where(a < b, 1, 0); }, x, y);
 }
 
-Tensor less_equal(const Tensor& x, const Tensor& y) {
+Tensor le(const Tensor& x, const Tensor& y) {
   return compare(
-      "less_equal", [](auto a, auto b) { return where(a <= b, 1, 0); }, x, y);
+      "le", [](auto a, auto b) { return where(a <= b, 1, 0); }, x, y);
 }
 
-Tensor greater(const Tensor& x, const Tensor& y) {
+Tensor gt(const Tensor& x, const Tensor& y) {
   return compare(
-      "greater", [](auto a, auto b) { return where(a > b, 1, 0); }, x, y);
+      "gt", [](auto a, auto b) { return where(a > b, 1, 0); }, x, y);
 }
 
-Tensor greater_equal(const Tensor& x, const Tensor& y) {
+Tensor ge(const Tensor& x, const Tensor& y) {
   return compare(
-      "greater_equal", [](auto a, auto b) { return where(a >= b, 1, 0); }, x, y);
+      "ge", [](auto a, auto b) { return where(a >= b, 1, 0); }, x, y);
 }
 
 }  // namespace xgrad

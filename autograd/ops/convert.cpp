@@ -1,7 +1,7 @@
-#include <autograd/error.hpp>
 #include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/vector.hpp>
-#include <autograd/operation.hpp>
+#include <autograd/tape/operation.hpp>
+#include <autograd/tensor/error.hpp>
 
 #include <cmath>
 #include <string>
@@ -48,8 +48,10 @@ class Convert final : public Operation {
 
 }  // namespace
 
-Tensor Tensor::clone() const { return apply(Clone(), *this); }
+Tensor Tensor::clone() const { return apply_operation(Clone(), *this); }
 
-Tensor Tensor::to(DType wanted) const { return wanted == dtype() ? clone() : apply(Convert(dtype(), wanted), *this); }
+Tensor Tensor::to(DType wanted) const {
+  return wanted == dtype() ? clone() : apply_operation(Convert(dtype(), wanted), *this);
+}
 
 }  // namespace xgrad

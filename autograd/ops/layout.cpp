@@ -1,8 +1,8 @@
-#include <autograd/error.hpp>
 #include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/vector.hpp>
-#include <autograd/memory.hpp>
 #include <autograd/ops/layout.hpp>
+#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/memory.hpp>
 
 #include <algorithm>
 #include <string>
@@ -109,7 +109,7 @@ struct Part {
   std::int64_t extent;  // of the whole
 };
 
-Tensor place(const Tensor& x, const Part& part);
+Tensor pad(const Tensor& x, const Part& part);
 Tensor cut(const Tensor& x, const Part& part);
 
 class Slice final : public Operation {
@@ -126,17 +126,17 @@ class Slice final : public Operation {
     strides[part_.axis] *= part_.step;
     return gather(x, shape, offset, strides);
   }
-  Tensors vjp(const Call& call) const override { return place(call.cotangent(), part_); }
+  Tensors vjp(const Call& call) const override { return pad(call.cotangent(), part_); }
 
  private:
   Part part_;
 };
 
 /// The adjoint of Slice: zeros of the whole extent with x at the part.
-class Place final : public Operation {
+class Pad final : public Operation {
  public:
-  explicit Place(const Part& part) : part_(part) {}
-  std::string_view name() const override { return "place"; }
+  explicit Pad(const Part& part) : part_(part) {}
+  std::string_view name() const override { return "pad"; }
   OperationTraits traits() const override { return moves_values(Contribution::exact); }
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
@@ -158,8 +158,8 @@ class Place final : public Operation {
   Part part_;
 };
 
-Tensor place(const Tensor& x, const Part& part) { return apply(Place(part), x); }
-Tensor cut(const Tensor& x, const Part& part) { return apply(Slice(part), x); }
+Tensor pad(const Tensor& x, const Part& part) { return apply_operation(Pad(part), x); }
+Tensor cut(const Tensor& x, const Part& part) { return apply_operation(Slice(part), x); }
 
 class Concatenate final : public Operation {
  public:
@@ -329,7 +329,7 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
   if (!valid || known != x.size() || (open < wanted.rank() && wanted[open] < 0))
     throw ShapeError("reshape: " + to_string(x.shape()) + " to " + to_string(shape) + "; need " +
                      std::to_string(x.size()) + " elements, with at most one extent -1 to be worked out");
-  return apply(Reshape(wanted), x);
+  return apply_operation(Reshape(wanted), x);
 }
 
 Tensor flatten(const Tensor& x, std::int64_t first_axis) {
@@ -375,7 +375,7 @@ Tensor permute(const Tensor& x, const Axes& axes) {
                      "; need every axis once");
   Axes normalized = axes;
   for (std::int64_t& axis : normalized) axis = static_cast<std::int64_t>(normalize_axis("permute", axis, x.rank()));
-  return apply(Permute(normalized), x);
+  return apply_operation(Permute(normalized), x);
 }
 
 Tensor transpose(const Tensor& x, std::int64_t axis0, std::int64_t axis1) {
@@ -384,7 +384,7 @@ Tensor transpose(const Tensor& x, std::int64_t axis0, std::int64_t axis1) {
   const std::size_t first = normalize_axis("transpose", axis0, x.rank());
   const std::size_t second = normalize_axis("transpose", axis1, x.rank());
   std::swap(axes[first], axes[second]);
-  return apply(Permute(axes), x);
+  return apply_operation(Permute(axes), x);
 }
 
 Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
@@ -428,15 +428,15 @@ Tensor stack(const std::vector<Tensor>& tensors, std::int64_t axis) {
   return concatenate(rows, position);
 }
 
-Tensor broadcast_to(const Tensor& x, const Shape& shape) { return apply(BroadcastTo(shape), x); }
+Tensor broadcast_to(const Tensor& x, const Shape& shape) { return apply_operation(BroadcastTo(shape), x); }
 
 Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis) {
-  return apply(Take(normalize_axis("take", axis, x.rank())), x, indices);
+  return apply_operation(Take(normalize_axis("take", axis, x.rank())), x, indices);
 }
 
 Tensor scatter_add(const Tensor& x, const Tensor& indices, std::int64_t extent, std::int64_t axis) {
   if (extent < 0) throw ShapeError("scatter_add: extent " + std::to_string(extent) + "; need extent >= 0");
-  return apply(
+  return apply_operation(
       ScatterAdd(axis < 0 ? normalize_axis("scatter_add", axis, x.rank()) : static_cast<std::size_t>(axis), extent), x,
       indices);
 }

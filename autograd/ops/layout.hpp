@@ -1,7 +1,7 @@
 #pragma once
 
-#include <autograd/operation.hpp>
-#include <autograd/tensor.hpp>
+#include <autograd/tape/operation.hpp>
+#include <autograd/tensor/tensor.hpp>
 
 #include <cstdint>
 #include <vector>

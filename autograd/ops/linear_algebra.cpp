@@ -1,12 +1,12 @@
-#include <autograd/error.hpp>
-#include <autograd/kernels/gemm.hpp>
+#include <autograd/kernels/gemm/gemm.hpp>
 #include <autograd/kernels/reduce.hpp>
-#include <autograd/memory.hpp>
-#include <autograd/operation.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/linear_algebra.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/tape/operation.hpp>
+#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/memory.hpp>
 
 #include <string>
 #include <vector>
@@ -198,7 +198,7 @@ void need_vectors(const char* name, const Tensor& x, const Tensor& y) {
 }  // namespace
 
 Tensor matmul(const Tensor& x, const Tensor& y, bool transpose_x, bool transpose_y) {
-  return apply(Matmul(transpose_x, transpose_y), x, y);
+  return apply_operation(Matmul(transpose_x, transpose_y), x, y);
 }
 
 Tensor matmul(const Tensor& x, const Tensor& y) {
@@ -218,8 +218,10 @@ Tensor matmul(const Tensor& x, const Tensor& y) {
   return reshape(product, shape);
 }
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) { return apply(Linear(), x, weight, bias); }
-Tensor linear(const Tensor& x, const Tensor& weight) { return apply(Linear(), x, weight); }
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return apply_operation(Linear(), x, weight, bias);
+}
+Tensor linear(const Tensor& x, const Tensor& weight) { return apply_operation(Linear(), x, weight); }
 
 Tensor outer(const Tensor& x, const Tensor& y) {
   need_vectors("outer", x, y);

@@ -1,11 +1,11 @@
-#include <autograd/error.hpp>
 #include <autograd/kernels/reduce.hpp>
 #include <autograd/kernels/vector.hpp>
-#include <autograd/operation.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/tape/operation.hpp>
+#include <autograd/tensor/error.hpp>
 
 #include <algorithm>
 #include <array>
@@ -134,7 +134,7 @@ class Extreme final : public Operation {
     Axes axes;
     for (std::size_t axis = 0; axis < kept.rank(); ++axis)
       if (reduced_[axis]) axes.push_back(static_cast<std::int64_t>(axis));
-    const Tensor hits = equal(x, reshape(call.output(), kept));
+    const Tensor hits = eq(x, reshape(call.output(), kept));
     const Tensor count = axes.empty() ? hits : sum(hits, axes, true);
     return hits * (reshape(call.cotangent(), kept) / count);
   }
@@ -192,19 +192,19 @@ Tensor multiply_halves(Tensor x) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
-  return apply(Sum(axis_flags("sum", axes, x.rank()), keepdims, false), x);
+  return apply_operation(Sum(axis_flags("sum", axes, x.rank()), keepdims, false), x);
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {
-  return apply(Sum(axis_flags("mean", axes, x.rank()), keepdims, true), x);
+  return apply_operation(Sum(axis_flags("mean", axes, x.rank()), keepdims, true), x);
 }
 
 Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
-  return apply(Extreme(Extremum::max, axis_flags("max", axes, x.rank()), keepdims), x);
+  return apply_operation(Extreme(Extremum::max, axis_flags("max", axes, x.rank()), keepdims), x);
 }
 
 Tensor min(const Tensor& x, const Axes& axes, bool keepdims) {
-  return apply(Extreme(Extremum::min, axis_flags("min", axes, x.rank()), keepdims), x);
+  return apply_operation(Extreme(Extremum::min, axis_flags("min", axes, x.rank()), keepdims), x);
 }
 
 Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
@@ -231,7 +231,7 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
   const Flags reduced = checked_flags("logsumexp", x, axes);
   // The largest element as a constant shift; 0 in place of an infinite one, which would give inf - inf.
   const Tensor largest = max(detach(x), axes, true);
-  const Tensor finite = less(abs(largest), std::numeric_limits<double>::infinity());
+  const Tensor finite = lt(abs(largest), std::numeric_limits<double>::infinity());
   const Tensor shift = where(finite, largest, 0.0);
   Tensor kept = log(sum(exp(x - shift), axes, true)) + shift;
   // An infinite largest element is the limit, and takes all of the gradient.

@@ -1,11 +1,11 @@
-#include <autograd/error.hpp>
 #include <autograd/kernels/reduce.hpp>
 #include <autograd/kernels/softmax.hpp>
-#include <autograd/operation.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/tape/operation.hpp>
+#include <autograd/tensor/error.hpp>
 
 #include <string>
 #include <utility>
@@ -67,9 +67,9 @@ Tensor softmax_along(const Tensor& x, std::int64_t axis, bool log) {
   const Tensor* const inputs[] = {&x};
   common_floating_dtype(name, Inputs(inputs, 1));
   const std::size_t position = normalize_axis(name, axis, x.rank());
-  if (position + 1 == x.rank()) return apply(Softmax(log), x);
+  if (position + 1 == x.rank()) return apply_operation(Softmax(log), x);
   const auto along = static_cast<std::int64_t>(position);
-  return transpose(apply(Softmax(log), transpose(x, along, -1)), along, -1);
+  return transpose(apply_operation(Softmax(log), transpose(x, along, -1)), along, -1);
 }
 
 /// Cross-entropy of each row of logits with class indices or soft targets, or the mean over the rows.
@@ -176,11 +176,11 @@ Tensor softmax(const Tensor& x, std::int64_t axis) { return softmax_along(x, axi
 Tensor log_softmax(const Tensor& x, std::int64_t axis) { return softmax_along(x, axis, true); }
 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets) {
-  return apply(SoftmaxCrossEntropy(false), logits, targets);
+  return apply_operation(SoftmaxCrossEntropy(false), logits, targets);
 }
 
 Tensor mean_softmax_cross_entropy(const Tensor& logits, const Tensor& targets) {
-  return apply(SoftmaxCrossEntropy(true), logits, targets);
+  return apply_operation(SoftmaxCrossEntropy(true), logits, targets);
 }
 
 }  // namespace xgrad

@@ -8,10 +8,10 @@
 // MiB, by as many threads.
 
 #include <autograd/autograd.hpp>
-#include <autograd/parallel_parts.hpp>
-#include <nn/losses.hpp>
-#include <nn/network_graph.hpp>
-#include <nn/optimizers.hpp>
+#include <autograd/parallel/parts.hpp>
+#include <nn/graph/network_graph.hpp>
+#include <nn/losses/losses.hpp>
+#include <nn/optimizers/optimizer.hpp>
 
 #include <tbb/global_control.h>
 

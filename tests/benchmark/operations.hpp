@@ -28,7 +28,6 @@ inline const std::map<std::string, Function>& functions() {
       {"sin", [](const Inputs& x, const Axes&) { return sin(x[0]); }},
       {"cos", [](const Inputs& x, const Axes&) { return cos(x[0]); }},
       {"tanh", [](const Inputs& x, const Axes&) { return tanh(x[0]); }},
-      {"identity", [](const Inputs& x, const Axes&) { return identity(x[0]); }},
       {"sigmoid", [](const Inputs& x, const Axes&) { return sigmoid(x[0]); }},
       {"log_sigmoid", [](const Inputs& x, const Axes&) { return log_sigmoid(x[0]); }},
       {"softplus", [](const Inputs& x, const Axes&) { return softplus(x[0]); }},

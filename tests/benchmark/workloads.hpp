@@ -163,7 +163,7 @@ inline const std::vector<Operation>& operations() {
   };
   // Products of millions of them stay near 1; nearer factors would lie on so few numbers that rounding is biased.
   const auto near_one = [](E e) -> Arguments { return {{{e.rows, e.columns}, 0.999, 1.001}}; };
-  const auto with_slope = [](E e) -> Arguments { return {{{e.rows, e.columns}}, {{1}, 0.1, 0.4}}; };
+  const auto with_derivative = [](E e) -> Arguments { return {{{e.rows, e.columns}}, {{1}, 0.1, 0.4}}; };
   const auto conditioned = [](E e) -> Arguments {
     return {{{e.rows, e.columns}, 0, 2, Argument::Type::condition}, {{e.rows, e.columns}}, {{e.rows, e.columns}}};
   };
@@ -189,13 +189,13 @@ inline const std::vector<Operation>& operations() {
                                                {"sin", any},
                                                {"cos", any},
                                                {"tanh", any},
-                                               {"identity", any},
+
                                                {"sigmoid", any},
                                                {"log_sigmoid", any},
                                                {"softplus", any},
                                                {"relu", any},
                                                {"leaky_relu", any},
-                                               {"prelu", with_slope},
+                                               {"prelu", with_derivative},
                                                {"elu", any},
                                                {"swish", any},
                                                {"hard_tanh", any},

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <autograd/tensor.hpp>
+#include <autograd/tensor/tensor.hpp>
 
 /// An operation of the user's own (Misra 2019): x · tanh(softplus(x)).
 xgrad::Tensor mish(const xgrad::Tensor& x);

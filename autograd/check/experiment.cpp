@@ -1,0 +1,330 @@
+#include <autograd/check/experiment.hpp>
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/random.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <exception>
+#include <limits>
+
+namespace xgrad {
+
+namespace {
+
+constexpr double epsilon = std::numeric_limits<double>::epsilon();
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+/// f refused moved values.
+struct OutsideDomain {
+  std::string text;
+};
+
+}  // namespace
+
+Extents index_of(std::size_t entry, const Shape& shape) {
+  Extents index(shape.rank(), 0);
+  for (std::size_t axis = shape.rank(); axis-- > 0;) {
+    const auto extent = static_cast<std::size_t>(shape[axis]);
+    index[axis] = static_cast<std::int64_t>(entry % extent);
+    entry /= extent;
+  }
+  return index;
+}
+
+Scale scale_of(const Tensor& x) {
+  if (!x.defined()) return {};
+  double largest = 0;
+  for (const double value : x.values<double>())
+    if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
+  if (largest == 0) return {};
+  double squares = 0;  // of what cannot overflow or underflow
+  for (const double value : x.values<double>())
+    if (std::isfinite(value)) squares += (value / largest) * (value / largest);
+  return {largest * std::sqrt(squares / static_cast<double>(x.size())), largest};
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  if (!a.defined() || !b.defined()) return a.defined() == b.defined();
+  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
+         (a.bytes() == 0 || std::memcmp(a.mutable_data(), b.mutable_data(), a.bytes()) == 0);
+}
+
+bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Tensor& x, const Tensor& y) { return same_bits(x, y); });
+}
+
+Experiment::Experiment(GradientSubject subject, const GradientCheckOptions& options, DType dtype)
+    : subject_(std::move(subject)), options_(options), dtype_(dtype) {
+  mark_tensors();
+}
+
+Experiment::Experiment(GradientSubject subject, const Experiment& like)
+    : subject_(std::move(subject)),
+      options_(like.options_),
+      dtype_(like.dtype_),
+      result_shape_(like.result_shape_),
+      cotangent_(like.cotangent_),
+      weights_(like.weights_) {
+  mark_tensors();
+}
+
+void Experiment::mark_tensors() {
+  const Pause pause;
+  for (const auto& [name, tensor] : subject_.tensors) {
+    handles_.push_back(tensor);
+    originals_.push_back(tensor.clone());
+    marked_.push_back(tensor.is_leaf());
+    versions_.push_back(tensor.version());
+  }
+  for (Tensor& tensor : handles_) tensor.requires_gradient();
+}
+
+Experiment::~Experiment() {
+  const Pause pause;
+  for (std::size_t t = 0; t < handles_.size(); ++t) {
+    if (!same_bits(handles_[t], originals_[t])) handles_[t].assign(originals_[t]);
+    handles_[t].requires_gradient(marked_[t]);
+  }
+}
+
+void Experiment::check_tensors_unchanged() const {
+  for (std::size_t t = 0; t < handles_.size(); ++t)
+    if (handles_[t].version() != versions_[t] || handles_[t].dtype() != dtype_)
+      throw GradientError("check_gradients: the function changed the values of " + subject_.tensors[t].first +
+                          ", of shape " + to_string(handles_[t].shape()) +
+                          "; it must only read its tensors (their values are put back)");
+}
+
+Tensor Experiment::call() {
+  Tensor y;
+  try {
+    y = subject_.f();
+  } catch (const ValueError& error) {
+    check_tensors_unchanged();
+    if (moving_.empty()) throw;
+    throw OutsideDomain{error.what()};
+  } catch (const std::exception& error) {
+    if (moving_.empty()) throw;
+    std::throw_with_nested(
+        GradientError("check_gradients: the function broke off while " + moving_ + ": " + error.what()));
+  } catch (...) {
+    if (moving_.empty()) throw;
+    std::throw_with_nested(GradientError("check_gradients: the function broke off while " + moving_));
+  }
+  check_tensors_unchanged();
+  if (!y.defined()) throw ValueError("check_gradients: the function returned an empty handle; need a tensor");
+  if (y.dtype() != dtype_) {
+    const std::string wanted(name_of(dtype_));
+    throw TypeError("check_gradients: the function returned " + std::string(name_of(y.dtype())) + " for " + wanted +
+                    " tensors; need " + wanted + ": do not convert inside, and make constants in the default dtype");
+  }
+  if (cotangent_.defined()) {
+    if (y.shape() != result_shape_)
+      throw ShapeError("check_gradients: the function returned shape " + to_string(result_shape_) + " at first, then " +
+                       to_string(y.shape()) + (moving_.empty() ? "" : " while " + moving_) + "; need one shape");
+    return y;
+  }
+  set_up_weights(y);
+  return y;
+}
+
+void Experiment::set_up_weights(const Tensor& y) {
+  const Pause pause;
+  if (options_.cotangent.defined()) {
+    if (options_.cotangent.shape() != y.shape())
+      throw ShapeError("check_gradients: the function returned shape " + to_string(y.shape()) + ", the cotangent is " +
+                       to_string(options_.cotangent.shape()) + "; need equal shapes");
+    if (!is_floating(options_.cotangent.dtype()))
+      throw TypeError("check_gradients: the cotangent is int64; need float32 or float64");
+    cotangent_ = options_.cotangent.to(dtype_);
+  } else {
+    if (y.size() != 1)
+      throw ShapeError("check_gradients: the function returned shape " + to_string(y.shape()) +
+                       ", not one number; give a cotangent of that shape in the options, or reduce with sum or mean");
+    cotangent_ = ones(y.shape(), dtype_);
+  }
+  result_shape_ = y.shape();
+  if (options_.order == 1) {
+    weights_ = {cotangent_};
+  } else {
+    // Entries in [½, 3/2): none of them drops what it multiplies.
+    Generator generator(options_.seed, 1);
+    for (const Tensor& tensor : handles_) weights_.push_back(uniform(tensor.shape(), 0.5, 1.5, dtype_, generator));
+  }
+}
+
+std::vector<Tensor> Experiment::gradients_of(Tape& tape, const std::vector<Tensor>& results, double factor,
+                                             bool differentiable) const {
+  std::vector<Tensor> list(handles_.size()), outputs, cotangents;
+  for (const Tensor& result : results) {
+    const Tensor output = result.is_leaf() ? result.clone() : result;  // a function may hand out its input
+    if (!is_recorded(output)) continue;
+    const Pause pause;
+    outputs.push_back(output);
+    cotangents.push_back(factor == 1 ? cotangent_ : mul(cotangent_, factor));
+  }
+  if (outputs.empty()) return list;
+  const Gradients gradients = tape.backward(outputs, cotangents, {.differentiable = differentiable});
+  for (std::size_t t = 0; t < handles_.size(); ++t)
+    if (const Tensor* gradient = gradients.find(handles_[t])) list[t] = *gradient;
+  return list;
+}
+
+std::vector<Tensor> Experiment::analytical(double factor) {
+  Tape tape;
+  if (options_.order == 1) return gradients_of(tape, {call()}, factor, false);
+  const std::vector<Tensor> first = gradients_of(tape, {call()}, 1, true);
+  std::vector<Tensor> second(handles_.size()), outputs, cotangents;
+  for (std::size_t t = 0; t < first.size(); ++t)
+    if (first[t].defined() && (is_recorded(first[t]) || first[t].is_leaf())) {
+      const Pause pause;
+      outputs.push_back(first[t]);
+      cotangents.push_back(mul(weights_[t], factor));
+    }
+  if (outputs.empty()) return second;
+  const Gradients gradients = tape.backward(outputs, cotangents);
+  for (std::size_t t = 0; t < handles_.size(); ++t)
+    if (const Tensor* gradient = gradients.find(handles_[t])) second[t] = *gradient;
+  return second;
+}
+
+std::vector<Tensor> Experiment::analytical_of_two_calls() {
+  Tape tape;
+  const Tensor first = call();
+  return gradients_of(tape, {first, call()}, 1, false);
+}
+
+std::vector<Tensor> Experiment::outputs() {
+  ++evaluations_;
+  if (options_.order == 2) {
+    Tape tape;
+    return gradients_of(tape, {call()}, 1, false);
+  }
+  const Pause pause;
+  Tensor y = call();
+  if (!y.unique()) y = y.clone();  // its values may be an input's, or written again at the next call
+  return {y};
+}
+
+double Experiment::moved(std::size_t i, double step) const {
+  const double x = originals_[move_.tensor].data<double>()[i];
+  return x + (move_.along_direction() ? step * move_.direction.data<double>()[i] : step);
+}
+
+void Experiment::write(double step) {
+  handles_[move_.tensor].modify([&](std::span<double> values) {
+    if (!move_.along_direction()) {
+      values[move_.entry] = moved(move_.entry, step);
+      return;
+    }
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = moved(i, step);
+  });
+  versions_[move_.tensor] = handles_[move_.tensor].version();
+}
+
+/// Empty where f refuses the values.
+std::vector<Tensor> Experiment::outputs_at(double step, const char* direction) {
+  if (!move_.along_direction() &&
+      (!std::isfinite(moved(move_.entry, step)) || moved(move_.entry, step) == moved(move_.entry, 0)))
+    return {};
+  write(step);
+  moving_ = (move_.along_direction() ? std::string("all entries")
+                                     : "entry " + to_string(index_of(move_.entry, originals_[move_.tensor].shape()))) +
+            " of " + subject_.tensors[move_.tensor].first + (move_.along_direction() ? " were moved " : " was moved ") +
+            direction;
+  std::vector<Tensor> list;
+  try {
+    list = outputs();
+  } catch (const OutsideDomain& refused) {
+    ++refusals_;
+    refusal_ = refused.text;
+  }
+  moving_.clear();
+  write(0);
+  return list;
+}
+
+void Experiment::begin(const Move& move, const std::vector<Tensor>& here, double gradient) {
+  move_ = move;
+  here_ = &here;
+  affected_.clear();
+  for (const Tensor& output : here) affected_.emplace_back(output.defined() ? output.size() : 0);
+  any_affected_ = false;
+  rounding_of_moves_ = 0;
+  if (!move.along_direction()) return;
+  // Moved values are rounded, each to epsilon/2 of its size: as if the direction were a little different.
+  double largest = 0;
+  for (const double x : originals_[move.tensor].values<double>()) largest = std::max(largest, std::abs(x));
+  rounding_of_moves_ = epsilon * largest * gradient;
+}
+
+/// Notes which outputs the move has changed.
+void Experiment::note_affected(const std::vector<Tensor>& moved) {
+  for (std::size_t k = 0; k < moved.size(); ++k) {
+    if (!moved[k].defined() || affected_[k].empty()) continue;
+    const double* const values = moved[k].data<double>();
+    const double* const center = (*here_)[k].data<double>();
+    const double* const weights = weights_[k].data<double>();
+    for (std::size_t j = 0; j < affected_[k].size(); ++j)
+      if (values[j] != center[j] && weights[j] != 0 && !std::isnan(center[j])) {
+        affected_[k][j] = 1;
+        any_affected_ = true;
+      }
+  }
+}
+
+/// Differences are taken output by output. Outputs that the move has never changed bring no rounding error; one that
+/// it does change may stay the same when the step is small, by rounding.
+Quotient Experiment::quotient(const std::vector<Tensor>& low, const std::vector<Tensor>& high, double nominal,
+                              double distance) const {
+  if (low.empty() || high.empty()) return {nominal, nan, 0};
+  long double difference = 0;
+  long double squares = 0;  // the range of long double holds the square of any double
+  for (std::size_t k = 0; k < affected_.size(); ++k) {
+    if (!low[k].defined() || !high[k].defined()) continue;
+    const double* const a = low[k].data<double>();
+    const double* const b = high[k].data<double>();
+    const double* const weights = weights_[k].data<double>();
+    for (std::size_t j = 0; j < affected_[k].size(); ++j) {
+      if (any_affected_ && !affected_[k][j]) continue;
+      const auto weight = static_cast<long double>(weights[j]);
+      const long double rounding = weight * std::max(std::abs(a[j]), std::abs(b[j]));
+      if (std::isfinite(rounding)) squares += rounding * rounding;
+      if (any_affected_ && a[j] != b[j]) difference += weight * (static_cast<long double>(b[j]) - a[j]);
+    }
+  }
+  return {nominal, static_cast<double>(difference / distance),
+          (2 * epsilon * static_cast<double>(std::sqrt(squares)) + rounding_of_moves_) / distance};
+}
+
+Quotients Experiment::quotients(double step) {
+  const bool entry = !move_.along_direction();
+  // The distances that are left after rounding.
+  const double below_by = entry ? moved(move_.entry, 0) - moved(move_.entry, -step) : step;
+  const double above_by = entry ? moved(move_.entry, step) - moved(move_.entry, 0) : step;
+  const std::vector<Tensor> below = outputs_at(-step, "down");
+  const std::vector<Tensor> above = outputs_at(step, "up");
+  note_affected(below);
+  note_affected(above);
+  return {quotient(below, *here_, step, below_by), quotient(*here_, above, step, above_by),
+          quotient(below, above, step, entry ? moved(move_.entry, step) - moved(move_.entry, -step) : 2 * step)};
+}
+
+bool Experiment::any_finite(const std::vector<Tensor>& outputs) const {
+  bool weighted = false;
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    if (!outputs[k].defined()) continue;
+    const auto values = outputs[k].values<double>();
+    const double* const weights = weights_[k].data<double>();
+    for (std::size_t j = 0; j < values.size(); ++j) {
+      if (weights[j] == 0) continue;
+      if (std::isfinite(values[j])) return true;
+      weighted = true;
+    }
+  }
+  return !weighted;
+}
+
+}  // namespace xgrad

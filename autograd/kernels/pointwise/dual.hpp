@@ -1,0 +1,283 @@
+#pragma once
+
+#include <autograd/kernels/simd/elementary.hpp>
+
+#include <type_traits>
+
+namespace xgrad::kernels {
+
+// Forward-mode numbers. Dual<1, V, S> carries the slope along one input; a function of two perturbed inputs meets
+// Dual<2, ...> over Dual<1, ...>, whose slope's slope is the mixed second derivative. A number of a lower tag (or a
+// plain Vec) is a constant for the higher tag: it has no slope to multiply, so no 0 · inf arises and no work is done
+// for it. Value and slope are types of their own, since the slope of a linear term is a plain number.
+template <int Tag, class V, class S>
+struct Dual {
+  V value;
+  S slope;
+};
+
+template <int Tag, class V, class S>
+Dual<Tag, V, S> dual(V value, S slope) {
+  return {value, slope};
+}
+
+template <class X>
+inline constexpr int tag_of = 0;
+template <int Tag, class V, class S>
+inline constexpr int tag_of<Dual<Tag, V, S>> = Tag;
+
+template <class X>
+inline constexpr bool is_vec = false;
+template <class T>
+inline constexpr bool is_vec<Vec<T>> = true;
+
+template <class X>
+concept AnyDual = (tag_of<X> > 0);
+template <class X>
+concept Number = is_vec<X> || AnyDual<X>;
+template <class X>
+concept NumberOrScalar = Number<X> || std::is_arithmetic_v<X>;
+/// At least one dual, and anything that mixes with it.
+template <class A, class B>
+concept DualPair = NumberOrScalar<A> && NumberOrScalar<B> &&(AnyDual<A> || AnyDual<B>);
+
+/// The value without any perturbation.
+template <class T>
+Vec<T> primal(Vec<T> x) {
+  return x;
+}
+template <class Scalar>
+requires std::is_arithmetic_v<Scalar> Scalar primal(Scalar x) { return x; }
+template <AnyDual X>
+auto primal(X x) {
+  return primal(x.value);
+}
+
+// Each rule reads: same tag, then only a perturbed, then only b.
+
+template <class A, class B>
+requires DualPair<A, B>
+auto operator+(A a, B b) {
+  if constexpr (tag_of<A> == tag_of<B>)
+    return dual<tag_of<A>>(a.value + b.value, a.slope + b.slope);
+  else if constexpr (tag_of<A> > tag_of<B>)
+    return dual<tag_of<A>>(a.value + b, a.slope);
+  else
+    return dual<tag_of<B>>(a + b.value, b.slope);
+}
+
+template <AnyDual A>
+auto operator-(A a) {
+  return dual<tag_of<A>>(-a.value, -a.slope);
+}
+
+template <class A, class B>
+requires DualPair<A, B>
+auto operator-(A a, B b) {
+  if constexpr (tag_of<A> == tag_of<B>)
+    return dual<tag_of<A>>(a.value - b.value, a.slope - b.slope);
+  else if constexpr (tag_of<A> > tag_of<B>)
+    return dual<tag_of<A>>(a.value - b, a.slope);
+  else
+    return dual<tag_of<B>>(a - b.value, -b.slope);
+}
+
+template <class A, class B>
+requires DualPair<A, B>
+auto operator*(A a, B b) {
+  if constexpr (tag_of<A> == tag_of<B>)
+    return dual<tag_of<A>>(a.value * b.value, a.slope * b.value + a.value * b.slope);
+  else if constexpr (tag_of<A> > tag_of<B>)
+    return dual<tag_of<A>>(a.value * b, a.slope * b);
+  else
+    return dual<tag_of<B>>(a * b.value, a * b.slope);
+}
+
+template <class A, class B>
+requires DualPair<A, B>
+auto operator/(A a, B b) {
+  if constexpr (tag_of<A> == tag_of<B>) {
+    const auto quotient = a.value / b.value;
+    return dual<tag_of<A>>(quotient, (a.slope - quotient * b.slope) / b.value);
+  } else if constexpr (tag_of<A> > tag_of<B>) {
+    return dual<tag_of<A>>(a.value / b, a.slope / b);
+  } else {
+    const auto quotient = a / b.value;
+    return dual<tag_of<B>>(quotient, -(quotient * b.slope) / b.value);
+  }
+}
+
+template <class A, class B>
+requires DualPair<A, B>
+auto operator<(A a, B b) { return primal(a) < primal(b); }
+template <class A, class B>
+requires DualPair<A, B>
+auto operator<=(A a, B b) { return primal(a) <= primal(b); }
+template <class A, class B>
+requires DualPair<A, B>
+auto operator>(A a, B b) { return primal(a) > primal(b); }
+template <class A, class B>
+requires DualPair<A, B>
+auto operator>=(A a, B b) { return primal(a) >= primal(b); }
+template <class A, class B>
+requires DualPair<A, B>
+auto operator==(A a, B b) { return primal(a) == primal(b); }
+template <class A, class B>
+requires DualPair<A, B>
+auto operator!=(A a, B b) { return primal(a) != primal(b); }
+template <AnyDual X>
+auto isnan(X x) {
+  return isnan(primal(x));
+}
+
+/// Picks value and slope alike.
+template <class T, class A, class B>
+requires DualPair<A, B>
+auto where(Mask<T> mask, A a, B b) {
+  const Vec<T> zero(0);
+  if constexpr (tag_of<A> == tag_of<B>)
+    return dual<tag_of<A>>(where(mask, a.value, b.value), where(mask, a.slope, b.slope));
+  else if constexpr (tag_of<A> > tag_of<B>)
+    return dual<tag_of<A>>(where(mask, a.value, b), where(mask, a.slope, zero));
+  else
+    return dual<tag_of<B>>(where(mask, a, b.value), where(mask, zero, b.slope));
+}
+
+// Functions of one number: f(x) has the slope f'(x.value) · x.slope.
+
+template <AnyDual X>
+auto exp(X x) {
+  const auto value = exp(x.value);
+  return dual<tag_of<X>>(value, x.slope * value);
+}
+template <AnyDual X>
+auto expm1(X x) {
+  return dual<tag_of<X>>(expm1(x.value), x.slope * exp(x.value));
+}
+template <AnyDual X>
+auto log(X x) {
+  return dual<tag_of<X>>(log(x.value), x.slope / x.value);
+}
+template <AnyDual X>
+auto log1p(X x) {
+  return dual<tag_of<X>>(log1p(x.value), x.slope / (1 + x.value));
+}
+template <AnyDual X>
+auto sqrt(X x) {
+  const auto value = sqrt(x.value);
+  return dual<tag_of<X>>(value, x.slope * (0.5 / value));
+}
+template <AnyDual X>
+auto sin(X x) {
+  return dual<tag_of<X>>(sin(x.value), x.slope * cos(x.value));
+}
+template <AnyDual X>
+auto cos(X x) {
+  return dual<tag_of<X>>(cos(x.value), -(x.slope * sin(x.value)));
+}
+template <AnyDual X>
+auto tanh(X x) {
+  const auto value = tanh(x.value);
+  return dual<tag_of<X>>(value, x.slope * (1 - value * value));
+}
+
+/// -1, 0 or 1; NaN stays. Its slope is 0 everywhere, so duals lose theirs.
+template <Number X>
+auto sign(X x) {
+  const auto value = primal(x);
+  return where(value > 0, decltype(value)(1), where(value < 0, decltype(value)(-1), value));
+}
+template <AnyDual X>
+auto floor(X x) {
+  return floor(primal(x));
+}
+template <AnyDual X>
+auto abs(X x) {
+  return dual<tag_of<X>>(abs(x.value), x.slope * sign(x.value));
+}
+
+/// 1 / (1 + exp(-x)) from e = exp(-|x|), which never overflows; slope sigmoid(x) · sigmoid(-x) = e / (1 + e)².
+template <class T>
+Vec<T> sigmoid(Vec<T> x) {
+  const Vec<T> e = exp(-abs(x));
+  return where(x < 0, e, Vec<T>(1)) * (1 / (1 + e));
+}
+template <class T>
+Vec<T> sigmoid_slope(Vec<T> x) {
+  const Vec<T> e = exp(-abs(x));
+  const Vec<T> r = 1 / (1 + e);
+  return e * r * r;
+}
+template <AnyDual X>
+auto sigmoid_slope(X x) {
+  return sigmoid(x) * sigmoid(-x);
+}
+template <AnyDual X>
+auto sigmoid(X x) {
+  return dual<tag_of<X>>(sigmoid(x.value), x.slope * sigmoid_slope(x.value));
+}
+
+/// log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)); slope sigmoid(x).
+template <class T>
+Vec<T> softplus(Vec<T> x) {
+  return where(x < 0, Vec<T>(0), x) + log1p(exp(-abs(x)));
+}
+template <AnyDual X>
+auto softplus(X x) {
+  return dual<tag_of<X>>(softplus(x.value), x.slope * sigmoid(x.value));
+}
+
+/// Where a and b are equal: their value, with the mean of their slopes.
+template <class T>
+Vec<T> tie(Vec<T> a, Vec<T>) {
+  return a;
+}
+template <class A, class B>
+requires DualPair<A, B>
+auto tie(A a, B b) {
+  if constexpr (tag_of<A> == tag_of<B>)
+    return dual<tag_of<A>>(tie(a.value, b.value), 0.5 * (a.slope + b.slope));
+  else if constexpr (tag_of<A> > tag_of<B>)
+    return dual<tag_of<A>>(tie(a.value, b), 0.5 * a.slope);
+  else
+    return dual<tag_of<B>>(tie(a, b.value), 0.5 * b.slope);
+}
+
+/// x^y with the slopes y·x^(y-1), which is 0 for y = 0, and x^y·log(x), which is 0 at x = 0 for y >= 0.
+template <class A, class B>
+requires DualPair<A, B>
+auto pow(A a, B b) {
+  const auto along_base = [](auto slope, auto x, auto y) {
+    return where(primal(y) == 0, Vec<typename decltype(primal(x))::Element>(0), slope * (y * pow(x, y - 1)));
+  };
+  const auto along_exponent = [](auto slope, auto power, auto x, auto y) {
+    const auto flat = (primal(x) == 0) & (primal(y) >= 0);
+    return where(flat, Vec<typename decltype(primal(x))::Element>(0), slope * (power * log(x)));
+  };
+  if constexpr (std::is_arithmetic_v<A>) {
+    return pow(Vec<typename decltype(primal(b))::Element>(a), b);
+  } else if constexpr (std::is_arithmetic_v<B>) {
+    return pow(a, Vec<typename decltype(primal(a))::Element>(b));
+  } else if constexpr (tag_of<A> == tag_of<B>) {
+    const auto power = pow(a.value, b.value);
+    return dual<tag_of<A>>(power,
+                           along_base(a.slope, a.value, b.value) + along_exponent(b.slope, power, a.value, b.value));
+  } else if constexpr (tag_of<A> > tag_of<B>) {
+    return dual<tag_of<A>>(pow(a.value, b), along_base(a.slope, a.value, b));
+  } else {
+    const auto power = pow(a, b.value);
+    return dual<tag_of<B>>(power, along_exponent(b.slope, power, a, b.value));
+  }
+}
+
+/// f(x) with a slope of the author's own: cheaper, or stable where the derivative of f's formula is not. Both are
+/// functions of one number; the second derivative is the slope's own.
+template <class F, class Slope, Number X>
+auto with_derivative(F f, Slope slope, X x) {
+  if constexpr (AnyDual<X>)
+    return dual<tag_of<X>>(with_derivative(f, slope, x.value), x.slope * slope(x.value));
+  else
+    return f(x);
+}
+
+}  // namespace xgrad::kernels

@@ -1,0 +1,166 @@
+#pragma once
+
+#include <autograd/kernels/pointwise/dual.hpp>
+#include <autograd/kernels/pointwise/rule.hpp>
+
+#include <cstdint>
+#include <utility>
+
+namespace xgrad::kernels {
+
+// The loops behind PointwiseRule: one lambda, evaluated on vectors for its value and on duals over vectors for its
+// derivatives. Tails are vectors with unused lanes, so that an element's bits do not depend on its place.
+
+template <class T, std::size_t N, class Body>
+void pointwise_loop(const void* const* inputs, const bool* splat, void* output, std::size_t count, std::size_t room,
+                    const Body& body) {
+  constexpr std::size_t width = Vec<T>::width;
+  std::array<const T*, N> source;
+  std::array<std::size_t, N> step;
+  alignas(64) std::array<std::array<T, width>, N> splats;
+  for (std::size_t i = 0; i < N; ++i) {
+    source[i] = static_cast<const T*>(inputs[i]);
+    step[i] = splat[i] ? 0 : width;
+    if (splat[i]) {
+      splats[i].fill(*source[i]);
+      source[i] = splats[i].data();
+    }
+  }
+  T* target = static_cast<T*>(output);
+  std::array<Vec<T>, N> x;
+  const std::size_t tail = count % width;
+  for (const T* const end = target + (count - tail); target != end; target += width) {
+    for (std::size_t i = 0; i < N; ++i) {
+      x[i] = Vec<T>::load(source[i]);
+      source[i] += step[i];
+    }
+    body(x).store(target);
+  }
+  if (tail != 0) {
+    for (std::size_t i = 0; i < N; ++i)
+      x[i] = step[i] == 0 ? Vec<T>::load(source[i]) : Vec<T>::load_part(source[i], tail);
+    // A whole vector where there is room: what is stored in part stalls the next one who loads it.
+    if (room - count >= width - tail)
+      body(x).store(target);
+    else
+      body(x).store_part(target, tail);
+  }
+}
+
+/// f of the numbers that `lift(index)` gives.
+template <class F, class Lift, std::size_t... I>
+auto evaluate(const F& f, const Lift& lift, std::index_sequence<I...>) {
+  return f(lift(std::integral_constant<std::size_t, I>{})...);
+}
+
+/// f with input i perturbed once, or inputs i and j for the mixed second derivative.
+template <class T, class F, std::size_t N, std::size_t I>
+auto with_derivative_along(const F& f, const Vec<T>* x) {
+  const auto lift = [x](auto k) {
+    if constexpr (k == I)
+      return dual<1>(x[k], Vec<T>(1));
+    else
+      return x[k];
+  };
+  return evaluate(f, lift, std::make_index_sequence<N>{});
+}
+
+template <class T, class F, std::size_t N, std::size_t I, std::size_t J>
+auto with_curvature_along(const F& f, const Vec<T>* x) {
+  const auto lift = [x](auto k) {
+    if constexpr (k == I && I == J)
+      return dual<2>(dual<1>(x[k], Vec<T>(1)), Vec<T>(1));
+    else if constexpr (k == I)
+      return dual<1>(x[k], Vec<T>(1));
+    else if constexpr (k == J)
+      return dual<2>(x[k], Vec<T>(1));
+    else
+      return x[k];
+  };
+  return evaluate(f, lift, std::make_index_sequence<N>{});
+}
+
+template <class R>
+inline constexpr bool has_curvature = false;
+template <class V, int Tag, class SV, class SS>
+inline constexpr bool has_curvature<Dual<2, V, Dual<Tag, SV, SS>>> = true;
+
+/// The kernels of the lambda type F of N arguments for elements T.
+template <class F, std::size_t N, class T>
+struct PointwiseKernels {
+  // Flattened: a call in the loop, with vectors and duals passed through memory, costs more than most functions do.
+  XGRAD_FLATTEN static void value(const void* closure, const void* const* inputs, const bool* splat, void* output,
+                                  std::size_t count, std::size_t room) {
+    const F& f = *static_cast<const F*>(closure);
+    pointwise_loop<T, N>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N>& x) {
+      return Vec<T>(evaluate(
+          f, [&x](auto k) { return x[k]; }, std::make_index_sequence<N>{}));
+    });
+  }
+
+  template <std::size_t I>
+  XGRAD_FLATTEN static void slope(const void* closure, const void* const* inputs, const bool* splat, void* output,
+                                  std::size_t count, std::size_t room) {
+    const F& f = *static_cast<const F*>(closure);
+    pointwise_loop<T, N + 1>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N + 1>& gx) {
+      return masked_product<T>(gx[0], with_derivative_along<T, F, N, I>(f, gx.data() + 1).slope);
+    });
+  }
+
+  template <std::size_t I, std::size_t J>
+  static void curvature(const void* closure, const void* const* inputs, const bool* splat, void* output,
+                        std::size_t count, std::size_t room) {
+    const F& f = *static_cast<const F*>(closure);
+    pointwise_loop<T, N + 2>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N + 2>& hgx) {
+      return masked_product<T>(masked_product<T>(hgx[0], hgx[1]),
+                               with_curvature_along<T, F, N, I, J>(f, hgx.data() + 2).slope.slope);
+    });
+  }
+
+  template <std::size_t I>
+  static constexpr PointwiseKernel slope_or_null() {
+    using Result = decltype(with_derivative_along<T, F, N, I>(std::declval<const F&>(), nullptr));
+    if constexpr (AnyDual<Result>)
+      return &slope<I>;
+    else
+      return nullptr;
+  }
+
+  template <std::size_t I, std::size_t J>
+  static constexpr PointwiseKernel curvature_or_null() {
+    if constexpr (I > J) {
+      return nullptr;
+    } else {
+      using Result = decltype(with_curvature_along<T, F, N, I, J>(std::declval<const F&>(), nullptr));
+      if constexpr (has_curvature<Result>)
+        return &curvature<I, J>;
+      else
+        return nullptr;
+    }
+  }
+};
+
+template <class F, std::size_t N>
+constexpr PointwiseRule make_rule() {
+  PointwiseRule rule;
+  rule.arity = N;
+  using Single = PointwiseKernels<F, N, float>;
+  using Double = PointwiseKernels<F, N, double>;
+  rule.value = {&Single::value, &Double::value, nullptr};
+  const auto curvatures = [&rule]<std::size_t I, std::size_t... J>(std::index_sequence<J...>) {
+    ((rule.curvature[I][J] = {Single::template curvature_or_null<I, J>(), Double::template curvature_or_null<I, J>(),
+                              nullptr}),
+     ...);
+  };
+  const auto slopes = [&]<std::size_t... I>(std::index_sequence<I...> indices) {
+    ((rule.slope[I] = {Single::template slope_or_null<I>(), Double::template slope_or_null<I>(), nullptr}), ...);
+    (curvatures.template operator()<I>(indices), ...);
+  };
+  slopes(std::make_index_sequence<N>{});
+  return rule;
+}
+
+template <class F, std::size_t N>
+inline constexpr PointwiseRule rule_of = make_rule<F, N>();
+
+}  // namespace xgrad::kernels

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <autograd/kernels/simd/simd.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <utility>
+
+namespace xgrad::kernels {
+
+// What vectors do across their lanes, and matrices of them.
+
+/// Lane i of the result is lane i ^ distance of v.
+template <std::size_t distance, class T>
+Vec<T> swap_lanes(Vec<T> v) {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    const auto lanes = static_cast<typename Vec<T>::Batch::register_type>(v.batch);
+    return Vec<T>(typename Vec<T>::Batch(__builtin_shufflevector(lanes, lanes, static_cast<int>(I ^ distance)...)));
+  }
+  (std::make_index_sequence<Vec<T>::width>{});
+}
+
+/// All lanes combined by an associative and commutative op, in the same order for each vector.
+template <std::size_t distance, class T, class Op>
+T fold_from(Vec<T> v, const Op& op) {
+  v = op(v, swap_lanes<distance>(v));
+  if constexpr (distance > 1)
+    return fold_from<distance / 2>(v, op);
+  else
+    return v.batch.get(0);
+}
+template <class T, class Op>
+T fold(Vec<T> v, const Op& op) {
+  return fold_from<Vec<T>::width / 2>(v, op);
+}
+
+/// 0, 1, 2, ...
+template <class T>
+Vec<T> lane_numbers() {
+  return []<std::size_t... I>(std::index_sequence<I...>) {
+    alignas(64) static constexpr T numbers[] = {static_cast<T>(I)...};
+    return Vec<T>::load(numbers);
+  }
+  (std::make_index_sequence<Vec<T>::width>{});
+}
+
+/// The first count values at x; the other lanes are pad.
+template <class T>
+Vec<T> load_padded(const T* x, std::size_t count, T pad) {
+  return where(lane_numbers<T>() < Vec<T>(count), Vec<T>::load_part(x, count), Vec<T>(pad));
+}
+
+/// As many vectors as each has lanes: a square matrix.
+template <class T>
+using Square = std::array<Vec<T>, Vec<T>::width>;
+
+/// Swaps the lanes of a whose number has the bit `distance` with the lanes of b whose number has it not: a step of
+/// transposing by blocks (Eklundh 1972).
+template <std::size_t distance, class T>
+[[gnu::always_inline]] inline void exchange_lanes(Vec<T>& a, Vec<T>& b) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    constexpr int width = static_cast<int>(Vec<T>::width);
+    const auto x = static_cast<typename Vec<T>::Batch::register_type>(a.batch);
+    const auto y = static_cast<typename Vec<T>::Batch::register_type>(b.batch);
+    a.batch =
+        __builtin_shufflevector(x, y, (I & distance ? width + static_cast<int>(I - distance) : static_cast<int>(I))...);
+    b.batch =
+        __builtin_shufflevector(x, y, (I & distance ? width + static_cast<int>(I) : static_cast<int>(I + distance))...);
+  }
+  (std::make_index_sequence<Vec<T>::width>{});
+}
+
+/// Transposes a matrix of which only the first `columns` columns, a power of 2, are wanted; the other vectors of the
+/// result are undefined.
+template <std::size_t columns, std::size_t distance = 0, class T>
+[[gnu::always_inline]] inline void rows_to_columns(Square<T>& m) {
+  constexpr std::size_t width = Vec<T>::width;
+  if constexpr (distance == 0) {
+    rows_to_columns<columns, width / 2>(m);
+  } else {
+    unrolled<width>([&](auto i) {
+      constexpr bool wanted = (i & (width - 2 * distance) & ~(columns - 1)) == 0;
+      if constexpr (wanted && (i & distance) == 0) exchange_lanes<distance>(m[i], m[i + distance]);
+    });
+    if constexpr (distance > 1) rows_to_columns<columns, distance / 2>(m);
+  }
+}
+
+/// The way back, from a matrix of which only the first `columns` vectors are given; the others' lanes come out as any
+/// of theirs.
+template <std::size_t columns, std::size_t distance = 1, class T>
+[[gnu::always_inline]] inline void columns_to_rows(Square<T>& m) {
+  constexpr std::size_t width = Vec<T>::width;
+  unrolled<width>([&](auto i) {
+    constexpr bool given = (i & (width - 2 * distance) & ~(columns - 1)) == 0;
+    if constexpr (given && (i & distance) == 0) {
+      if constexpr (distance < columns)
+        exchange_lanes<distance>(m[i], m[i + distance]);
+      else
+        m[i + distance] = swap_lanes<distance>(m[i]);
+    }
+  });
+  if constexpr (2 * distance < width) columns_to_rows<columns, 2 * distance>(m);
+}
+
+/// to (columns, rows) = the transpose of from (rows, columns), of at most as many rows and columns as a vector has
+/// lanes; the rows of each are so many elements apart.
+template <class T>
+void transpose_square(std::size_t rows, std::size_t columns, const T* from, std::ptrdiff_t from_step, T* to,
+                      std::ptrdiff_t to_step) {
+  constexpr std::size_t width = Vec<T>::width;
+  Square<T> m;
+  if (rows == width && columns == width) {
+    unrolled<width>([&](auto i) { m[i] = Vec<T>::load(from + static_cast<std::ptrdiff_t>(i) * from_step); });
+    rows_to_columns<width>(m);
+    unrolled<width>([&](auto j) { m[j].store(to + static_cast<std::ptrdiff_t>(j) * to_step); });
+    return;
+  }
+  if (rows * columns <= 4 * width) {
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < columns; ++j)
+        to[static_cast<std::ptrdiff_t>(j) * to_step + static_cast<std::ptrdiff_t>(i)] =
+            from[static_cast<std::ptrdiff_t>(i) * from_step + static_cast<std::ptrdiff_t>(j)];
+    return;
+  }
+  m.fill(Vec<T>(0));
+  for (std::size_t i = 0; i < rows; ++i)
+    m[i] = Vec<T>::load_part(from + static_cast<std::ptrdiff_t>(i) * from_step, columns);
+  rows_to_columns<width>(m);
+  for (std::size_t j = 0; j < columns; ++j) m[j].store_part(to + static_cast<std::ptrdiff_t>(j) * to_step, rows);
+}
+
+}  // namespace xgrad::kernels

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <autograd/tape/gradients.hpp>
+#include <autograd/tape/operation.hpp>
+
+#include <cstdint>
+#include <initializer_list>
+#include <iosfwd>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xgrad {
+
+/// What an observer hears about an operation; valid during the call.
+struct RecordedOperation {
+  std::uint32_t index;  ///< on the tape, of the last output
+  std::string_view operation;
+  std::string_view path;  ///< of the module, empty outside of library layers
+  const Inputs& inputs;
+  std::span<const Tensor> outputs;
+};
+
+/// Listens to a tape, on the thread that records, in order. Operations that it runs itself are not recorded. What it
+/// throws leaves the operation recorded and passes through the call.
+class TapeObserver {
+ public:
+  virtual ~TapeObserver() = default;
+  virtual void recorded(const RecordedOperation& operation) = 0;
+
+ protected:
+  TapeObserver() = default;
+  TapeObserver(const TapeObserver&) = default;
+  TapeObserver& operator=(const TapeObserver&) = default;
+};
+
+struct TapeOptions {
+  /// Look at every value and gradient, and keep the first that is not finite (slow; see Tape::nonfinite).
+  bool trace_nonfinite = false;
+  /// Hears of every operation as it is recorded; must outlive the tape.
+  TapeObserver* observer = nullptr;
+};
+
+struct BackwardOptions {
+  /// Leave the tape open, with what it saved, for another backward.
+  bool keep = false;
+  /// Record the sweep itself, so that its gradients can be differentiated; implies keep.
+  bool differentiable = false;
+  /// Intermediate tensors whose gradients are wanted too.
+  std::vector<Tensor> also = {};
+};
+
+/// The first operation whose value or gradient was not finite although its inputs were.
+struct NonFiniteOrigin {
+  std::uint32_t index;  ///< on the tape
+  std::string operation;
+  std::string path;          ///< of the module, empty outside of library layers
+  bool in_gradient;          ///< found by backward, in what the operation passes on
+  std::string inputs;        ///< shapes, as text
+  std::string text() const;  ///< one line for messages
+};
+
+/// Records this thread's operations on tensors that need gradients, until it ends or backward closes it. The innermost
+/// tape of a thread records. The list of operations is flat and in order; backward walks it once, in reverse.
+class Tape {
+ public:
+  explicit Tape(const TapeOptions& options = {});
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// ∂loss/∂x for every leaf x that a scalar loss depends on. Closes the tape, also when it throws, unless options keep
+  /// it open. TapeError for a closed tape, another thread, a loss that does not depend on any leaf, a value that was
+  /// modified after it was saved; ShapeError for a loss of more than one element.
+  Gradients backward(const Tensor& loss, const BackwardOptions& options = {});
+  /// The vector-Jacobian product with a cotangent of the output's shape and dtype.
+  Gradients backward(const Tensor& output, const Tensor& cotangent, const BackwardOptions& options = {});
+  /// The sum of the products of several outputs with their cotangents.
+  Gradients backward(const std::vector<Tensor>& outputs, const std::vector<Tensor>& cotangents,
+                     const BackwardOptions& options = {}) {
+    return sweep(outputs, cotangents, options);
+  }
+
+  /// Entries so far: leaves and results of operations.
+  std::size_t size() const;
+  bool open() const;
+  /// Bytes of saved values that the tape keeps alive, parameters not counted.
+  std::size_t saved_bytes() const;
+  /// With trace_nonfinite: where the first non-finite number came from, nullptr while there is none.
+  const NonFiniteOrigin* nonfinite() const;
+  /// With trace_nonfinite: how many infinite or NaN slopes were multiplied by a zero cotangent, and so masked.
+  std::size_t masked_slopes() const;
+
+  /// One line an entry: index, operation, inputs, shape, dtype, bytes saved, module path.
+  friend std::ostream& operator<<(std::ostream& stream, const Tape& tape);
+
+ private:
+  Gradients sweep(std::span<const Tensor> outputs, std::span<const Tensor> cotangents, const BackwardOptions& options);
+
+  Recorder* recorder_;
+};
+
+/// Whether a tensor is the result of an operation on a tape that is still open.
+bool is_recorded(const Tensor& x);
+
+}  // namespace xgrad

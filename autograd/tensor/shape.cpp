@@ -1,0 +1,97 @@
+#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/shape.hpp>
+
+#include <algorithm>
+
+namespace xgrad {
+
+namespace {
+
+[[noreturn]] void throw_rank(std::size_t rank) {
+  throw ShapeError("shape: rank " + std::to_string(rank) + "; at most " + std::to_string(Extents::capacity) +
+                   " axes are supported");
+}
+
+}  // namespace
+
+Extents::Extents(std::span<const std::int64_t> values) : size_(static_cast<std::uint32_t>(values.size())) {
+  if (values.size() > capacity) throw_rank(values.size());
+  clear_few();
+  std::copy(values.begin(), values.end(), values_.begin());
+}
+
+Extents::Extents(std::size_t count, std::int64_t value) : size_(static_cast<std::uint32_t>(count)) {
+  if (count > capacity) throw_rank(count);
+  clear_few();
+  std::fill_n(values_.begin(), count, value);
+}
+
+void Extents::push_back(std::int64_t value) { insert(size_, value); }
+
+void Extents::erase(std::size_t position) {
+  std::copy(begin() + position + 1, end(), begin() + position);
+  --size_;
+}
+
+void Extents::insert(std::size_t position, std::int64_t value) {
+  if (size_ == capacity) throw_rank(capacity + 1);
+  std::copy_backward(begin() + position, end(), end() + 1);
+  values_[position] = value;
+  ++size_;
+}
+
+std::string to_string(const Extents& extents) {
+  std::string text = "(";
+  for (std::size_t i = 0; i < extents.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += std::to_string(extents[i]);
+  }
+  return text + (extents.size() == 1 ? ",)" : ")");
+}
+
+void throw_axis(std::string_view operation, std::int64_t axis, std::size_t rank) {
+  throw ShapeError(
+      std::string(operation) + ": axis " + std::to_string(axis) + " of a tensor of rank " + std::to_string(rank) +
+      (rank == 0 ? "; it has no axis" : "; need -" + std::to_string(rank) + " <= axis < " + std::to_string(rank)));
+}
+
+std::array<bool, Extents::capacity> axis_flags(std::string_view operation, const Axes& axes, std::size_t rank) {
+  std::array<bool, Extents::capacity> flags{};
+  if (axes.empty()) std::fill_n(flags.begin(), rank, true);
+  for (const std::int64_t axis : axes) {
+    const std::size_t position = normalize_axis(operation, axis, rank);
+    if (flags[position])
+      throw ShapeError(std::string(operation) + ": axes " + to_string(axes) + " name axis " + std::to_string(position) +
+                       " twice");
+    flags[position] = true;
+  }
+  return flags;
+}
+
+Shape broadcast(std::string_view operation, const Shape& a, const Shape& b) {
+  if (a == b) return a;
+  const Shape& longer = a.rank() >= b.rank() ? a : b;
+  const Shape& shorter = a.rank() >= b.rank() ? b : a;
+  Shape result = longer;
+  for (std::size_t i = 0; i < shorter.rank(); ++i) {
+    std::int64_t& extent = result[result.rank() - 1 - i];
+    const std::int64_t other = shorter[shorter.rank() - 1 - i];
+    if (extent == 1)
+      extent = other;
+    else if (other != 1 && other != extent)
+      throw ShapeError(std::string(operation) + ": shapes " + to_string(a) + " and " + to_string(b) +
+                       " do not broadcast; need equal extents or 1 on every axis, aligned at the right");
+  }
+  return result;
+}
+
+bool broadcasts_to(const Shape& from, const Shape& to) {
+  if (from.rank() > to.rank()) return false;
+  for (std::size_t i = 0; i < from.rank(); ++i) {
+    const std::int64_t extent = from[from.rank() - 1 - i];
+    if (extent != 1 && extent != to[to.rank() - 1 - i]) return false;
+  }
+  return true;
+}
+
+}  // namespace xgrad

@@ -1,0 +1,37 @@
+#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/tape_id.hpp>
+
+#include <array>
+#include <atomic>
+#include <string>
+
+namespace xgrad {
+
+namespace {
+
+// Ids of living tapes by slot; an id is its slot plus a multiple of the table's size, and never used again.
+constexpr std::size_t tape_slots = 4096;
+constinit std::array<std::atomic<std::uint64_t>, tape_slots> living{};
+constinit std::atomic<std::uint64_t> last_id{0};
+
+}  // namespace
+
+std::uint64_t new_tape_id() {
+  for (std::size_t attempts = 0; attempts < 2 * tape_slots; ++attempts) {
+    const std::uint64_t id = last_id.fetch_add(1, std::memory_order_relaxed) + 1;
+    std::uint64_t vacant = 0;
+    if (living[id % tape_slots].compare_exchange_strong(vacant, id, std::memory_order_acq_rel)) return id;
+  }
+  throw TapeError("tape: " + std::to_string(tape_slots) + " tapes are open already; close or destroy some");
+}
+
+void end_tape_id(std::uint64_t id) noexcept {
+  std::uint64_t expected = id;
+  living[id % tape_slots].compare_exchange_strong(expected, 0, std::memory_order_acq_rel);
+}
+
+bool tape_is_alive(std::uint64_t id) noexcept {
+  return id != 0 && living[id % tape_slots].load(std::memory_order_acquire) == id;
+}
+
+}  // namespace xgrad

@@ -1,0 +1,315 @@
+#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/memory.hpp>
+#include <autograd/tensor/tape_id.hpp>
+#include <autograd/tensor/tensor.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <unordered_map>
+#include <vector>
+
+namespace xgrad {
+
+namespace {
+
+constinit thread_local DType default_dtype_of_thread = DType::float32;
+constinit thread_local CopyScope* copy_scope = nullptr;
+
+constexpr std::size_t header_bytes = 64;
+static_assert(sizeof(Storage) <= header_bytes);
+constexpr std::size_t body_bytes = 128;
+static_assert(sizeof(TensorBody) <= body_bytes && offsetof(TensorBody, shape) == 40);
+constexpr std::size_t max_bytes_with_body = 512;  // more would be kept by a body whose values moved away
+
+void free_block(Storage* storage) {
+  const std::size_t bytes = storage->bytes;
+  storage->~Storage();
+  deallocate(storage, bytes);
+}
+
+/// The storage in whose block a body stands.
+Storage* home_of(TensorBody* body) {
+  return body->at_home ? reinterpret_cast<Storage*>(reinterpret_cast<char*>(body) + body_bytes) : nullptr;
+}
+
+/// One that has its body before it.
+void free_block_with_body(Storage* storage) {
+  const std::size_t bytes = storage->bytes;
+  storage->~Storage();
+  deallocate(reinterpret_cast<char*>(storage) - body_bytes, bytes);
+}
+
+[[noreturn]] void throw_bytes(const Shape& shape, DType dtype) {
+  for (const std::int64_t extent : shape)
+    if (extent < 0) throw ShapeError("tensor: shape " + to_string(shape) + " has a negative extent");
+  throw ValueError("tensor: shape " + to_string(shape) + " of " + std::string(name_of(dtype)) +
+                   " needs more memory than can be addressed");
+}
+
+inline std::size_t bytes_of(const Shape& shape, DType dtype) {
+  std::size_t bytes = size_of(dtype);
+  bool fits = true;
+  for (const std::int64_t extent : shape)
+    fits &= extent >= 0 && !__builtin_mul_overflow(bytes, static_cast<std::size_t>(extent), &bytes);
+  if (!fits || bytes > std::numeric_limits<std::size_t>::max() / 4) [[unlikely]]
+    throw_bytes(shape, dtype);
+  return bytes;
+}
+
+Storage* new_storage(const Shape& shape, DType dtype) {
+  const std::size_t bytes = bytes_of(shape, dtype);
+  try {
+    auto* storage = new (allocate(header_bytes + bytes)) Storage;
+    storage->data = reinterpret_cast<char*>(storage) + header_bytes;
+    storage->bytes = header_bytes + bytes;
+    storage->destroy = free_block;
+    return storage;
+  } catch (const std::bad_alloc&) {
+    throw ValueError("tensor: no memory for " + std::to_string(bytes) + " bytes, shape " + to_string(shape));
+  }
+}
+
+void release_storage(Storage* storage) noexcept {
+  if (storage->references.load(std::memory_order_acquire) == 1 ||
+      storage->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    storage->destroy(storage);
+}
+
+}  // namespace
+
+DType default_dtype() noexcept { return default_dtype_of_thread; }
+
+DefaultDType::DefaultDType(DType dtype) : previous_(default_dtype_of_thread) {
+  if (!is_floating(dtype)) throw TypeError("default dtype: int64; constants are float32 or float64");
+  default_dtype_of_thread = dtype;
+}
+
+DefaultDType::~DefaultDType() { default_dtype_of_thread = previous_; }
+
+Tensor Tensor::adopt(const Shape& shape, DType dtype, Storage* storage) {
+  Tensor tensor;
+  tensor.body_ = new (allocate(sizeof(TensorBody))) TensorBody;
+  tensor.body_->dtype = dtype;
+  tensor.body_->storage = storage;
+  tensor.body_->shape = shape;
+  return tensor;
+}
+
+Tensor Tensor::uninitialized(const Shape& shape, DType dtype) {
+  const std::size_t bytes = bytes_of(shape, dtype);
+  if (bytes > max_bytes_with_body) return adopt(shape, dtype, new_storage(shape, dtype));
+  // Small: body, storage and values in one block.
+  const std::size_t all = body_bytes + header_bytes + bytes;
+  char* const block = static_cast<char*>(allocate(all));
+  auto* const storage = new (block + body_bytes) Storage;
+  storage->data = block + body_bytes + header_bytes;
+  storage->bytes = all;
+  storage->destroy = free_block_with_body;
+  auto* const body = new (block) TensorBody;
+  body->dtype = dtype;
+  body->storage = storage;
+  body->at_home = true;
+  body->shape = shape;
+  return from_reference(body);
+}
+
+void Tensor::leave_storage(TensorBody* body) noexcept {
+  if (std::exchange(body->borrows, false)) body->storage->borrowers.fetch_sub(1, std::memory_order_release);
+  if (body->storage != home_of(body)) release_storage(body->storage);
+}
+
+void Tensor::destroy(TensorBody* body) noexcept {
+  Storage* const home = home_of(body);
+  if (body->storage == home && body->label == nullptr && !body->borrows &&
+      home->references.load(std::memory_order_acquire) == 1) [[likely]]
+    return free_block_with_body(home);
+  leave_storage(body);
+  delete body->label;
+  body->~TensorBody();
+  if (home != nullptr)
+    release_storage(home);
+  else
+    deallocate(body, sizeof(TensorBody));
+}
+
+Tensor Tensor::alias(const Shape& shape, Storing storing) const {
+  TensorBody& source = body();
+  source.storage->references.fetch_add(1, std::memory_order_relaxed);
+  Tensor tensor = adopt(shape, source.dtype, source.storage);
+  tensor.body_->borrows = storing == Storing::borrows || source.borrows;
+  if (tensor.body_->borrows) source.storage->borrowers.fetch_add(1, std::memory_order_relaxed);
+  return tensor;
+}
+
+void* Tensor::begin_write() {
+  Storage* storage = body().storage;
+  const bool others = storage->references.load(std::memory_order_acquire) > 1;
+  if (others && (body_->borrows || storage->borrowers.load(std::memory_order_acquire) > 0)) {
+    Storage* own = new_storage(body_->shape, body_->dtype);
+    std::memcpy(own->data, storage->data, bytes());
+    own->version.store(storage->version.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    leave_storage(body_);
+    storage = body_->storage = own;
+  }
+  storage->version.fetch_add(1, std::memory_order_relaxed);
+  return storage->data;
+}
+
+void Tensor::assign(const Tensor& values) {
+  if (values.shape() != shape())
+    throw ShapeError("assign: " + (label().empty() ? std::string("the tensor") : label()) + " is " +
+                     to_string(shape()) + ", the values are " + to_string(values.shape()) + "; need equal shapes");
+  if (body_->requires_gradient && !is_floating(values.dtype()))
+    throw TypeError("assign: int64 values for a tensor that requires a gradient; need float32 or float64");
+  if (values.dtype() == dtype()) {
+    std::memmove(begin_write(), values.mutable_data(), bytes());
+    return;
+  }
+  Storage* own = new_storage(shape(), values.dtype());
+  std::memcpy(own->data, values.mutable_data(), values.bytes());
+  own->version.store(version() + 1, std::memory_order_relaxed);
+  leave_storage(body_);
+  body_->storage = own;
+  body_->dtype = values.dtype();
+}
+
+double Tensor::item() const {
+  if (size() != 1)
+    throw ShapeError("item: shape " + to_string(shape()) + " has " + std::to_string(size()) + " elements; need one");
+  return visit(dtype(), [&](auto zero) { return static_cast<double>(*data<decltype(zero)>()); });
+}
+
+double Tensor::item(std::initializer_list<std::int64_t> index) const {
+  bool inside = index.size() == rank();
+  std::size_t offset = 0;
+  for (std::size_t axis = 0; inside && axis < rank(); ++axis) {
+    const std::int64_t position = index.begin()[axis];
+    inside = position >= 0 && position < shape()[axis];
+    offset = offset * static_cast<std::size_t>(shape()[axis]) + static_cast<std::size_t>(position);
+  }
+  if (!inside)
+    throw ShapeError("item: index " + to_string(Extents(std::span(index.begin(), index.size()))) + " of shape " +
+                     to_string(shape()) + "; need one number per axis, each in [0, extent)");
+  return visit(dtype(), [&](auto zero) { return static_cast<double>(data<decltype(zero)>()[offset]); });
+}
+
+Tensor& Tensor::requires_gradient(bool required) {
+  if (required && !is_floating(dtype()))
+    throw TypeError("requires_gradient: the tensor is int64; only float32 and float64 have gradients");
+  if (required && tape_is_alive(body().tape))
+    throw TapeError("requires_gradient: the tensor is the result of a recorded operation; mark detach(x) instead");
+  body().requires_gradient = required;
+  return *this;
+}
+
+Tensor& Tensor::label(std::string text) {
+  std::string*& own = body().label;
+  delete std::exchange(own, text.empty() ? nullptr : new std::string(std::move(text)));
+  return *this;
+}
+
+const std::string& Tensor::label() const {
+  static const std::string none;
+  return body().label != nullptr ? *body_->label : none;
+}
+
+void Tensor::throw_empty() { throw ValueError("tensor: the handle is empty; assign a tensor first"); }
+
+void Tensor::throw_dtype(DType wanted) const {
+  throw TypeError("tensor: the values are " + std::string(name_of(dtype())) + ", asked for as " +
+                  std::string(name_of(wanted)) + "; convert with to(" + std::string(name_of(wanted)) + ")");
+}
+
+void Tensor::throw_modify() const {
+  throw TypeError("modify: the values are " + std::string(name_of(dtype())) +
+                  ", which the function does not take; need f(std::span<T>) for that dtype");
+}
+
+Tensor detach(const Tensor& x) { return x.alias(x.shape()); }
+
+Tensor full(const Shape& shape, double value, DType dtype) {
+  Tensor result = Tensor::uninitialized(shape, dtype);
+  visit(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    std::fill_n(static_cast<T*>(result.mutable_data()), result.size(), static_cast<T>(value));
+  });
+  return result;
+}
+
+Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0.0, dtype); }
+Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1.0, dtype); }
+
+Tensor arange(std::int64_t count, DType dtype) {
+  Tensor result = Tensor::uninitialized({count}, dtype);
+  visit(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    for (std::int64_t i = 0; i < count; ++i) static_cast<T*>(result.mutable_data())[i] = static_cast<T>(i);
+  });
+  return result;
+}
+
+Tensor tensor(std::span<const double> values, const Shape& shape, DType dtype) {
+  Tensor result = Tensor::uninitialized(shape, dtype);
+  if (values.size() != result.size())
+    throw ShapeError("tensor: " + std::to_string(values.size()) + " values for shape " + to_string(shape) + "; need " +
+                     std::to_string(result.size()));
+  visit(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    std::transform(values.begin(), values.end(), static_cast<T*>(result.mutable_data()),
+                   [](double value) { return static_cast<T>(value); });
+  });
+  return result;
+}
+
+Tensor tensor(double value, DType dtype) { return full({}, value, dtype); }
+
+Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, DType dtype) {
+  std::vector<double> values;
+  const std::size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();
+  for (const auto& row : rows) {
+    if (row.size() != columns)
+      throw ShapeError("tensor: rows of " + std::to_string(columns) + " and of " + std::to_string(row.size()) +
+                       " values; need rows of equal length");
+    values.insert(values.end(), row.begin(), row.end());
+  }
+  return tensor(values, Shape{static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns)}, dtype);
+}
+
+struct CopyScope::Copies {
+  std::unordered_map<const void*, std::shared_ptr<void>> copy_of;
+};
+
+CopyScope::CopyScope() : copies_(std::make_unique<Copies>()), outer_(std::exchange(copy_scope, this)) {}
+CopyScope::~CopyScope() { copy_scope = outer_; }
+CopyScope* CopyScope::current() noexcept { return copy_scope; }
+std::shared_ptr<void>& CopyScope::copy_of(const void* original) { return copies_->copy_of[original]; }
+
+TensorBody* Tensor::shared_or_copied(TensorBody* body) {
+  if (copy_scope == nullptr) {
+    body->references.fetch_add(1, std::memory_order_relaxed);
+    return body;
+  }
+  // The original is kept too, so that no other tensor can take its address while the scope lives.
+  struct Copied {
+    Tensor original;
+    Tensor copy;
+  };
+  std::shared_ptr<void>& slot = copy_scope->copy_of(body);
+  if (slot == nullptr) {
+    Tensor copy = uninitialized(body->shape, body->dtype);
+    std::memcpy(copy.mutable_data(), body->storage->data, copy.bytes());
+    if (body->label != nullptr) copy.label(*body->label);
+    copy.body_->requires_gradient = body->requires_gradient;
+    copy.body_->registered = true;
+    const TensorBody* const address = copy.body_;
+    slot = std::make_shared<Copied>(Copied{from_body(body), std::move(copy)});
+    copy_scope->copy_of(address) = slot;  // a copy of the copy is the copy
+  }
+  TensorBody* copied = static_cast<const Copied*>(slot.get())->copy.body_;
+  copied->references.fetch_add(1, std::memory_order_relaxed);
+  return copied;
+}
+
+}  // namespace xgrad

@@ -1,0 +1,248 @@
+#pragma once
+
+#include <autograd/tensor/dtype.hpp>
+#include <autograd/tensor/shape.hpp>
+
+#include <atomic>
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <iosfwd>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace xgrad {
+
+// A tensor is a counted handle to a body (shape, dtype, place on a tape) that refers to a storage (the values and their
+// version). Copies of a handle are one tensor. `detach` makes a new body that shares the storage for good. `reshape`
+// makes one that borrows it: whoever writes first gets a copy of it before, so that a reshape behaves as a new tensor.
+
+struct Storage {
+  std::atomic<std::uint32_t> references{1};
+  std::atomic<std::uint32_t> version{0};
+  std::atomic<std::uint32_t> borrowers{0};  // of the references
+  void* data = nullptr;
+  std::size_t bytes = 0;                // of the block that begins with this header, if it is ours
+  void (*destroy)(Storage*) = nullptr;  // for memory that was taken over
+};
+
+struct TensorBody {
+  std::atomic<std::uint32_t> references{1};
+  DType dtype = DType::float32;
+  bool requires_gradient = false;
+  bool borrows = false;     // its storage: copy before writing
+  bool registered = false;  // a parameter or buffer of a module: copied by a CopyScope
+  std::uint32_t node = 0;   // index on the tape
+  bool at_home = false;     // in the block of the storage that stands behind it, of which it has a reference
+  std::uint64_t tape = 0;   // id of the tape that recorded it, 0 for none
+  Storage* storage = nullptr;
+  std::string* label = nullptr;
+  Shape shape;  // the first two extents are in the body's first cache line
+};
+
+class Tensor {
+ public:
+  /// An empty handle; every use but assignment and `defined` throws.
+  Tensor() = default;
+  Tensor(const Tensor& other) : body_(other.body_) {
+    if (body_ == nullptr) return;
+    if (body_->registered) [[unlikely]]
+      body_ = shared_or_copied(body_);
+    else
+      body_->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  Tensor(Tensor&& other) noexcept : body_(std::exchange(other.body_, nullptr)) {}
+  Tensor& operator=(const Tensor& other) { return *this = Tensor(other); }
+  Tensor& operator=(Tensor&& other) noexcept {
+    std::swap(body_, other.body_);
+    return *this;
+  }
+  ~Tensor() {
+    if (body_ != nullptr) release(body_);
+  }
+
+  /// A tensor with values that nobody has set yet, for code that fills it at once by `mutable_data`.
+  /// ShapeError for a negative extent, ValueError when the memory is not to be had.
+  static Tensor uninitialized(const Shape& shape, DType dtype);
+  /// Takes over memory with room for the shape; `destroy` frees it with the storage.
+  static Tensor adopt(const Shape& shape, DType dtype, Storage* storage);
+
+  bool defined() const { return body_ != nullptr; }
+  explicit operator bool() const { return defined(); }
+  const Shape& shape() const { return body().shape; }
+  /// Extent of one axis; negative axes count from the end.
+  std::int64_t shape(std::int64_t axis) const { return shape()[normalize_axis("shape", axis, rank())]; }
+  /// The same as a count.
+  std::size_t extent(std::int64_t axis) const { return static_cast<std::size_t>(shape(axis)); }
+  std::size_t rank() const { return shape().rank(); }
+  std::size_t size() const { return shape().elements(); }
+  std::size_t bytes() const { return size() * size_of(dtype()); }
+  DType dtype() const { return body().dtype; }
+
+  /// The values, row-major. TypeError when T is not the dtype.
+  /// They live as long as a handle does, hence not of a temporary.
+  template <Element T>
+  const T* data() const& {
+    if (dtype() != dtype_of<T>) throw_dtype(dtype_of<T>);
+    return static_cast<const T*>(body_->storage->data);
+  }
+  template <Element T>
+  std::span<const T> values() const& {
+    return {data<T>(), size()};
+  }
+  template <Element T>
+  const T* data() const&& = delete;
+  template <Element T>
+  std::span<const T> values() const&& = delete;
+  /// The one value of a tensor of one element; ShapeError for others.
+  double item() const;
+  /// The value at an index, one number per axis.
+  double item(std::initializer_list<std::int64_t> index) const;
+
+  /// Calls f(std::span<T>) with the values to write, and raises the storage's version: a tape that saved the old values
+  /// throws at backward. A lambda with `auto` works for every dtype; one with a fixed span type only for its own.
+  template <class F>
+  void modify(F&& f) {
+    switch (dtype()) {
+      case DType::float32:
+        return modify_as<float>(f);
+      case DType::float64:
+        return modify_as<double>(f);
+      case DType::int64:
+        return modify_as<std::int64_t>(f);
+    }
+  }
+
+  /// Marks this tensor as a leaf whose gradient is wanted, or unmarks it. TypeError unless floating, TapeError for the
+  /// result of a recorded operation. Returns the tensor.
+  Tensor& requires_gradient(bool required = true);
+  /// Whether it is a leaf marked so.
+  bool is_leaf() const { return body().requires_gradient; }
+
+  /// A name for messages: `hidden.weight` for parameters.
+  Tensor& label(std::string text);
+  const std::string& label() const;
+
+  /// A copy with values of its own; recorded, as the identity.
+  Tensor clone() const;
+  /// A copy in another dtype; recorded between floating types. Fractions are cut off on the way to int64.
+  Tensor to(DType dtype) const;
+  /// Takes the values and dtype of another tensor of the same shape, in place: every handle to this tensor sees them.
+  void assign(const Tensor& values);
+
+  /// Whether two handles are the same tensor.
+  bool is(const Tensor& other) const { return body_ == other.body_; }
+
+  // For the engine and kernels.
+  TensorBody* body_or_null() const { return body_; }
+  TensorBody& body() const {
+    if (body_ == nullptr) throw_empty();
+    return *body_;
+  }
+  void* mutable_data() const { return body_->storage->data; }
+  /// The values, for code that knows the dtype otherwise.
+  const void* untyped_data() const { return body_->storage->data; }
+  /// The values to write of a tensor that was just made and that no tape knows yet: no version is raised. All other
+  /// writing goes through `modify`.
+  void* untyped_fresh_data() { return body_->storage->data; }
+  template <Element T>
+  T* fresh_data() {
+    if (dtype() != dtype_of<T>) throw_dtype(dtype_of<T>);
+    return static_cast<T*>(body_->storage->data);
+  }
+  std::uint32_t version() const { return body().storage->version.load(std::memory_order_relaxed); }
+  /// Whether nobody else holds the body or its values.
+  bool unique() const {
+    return body_->references.load(std::memory_order_acquire) == 1 &&
+           body_->storage->references.load(std::memory_order_acquire) == 1;
+  }
+  /// A new body over the same storage, with a shape of as many elements. One that borrows is a tensor of its own: its
+  /// values stay when the storage is written through another body, and the other way round.
+  enum class Storing : bool { shares, borrows };
+  Tensor alias(const Shape& shape, Storing storing = Storing::shares) const;
+  /// A handle to a body that somebody else keeps alive too.
+  static Tensor from_body(TensorBody* body) {
+    body->references.fetch_add(1, std::memory_order_relaxed);
+    Tensor tensor;
+    tensor.body_ = body;
+    return tensor;
+  }
+  /// Gives the reference that this handle holds to the caller; `from_reference` takes it back.
+  TensorBody* release_reference() { return std::exchange(body_, nullptr); }
+  static Tensor from_reference(TensorBody* body) {
+    Tensor tensor;
+    tensor.body_ = body;
+    return tensor;
+  }
+  /// Raises the version and gives the data to write: after a private copy, if the storage is borrowed.
+  void* begin_write();
+
+ private:
+  template <Element T, class F>
+  void modify_as(F& f) {
+    if constexpr (std::invocable<F&, std::span<T>>)
+      f(std::span<T>(static_cast<T*>(begin_write()), size()));
+    else
+      throw_modify();
+  }
+  static void release(TensorBody* body) noexcept {
+    if (body->references.load(std::memory_order_acquire) == 1 ||
+        body->references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+      destroy(body);
+  }
+  static void destroy(TensorBody* body) noexcept;
+  static TensorBody* shared_or_copied(TensorBody* body);
+  static void leave_storage(TensorBody* body) noexcept;
+  [[noreturn]] static void throw_empty();
+  [[noreturn]] void throw_dtype(DType wanted) const;
+  [[noreturn]] void throw_modify() const;
+
+  TensorBody* body_ = nullptr;
+};
+
+/// The same values without a past: a constant that shares x's storage and version.
+Tensor detach(const Tensor& x);
+
+Tensor zeros(const Shape& shape, DType dtype = default_dtype());
+Tensor ones(const Shape& shape, DType dtype = default_dtype());
+Tensor full(const Shape& shape, double value, DType dtype = default_dtype());
+/// 0, 1, ..., count - 1.
+Tensor arange(std::int64_t count, DType dtype = DType::int64);
+
+/// Tensors of given values: `tensor(3.0)`, `tensor({1, 2, 3})`, `tensor({{1, 2}, {3, 4}})`, or a list with its shape.
+/// ShapeError for ragged rows or a count that does not fit the shape.
+Tensor tensor(double value, DType dtype = default_dtype());
+Tensor tensor(std::span<const double> values, const Shape& shape, DType dtype = default_dtype());
+Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, DType dtype = default_dtype());
+template <class = void>  // so that {{1}, {2}} are two rows and not a list of two numbers in braces
+Tensor tensor(std::initializer_list<double> values, DType dtype = default_dtype()) {
+  return tensor(std::span(values.begin(), values.size()), Shape{static_cast<std::int64_t>(values.size())}, dtype);
+}
+
+/// xtensor's notation, long tensors abridged, then dtype and shape: `{ 1.,  2.} float32 (2,)`.
+std::ostream& operator<<(std::ostream& stream, const Tensor& x);
+
+/// While one lives, copying a handle of a registered tensor (a module's parameter or buffer) on this thread gives a
+/// handle to a copy of the tensor; every such tensor is copied exactly once per scope. This is how models are cloned.
+class CopyScope {
+ public:
+  CopyScope();
+  ~CopyScope();
+  CopyScope(const CopyScope&) = delete;
+  CopyScope& operator=(const CopyScope&) = delete;
+
+  /// The innermost scope of this thread, nullptr outside of any.
+  static CopyScope* current() noexcept;
+  /// Slot for the copy of the object at this address, empty at first; the scope keeps what is put there.
+  std::shared_ptr<void>& copy_of(const void* original);
+
+ private:
+  struct Copies;
+  std::unique_ptr<Copies> copies_;
+  CopyScope* outer_;
+};
+
+}  // namespace xgrad

@@ -1,0 +1,166 @@
+#include <autograd/tensor/error.hpp>
+#include <autograd/text/table.hpp>
+#include <nn/inspection/diagnostics.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace xgrad::nn {
+
+namespace {
+
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
+}
+std::string number(const std::optional<double>& value) { return value ? number(*value) : "-"; }
+std::string percent(const std::optional<double>& value) { return value ? number(100 * *value) + " %" : "-"; }
+
+template <class Row>
+const Row& row_named(const std::vector<Row>& rows, std::string_view name) {
+  std::string names;
+  for (const Row& row : rows) {
+    if (row.name == name) return row;
+    names += (names.empty() ? "" : ", ") + row.name;
+  }
+  throw ValueError("diagnosis: no row '" + std::string(name) + "'; there are: " + names);
+}
+
+using Json = nlohmann::ordered_json;
+
+Json json_of(const std::optional<double>& x) { return x && std::isfinite(*x) ? Json(*x) : Json(nullptr); }
+
+std::vector<Tensor> copies_of(const std::vector<Tensor>& tensors) {
+  const Pause pause;
+  std::vector<Tensor> copies;
+  for (const Tensor& x : tensors) copies.push_back(x.clone());
+  return copies;
+}
+
+}  // namespace
+
+const LayerDiagnostics& Diagnosis::layer(std::string_view name) const { return row_named(layers, name); }
+const ParameterDiagnostics& Diagnosis::parameter(std::string_view name) const { return row_named(parameters, name); }
+
+std::string Diagnosis::text() const {
+  TextTable table = {{"output of", "shape", "mean", "deviation", "saturated", "dead units", "gradient norm"}};
+  for (const LayerDiagnostics& row : layers)
+    table.push_back({row.name, to_string(row.shape), number(row.mean), number(row.deviation), percent(row.saturated),
+                     percent(row.dead), number(row.gradient_norm)});
+  std::string text = aligned(table, 2);
+  table = {{"parameter", "norm", "gradient norm", "update / weight"}};
+  for (const ParameterDiagnostics& row : parameters)
+    table.push_back({row.name, number(row.norm), number(row.gradient_norm), number(row.update_ratio)});
+  return text + aligned(table, 1) + "loss " + number(loss) + '\n';
+}
+
+std::string Diagnosis::json() const {
+  Json result = {{"epoch", epoch}, {"loss", json_of(loss)}, {"layers", Json::array()}, {"parameters", Json::array()}};
+  for (const LayerDiagnostics& row : layers) {
+    Json shape = Json::array();
+    for (const std::int64_t extent : row.shape) shape.push_back(extent);
+    result["layers"].push_back({{"name", row.name},
+                                {"layer", row.layer},
+                                {"operation", row.operation},
+                                {"shape", shape},
+                                {"mean", json_of(row.mean)},
+                                {"deviation", json_of(row.deviation)},
+                                {"largest", json_of(row.largest)},
+                                {"saturated", json_of(row.saturated)},
+                                {"dead", json_of(row.dead)},
+                                {"gradient_norm", json_of(row.gradient_norm)}});
+  }
+  for (const ParameterDiagnostics& row : parameters)
+    result["parameters"].push_back({{"name", row.name},
+                                    {"layer", row.layer},
+                                    {"norm", json_of(row.norm)},
+                                    {"gradient_norm", json_of(row.gradient_norm)},
+                                    {"update_ratio", json_of(row.update_ratio)}});
+  return result.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+Diagnosis diagnose_copy(const ModelCopy& model, const TrainingCalls& calls, const Batch& batch) {
+  LayerTrace trace;
+  Tape tape({.observer = &trace});
+  const Tensor prediction = model.call(batch.inputs);
+  const std::size_t end = trace.values().size();  // what follows is the loss
+  const Tensor loss = calls.loss(prediction, batch.targets);
+  std::vector<std::size_t> places;
+  BackwardOptions options;
+  for (std::size_t i = 0; i < end; ++i) {
+    const TracedValue& value = trace.values()[i];
+    if (!value.layer_output && !value.activation) continue;
+    places.push_back(i);
+    options.also.push_back(value.output);
+  }
+  Diagnosis result;
+  result.loss = loss.size() == 1 ? loss.item() : 0;  // backward refuses the others
+  const Gradients gradients = tape.backward(loss, options);
+  for (const std::size_t place : places) {
+    const TracedValue& value = trace.values()[place];
+    const Tensor* const gradient = gradients.find(value.output);
+    result.layers.push_back({activation_statistics(value.operation, value.output), value.name(), value.layer,
+                             value.operation, value.output.shape(), gradient == nullptr ? 0 : norm_of(*gradient)});
+  }
+  for (const NamedTensor& named : model.module->named_parameters()) {
+    const Tensor* const gradient = gradients.find(named.tensor);
+    result.parameters.push_back({named.path, layer_of_parameter(named.path), norm_of(named.tensor),
+                                 gradient == nullptr ? std::nullopt : std::optional(norm_of(*gradient)), std::nullopt});
+  }
+  return result;
+}
+
+Diagnostics::Diagnostics(TrainingCalls calls, std::function<ModelCopy()> copy, const Module& model, Batch probe,
+                         std::int64_t updates_every)
+    : calls_(std::move(calls)),
+      copy_(std::move(copy)),
+      parameters_(model.parameters()),
+      probe_(std::move(probe)),
+      updates_every_(updates_every),
+      ratios_(parameters_.size(), 0.0),
+      measured_(parameters_.size(), 0) {
+  if (updates_every < 1)
+    throw ValueError("diagnostics: updates_every " + std::to_string(updates_every) + "; need at least 1");
+  if (updates_every_ == 1) before_ = copies_of(parameters_);
+}
+
+FitOptions Diagnostics::watch(FitOptions options) {
+  options.on_step = [this, next = std::move(options.on_step)](const StepRecord& record) {
+    after_step();
+    return next ? next(record) : Next::go_on;
+  };
+  options.on_epoch = [this, next = std::move(options.on_epoch)](const EpochRecord& record) {
+    after_epoch();
+    return next ? next(record) : Next::go_on;
+  };
+  return options;
+}
+
+void Diagnostics::after_step() {
+  ++steps_;
+  if (steps_ % updates_every_ == 0)
+    for (std::size_t i = 0; i < before_.size(); ++i) {
+      const double norm = norm_of(before_[i]);
+      if (norm == 0) continue;
+      ratios_[i] += distance(parameters_[i], before_[i]) / norm;
+      ++measured_[i];
+    }
+  before_.clear();
+  if ((steps_ + 1) % updates_every_ == 0) before_ = copies_of(parameters_);
+}
+
+const Diagnosis& Diagnostics::after_epoch() {
+  Diagnosis diagnosis = diagnose_copy(copy_(), calls_, probe_);
+  diagnosis.epoch = static_cast<std::int64_t>(history_.size());
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    if (measured_[i] > 0) diagnosis.parameters[i].update_ratio = ratios_[i] / static_cast<double>(measured_[i]);
+  std::fill(ratios_.begin(), ratios_.end(), 0.0);
+  std::fill(measured_.begin(), measured_.end(), 0);
+  history_.push_back(std::move(diagnosis));
+  return history_.back();
+}
+
+}  // namespace xgrad::nn

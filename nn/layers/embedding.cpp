@@ -1,0 +1,51 @@
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/reduce.hpp>
+#include <autograd/tensor/error.hpp>
+#include <nn/layers/embedding.hpp>
+#include <nn/layers/init.hpp>
+
+#include <algorithm>
+#include <string>
+
+namespace xgrad::nn {
+
+Embedding::Embedding(std::int64_t rows, std::int64_t features, const EmbeddingOptions& options, Generator& generator)
+    : bag_(options.bag) {
+  if (rows < 1 || features < 1)
+    throw ValueError("Embedding: a table of " + std::to_string(rows) + " rows and " + std::to_string(features) +
+                     " features; need at least one of each");
+  weight = parameter("weight", zeros({rows, features}));
+  init::normal(weight, 0, 1, generator);
+}
+
+Tensor Embedding::operator()(const Tensor& indices) const {
+  const auto found = [&] {
+    check(indices);
+    const Tensor rows = take(weight, indices);
+    if (bag_ == Bag::none) return rows;
+    const Tensor total = sum(rows, {-2});
+    return bag_ == Bag::sum ? total : total / static_cast<double>(std::max<std::int64_t>(indices.shape().back(), 1));
+  };
+  const double flops =
+      bag_ == Bag::none ? 0 : static_cast<double>(indices.size()) * static_cast<double>(weight.shape()[1]);
+  return LayerCall(*this, "Embedding").run(found, flops);
+}
+
+void Embedding::check(const Tensor& indices) const {
+  if (indices.dtype() != DType::int64)
+    throw TypeError("embedding expects int64 indices, got " + std::string(name_of(indices.dtype())));
+  if (bag_ != Bag::none && indices.rank() == 0)
+    throw ShapeError("embedding expects indices (…, k) for bags of k, got ()");
+  const std::int64_t rows = weight.shape()[0];
+  const auto values = indices.values<std::int64_t>();
+  const auto outside = std::find_if(values.begin(), values.end(), [rows](auto v) { return v < 0 || v >= rows; });
+  if (outside == values.end()) return;
+  const auto place = static_cast<std::size_t>(outside - values.begin());
+  const std::size_t length = indices.rank() == 0 ? 1 : indices.size() / static_cast<std::size_t>(indices.shape()[0]);
+  const std::string within = length == 1 ? "" : ", place " + std::to_string(place % length) + " in it,";
+  throw ValueError("embedding: the index of row " + std::to_string(place / length) + within + " is " +
+                   std::to_string(*outside) + "; need 0 <= index < " + std::to_string(rows));
+}
+
+}  // namespace xgrad::nn

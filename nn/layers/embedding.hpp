@@ -1,0 +1,42 @@
+#pragma once
+
+#include <autograd/ops/random.hpp>
+#include <nn/layers/module.hpp>
+
+#include <cstdint>
+
+namespace xgrad::nn {
+
+/// What becomes of the k rows that the last axis of the indices (..., k) names.
+enum class Bag : std::uint8_t {
+  none,  ///< they stay: (..., k, features)
+  sum,   ///< Σ of them: (..., features), zeros for k = 0
+  mean,  ///< Σ / k: (..., features), zeros for k = 0, as PyTorch's EmbeddingBag gives
+};
+
+struct EmbeddingOptions {
+  Bag bag = Bag::none;
+};
+
+/// y[..., :] = weight[index[...], :] for int64 indices (...) into a table weight (rows, features), optionally summed or
+/// averaged over bags of words (Bengio et al. 2003; bags: Mikolov et al. 2013, CBOW). The gradient of a row is the sum
+/// of those of the places that name it. The table begins with normal numbers of mean 0 and deviation 1.
+class Embedding : public Module {
+ public:
+  /// ValueError unless rows and features are positive. The table has the default dtype.
+  Embedding(std::int64_t rows, std::int64_t features, const EmbeddingOptions& options = {},
+            Generator& generator = default_generator());
+
+  /// TypeError unless the indices are int64; ValueError, with the row of the indices and the value, for an index
+  /// outside [0, rows); ShapeError for a bag of indices without axes.
+  Tensor operator()(const Tensor& indices) const;
+
+  Tensor weight;  ///< a handle: write new values by `modify` or `assign`
+
+ private:
+  void check(const Tensor& indices) const;
+
+  Bag bag_;
+};
+
+}  // namespace xgrad::nn

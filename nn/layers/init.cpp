@@ -1,0 +1,132 @@
+#include <autograd/kernels/gemm/blas.hpp>
+#include <autograd/tensor/error.hpp>
+#include <nn/layers/init.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numbers>
+#include <span>
+#include <string>
+#include <vector>
+#include <xtensor-blas/xlinalg.hpp>
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xarray.hpp>
+
+namespace xgrad::nn::init {
+
+namespace {
+
+struct Fans {
+  double in;
+  double out;
+};
+
+Fans fans_of(const char* function, const Tensor& weight) {
+  const Shape& shape = weight.shape();
+  if (shape.rank() != 2 || shape[0] < 1 || shape[1] < 1)
+    throw ShapeError(std::string(function) + ": the weight is " + to_string(shape) +
+                     "; need (in, out) with at least one of each");
+  return {static_cast<double>(shape[0]), static_cast<double>(shape[1])};
+}
+
+void require_positive_gain(const char* function, double gain) {
+  if (!(gain > 0.0)) throw ValueError(std::string(function) + ": gain is " + std::to_string(gain) + "; need gain > 0");
+}
+
+double xavier_variance(const char* function, const Tensor& weight, const XavierOptions& options) {
+  require_positive_gain(function, options.gain);
+  const Fans fans = fans_of(function, weight);
+  return options.gain * options.gain * (options.fan == Fan::in ? 1.0 / fans.in : 2.0 / (fans.in + fans.out));
+}
+
+double he_variance(const char* function, const Tensor& weight, double slope) {
+  const double relu_gain = gain(Activation::leaky_relu, slope);
+  return relu_gain * relu_gain / fans_of(function, weight).in;
+}
+
+/// U(-b, b) has the variance b²/3.
+void uniform_of_variance(Tensor& x, double variance, Generator& generator) {
+  const double bound = std::sqrt(3.0 * variance);
+  uniform(x, -bound, bound, generator);
+}
+
+}  // namespace
+
+void zero(Tensor& x) { constant(x, 0.0); }
+
+void constant(Tensor& x, double value) { x.assign(full(x.shape(), value, x.dtype())); }
+
+void uniform(Tensor& x, double low, double high, Generator& generator) {
+  x.assign(xgrad::uniform(x.shape(), low, high, x.dtype(), generator));
+}
+
+void normal(Tensor& x, double mean, double deviation, Generator& generator) {
+  x.assign(xgrad::normal(x.shape(), mean, deviation, x.dtype(), generator));
+}
+
+void xavier_uniform(Tensor& weight, XavierOptions options, Generator& generator) {
+  uniform_of_variance(weight, xavier_variance("xavier_uniform", weight, options), generator);
+}
+
+void xavier_normal(Tensor& weight, XavierOptions options, Generator& generator) {
+  normal(weight, 0.0, std::sqrt(xavier_variance("xavier_normal", weight, options)), generator);
+}
+
+void he_uniform(Tensor& weight, double slope, Generator& generator) {
+  uniform_of_variance(weight, he_variance("he_uniform", weight, slope), generator);
+}
+
+void he_normal(Tensor& weight, double slope, Generator& generator) {
+  normal(weight, 0.0, std::sqrt(he_variance("he_normal", weight, slope)), generator);
+}
+
+void orthogonal(Tensor& weight, double gain, Generator& generator) {
+  require_positive_gain("orthogonal", gain);
+  fans_of("orthogonal", weight);
+  if (!is_floating(weight.dtype())) throw TypeError("orthogonal: the weight is int64; need float32 or float64");
+  const auto in = static_cast<std::size_t>(weight.shape()[0]);
+  const auto out = static_cast<std::size_t>(weight.shape()[1]);
+  const std::size_t rows = std::max(in, out);
+  const std::size_t columns = std::min(in, out);
+
+  // In float64 for both dtypes, so that float32 only rounds the result.
+  const Tensor numbers = xgrad::normal({weight.shape()[0], weight.shape()[1]}, 0.0, 1.0, float64, generator);
+  const xt::xarray<double> tall =
+      xt::adapt(numbers.data<double>(), rows * columns, xt::no_ownership(), std::vector<std::size_t>{rows, columns});
+  prepare_blas();
+  const auto [q, r] = xt::linalg::qr(tall);  // q (rows, columns), r (columns, columns)
+
+  weight.modify([&, &q = q, &r = r]<class T>(std::span<T> values) {
+    for (std::size_t i = 0; i < in; ++i)
+      for (std::size_t j = 0; j < out; ++j) {
+        const std::size_t row = in >= out ? i : j;
+        const std::size_t column = in >= out ? j : i;
+        values[i * out + j] = static_cast<T>(std::copysign(gain, r(column, column)) * q(row, column));
+      }
+  });
+}
+
+void linear_default(Tensor& x, std::int64_t fan_in, Generator& generator) {
+  if (fan_in < 1) throw ValueError("linear_default: fan_in is " + std::to_string(fan_in) + "; need at least 1");
+  const double bound = 1.0 / std::sqrt(static_cast<double>(fan_in));
+  uniform(x, -bound, bound, generator);
+}
+
+double gain(Activation activation, double slope) {
+  switch (activation) {
+    case Activation::linear:
+    case Activation::sigmoid:
+      return 1.0;
+    case Activation::tanh:
+      return 5.0 / 3.0;
+    case Activation::relu:
+      return std::numbers::sqrt2;
+    case Activation::leaky_relu:
+      return std::sqrt(2.0 / (1.0 + slope * slope));
+  }
+  throw ValueError("gain: no such activation");
+}
+
+}  // namespace xgrad::nn::init

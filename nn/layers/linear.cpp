@@ -1,0 +1,30 @@
+#include <autograd/ops/linear_algebra.hpp>
+#include <autograd/tensor/error.hpp>
+#include <nn/layers/init.hpp>
+#include <nn/layers/linear.hpp>
+
+#include <string>
+
+namespace xgrad::nn {
+
+Linear::Linear(std::int64_t in, std::int64_t out, const LinearOptions& options, Generator& generator) {
+  if (in < 1 || out < 1)
+    throw ValueError("Linear: " + std::to_string(in) + " inputs and " + std::to_string(out) +
+                     " outputs; need at least one of each");
+  weight = parameter("weight", zeros({in, out}));
+  init::linear_default(weight, in, generator);
+  if (!options.bias) return;
+  bias = parameter("bias", zeros({out}));
+  init::linear_default(bias, in, generator);
+}
+
+Tensor Linear::operator()(const Tensor& x) const {
+  const auto product = [&] {
+    check_input("linear", x, weight);
+    return bias.defined() ? linear(x, weight, bias) : linear(x, weight);
+  };
+  const double flops = 2.0 * static_cast<double>(x.size()) * static_cast<double>(weight.shape()[1]);
+  return LayerCall(*this, "Linear").run(product, flops);
+}
+
+}  // namespace xgrad::nn

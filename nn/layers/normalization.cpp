@@ -1,0 +1,100 @@
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/elementary.hpp>
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/reduce.hpp>
+#include <autograd/pointwise.hpp>
+#include <autograd/tensor/error.hpp>
+#include <nn/layers/normalization.hpp>
+
+#include <memory>
+#include <string>
+
+namespace xgrad::nn {
+
+namespace {
+
+Shape features_shape(const char* layer, std::int64_t features) {
+  if (features < 1)
+    throw ValueError(std::string(layer) + ": " + std::to_string(features) + " features; need at least one");
+  return {features};
+}
+
+double checked_epsilon(const char* layer, double epsilon) {
+  if (!(epsilon > 0))
+    throw ValueError(std::string(layer) + ": epsilon " + std::to_string(epsilon) + "; need epsilon > 0");
+  return epsilon;
+}
+
+/// weight / √(variance + ε), by which centred inputs are multiplied.
+Tensor scale_of(const Tensor& variance, const Tensor& weight, double epsilon) {
+  return pointwise(
+      "batch_norm", [epsilon](auto v, auto w) { return w / sqrt(v + epsilon); }, variance, weight);
+}
+
+}  // namespace
+
+BatchNorm::BatchNorm(std::int64_t features, const BatchNormOptions& options)
+    : weight(parameter("weight", ones(features_shape("BatchNorm", features)))),
+      bias(parameter("bias", zeros({features}))),
+      running_mean(buffer("running_mean", zeros({features}))),
+      running_var(buffer("running_var", ones({features}))),
+      statistics_(std::make_shared<RunningStatistics>(running_mean, running_var, options.momentum)),
+      epsilon_(checked_epsilon("BatchNorm", options.epsilon)) {
+  if (!(options.momentum >= 0 && options.momentum <= 1))
+    throw ValueError("BatchNorm: momentum " + std::to_string(options.momentum) + "; need 0 <= momentum <= 1");
+}
+
+Tensor BatchNorm::operator()(const Tensor& x) const {
+  // In training: mean 1, difference 1, variance 2, scale and shift 2; in eval mode difference, scale and shift.
+  const double flops = (training() ? 6.0 : 3.0) * static_cast<double>(x.size());
+  const auto normalised = [&] {
+    check_input("batch_norm", x, weight);
+    return training() ? in_training(x) : in_eval(x);
+  };
+  return LayerCall(*this, "BatchNorm").run(normalised, flops);
+}
+
+Tensor BatchNorm::in_training(const Tensor& x) const {
+  const std::int64_t features = weight.shape()[0];
+  const std::int64_t count = static_cast<std::int64_t>(x.size()) / features;
+  if (count < 2)
+    throw ShapeError("batch_norm: x is " + to_string(x.shape()) +
+                     " in training; need at least two rows, whose variance it divides by");
+  const Tensor rows = x.rank() == 2 ? x : reshape(x, {count, features});
+  const Tensor average = mean(rows, {0}, true);              // (1, features)
+  const Tensor centred = rows - average;                     // (n, features)
+  const Tensor variance = mean(square(centred), {0}, true);  // (1, features)
+  const Tensor scale = scale_of(variance, weight, epsilon_);
+  const Tensor y = pointwise(
+      "batch_norm", [](auto c, auto s, auto b) { return c * s + b; }, centred, scale, bias);
+  const auto seen = [&](const Tensor& statistic) { return reshape(detach(statistic), weight.shape()); };
+  BatchPart::note(statistics_.pointer(), {count, seen(average), seen(variance)});
+  return x.rank() == 2 ? y : reshape(y, x.shape());
+}
+
+Tensor BatchNorm::in_eval(const Tensor& x) const {
+  const Tensor scale = scale_of(running_var, weight, epsilon_);
+  return pointwise(
+      "batch_norm", [](auto a, auto m, auto s, auto b) { return (a - m) * s + b; }, x, running_mean, scale, bias);
+}
+
+LayerNorm::LayerNorm(std::int64_t features, const LayerNormOptions& options)
+    : weight(parameter("weight", ones(features_shape("LayerNorm", features)))),
+      bias(parameter("bias", zeros({features}))),
+      epsilon_(checked_epsilon("LayerNorm", options.epsilon)) {}
+
+Tensor LayerNorm::operator()(const Tensor& x) const {
+  const double flops = 7.0 * static_cast<double>(x.size());  // mean 1, difference 1, variance 2, scales 2, shift 1
+  const auto normalised = [&] {
+    check_input("layer_norm", x, weight);
+    const Tensor centred = x - mean(x, {-1}, true);
+    const Tensor variance = mean(square(centred), {-1}, true);  // (..., 1)
+    const Tensor scale = pointwise(
+        "layer_norm", [e = epsilon_](auto v) { return 1 / sqrt(v + e); }, variance);
+    return pointwise(
+        "layer_norm", [](auto c, auto s, auto w, auto b) { return c * s * w + b; }, centred, scale, weight, bias);
+  };
+  return LayerCall(*this, "LayerNorm").run(normalised, flops);
+}
+
+}  // namespace xgrad::nn

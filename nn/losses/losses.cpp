@@ -1,0 +1,191 @@
+#include <autograd/autograd.hpp>
+#include <autograd/pointwise.hpp>
+#include <nn/losses/losses.hpp>
+
+#include <cmath>
+#include <string>
+
+namespace xgrad::nn {
+
+namespace {
+
+void check_pair(const char* loss, const Tensor& prediction, const Tensor& target) {
+  if (prediction.shape() != target.shape())
+    throw ShapeError(std::string(loss) + ": prediction is " + to_string(prediction.shape()) + ", target is " +
+                     to_string(target.shape()) + "; need equal shapes, losses do not broadcast");
+  const Tensor* const pair[] = {&prediction, &target};
+  common_floating_dtype(loss, Inputs(pair, 2));
+}
+
+Tensor reduce(const Tensor& losses, Reduction reduction) {
+  switch (reduction) {
+    case Reduction::mean:
+      return mean(losses);
+    case Reduction::sum:
+      return sum(losses);
+    case Reduction::none:
+      break;
+  }
+  return losses;
+}
+
+Tensor reduced_cross_entropy(const Tensor& logits, const Tensor& targets, Reduction reduction) {
+  if (reduction == Reduction::mean) return mean_softmax_cross_entropy(logits, targets);
+  return reduce(softmax_cross_entropy(logits, targets), reduction);
+}
+
+/// NaN passes, to come out as NaN.
+void check_probabilities(const char* loss, const char* what, const Tensor& x, const char* advice = "") {
+  visit_floating(x.dtype(), [&](auto zero) {
+    const auto values = x.values<decltype(zero)>();
+    bool inside = true;
+    for (const auto value : values) inside &= !((value < 0) | (value > 1));
+    if (inside) return;
+    std::size_t at = 0;
+    while (!(values[at] < 0 || values[at] > 1)) ++at;
+    throw ValueError(std::string(loss) + ": element " + std::to_string(at) + " of the " + what + " is " +
+                     std::to_string(values[at]) + "; need 0 <= value <= 1" + advice);
+  });
+}
+
+Tensor absolute_error(const char* loss, const Tensor& prediction, const Tensor& target, Reduction reduction) {
+  check_pair(loss, prediction, target);
+  return reduce(pointwise(
+                    loss, [](auto p, auto t) { return abs(p - t); }, prediction, target),
+                reduction);
+}
+
+void check_labels(const Tensor& labels, std::int64_t classes) {
+  const auto values = labels.values<std::int64_t>();
+  for (std::size_t row = 0; row < values.size(); ++row)
+    if (values[row] < 0 || values[row] >= classes)
+      throw ValueError("cross_entropy: the label of row " + std::to_string(row) + " is " + std::to_string(values[row]) +
+                       "; need 0 <= label < " + std::to_string(classes));
+}
+
+/// softmax_cross_entropy checks the same, in its own name.
+void check_classes(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
+  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
+    throw ValueError("cross_entropy: label smoothing " + std::to_string(options.label_smoothing) +
+                     "; need 0 <= smoothing <= 1");
+  const bool indexed = targets.dtype() == DType::int64;
+  const Tensor* const pair[] = {&logits, &targets};
+  common_floating_dtype("cross_entropy", Inputs(pair, indexed ? 1 : 2));
+  const bool fits = logits.rank() == 2 && logits.shape()[1] > 0 &&
+                    (indexed ? targets.shape() == Shape{logits.shape()[0]} : targets.shape() == logits.shape());
+  if (!fits)
+    throw ShapeError("cross_entropy: logits are " + to_string(logits.shape()) + ", targets are " +
+                     std::string(name_of(targets.dtype())) + " " + to_string(targets.shape()) +
+                     "; need logits (n, c) with c > 0 and targets int64 (n,) or floating (n, c)");
+  if (indexed) check_labels(targets, logits.shape()[1]);
+  const Tensor& weights = options.weights;
+  if (!weights.defined()) return;
+  if (weights.shape() != Shape{logits.shape()[1]})
+    throw ShapeError("cross_entropy: logits are " + to_string(logits.shape()) + ", class weights are " +
+                     to_string(weights.shape()) + "; need logits (n, c) and weights (c,)");
+  if (weights.dtype() != logits.dtype())
+    throw TypeError("cross_entropy: logits are " + std::string(name_of(logits.dtype())) + ", class weights are " +
+                    std::string(name_of(weights.dtype())) + "; need equal dtypes");
+}
+
+/// t' = (1 - ε)·t + ε/c for targets (n, c).
+Tensor smooth(const Tensor& targets, double smoothing) {
+  if (smoothing == 0) return targets;
+  const double share = smoothing / static_cast<double>(targets.shape()[1]);
+  return pointwise(
+      "label_smoothing", [=](auto t) { return (1 - smoothing) * t + share; }, targets);
+}
+
+/// Σ_j w_j·t'_j·(log Σ e^x - x_j) of each row; w = 1 without weights.
+Tensor losses_of_labels(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
+  const Tensor& weights = options.weights;
+  if (options.label_smoothing == 0) return softmax_cross_entropy(logits, labels) * take(weights, labels);
+  const Tensor soft = smooth(one_hot(labels, logits.shape()[1], logits.dtype()), options.label_smoothing);
+  return softmax_cross_entropy(logits, weights.defined() ? soft * weights : soft);
+}
+
+}  // namespace
+
+Tensor MeanSquaredError::operator()(const Tensor& prediction, const Tensor& target, const LossOptions& options) const {
+  check_pair("mse", prediction, target);
+  const auto squared_error = [](auto p, auto t) {
+    const auto r = p - t;
+    return r * r;
+  };
+  return reduce(pointwise("mse", squared_error, prediction, target), options.reduction);
+}
+
+Tensor MeanAbsoluteError::operator()(const Tensor& prediction, const Tensor& target, const LossOptions& options) const {
+  return absolute_error("mae", prediction, target, options.reduction);
+}
+
+Tensor SummedAbsoluteError::operator()(const Tensor& prediction, const Tensor& target,
+                                       const LossOptions& options) const {
+  return absolute_error("sae", prediction, target, options.reduction);
+}
+
+Tensor Huber::operator()(const Tensor& prediction, const Tensor& target, const LossOptions& options) const {
+  if (!(delta > 0)) throw ValueError("huber: delta " + std::to_string(delta) + "; need delta > 0");
+  check_pair("huber", prediction, target);
+  const auto loss = [d = delta](auto p, auto t) {
+    const auto r = p - t;
+    return where(abs(r) < d, 0.5 * r * r, d * (abs(r) - 0.5 * d));
+  };
+  return reduce(pointwise("huber", loss, prediction, target), options.reduction);
+}
+
+Tensor SummedSquaredError::operator()(const Tensor& prediction, const Tensor& target,
+                                      const LossOptions& options) const {
+  check_pair("sse", prediction, target);
+  const auto half_squared_error = [](auto p, auto t) {
+    const auto r = p - t;
+    return 0.5 * r * r;
+  };
+  return reduce(pointwise("sse", half_squared_error, prediction, target), options.reduction);
+}
+
+Tensor BinaryCrossEntropy::operator()(const Tensor& prediction, const Tensor& target,
+                                      const LossOptions& options) const {
+  check_pair("binary_cross_entropy", prediction, target);
+  check_probabilities("binary_cross_entropy", "prediction", prediction,
+                      " (for logits: binary_cross_entropy_with_logits)");
+  check_probabilities("binary_cross_entropy", "target", target);
+  // The slopes share the denominator max(p(1 - p), 1e-12), so that t·d(-log p) + (1 - t)·d(-log(1 - p)) is (p - t) over
+  // it.
+  const auto loss = [](auto p, auto t) {
+    const auto at_least = [](auto x, double bound) { return where(x < bound, bound, x); };
+    const auto minus_log = with_derivative([=](auto q) { return -at_least(log(q), -100); },
+                                           [=](auto q) { return (q - 1) / at_least(q * (1 - q), 1e-12); }, p);
+    const auto minus_log_rest = with_derivative([=](auto q) { return -at_least(log1p(-q), -100); },
+                                                [=](auto q) { return q / at_least(q * (1 - q), 1e-12); }, p);
+    return t * minus_log + (1 - t) * minus_log_rest;
+  };
+  return reduce(pointwise("binary_cross_entropy", loss, prediction, target), options.reduction);
+}
+
+Tensor BinaryCrossEntropyWithLogits::operator()(const Tensor& logits, const Tensor& target,
+                                                const LossOptions& options) const {
+  check_pair("binary_cross_entropy_with_logits", logits, target);
+  check_probabilities("binary_cross_entropy_with_logits", "target", target);
+  return reduce(
+      pointwise(
+          "binary_cross_entropy_with_logits", [](auto x, auto t) { return softplus(x) - x * t; }, logits, target),
+      options.reduction);
+}
+
+Tensor CrossEntropy::operator()(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) const {
+  check_classes(logits, targets, options);
+  const Tensor& weights = options.weights;
+  const bool indexed = targets.dtype() == DType::int64;
+  if (!weights.defined() && options.label_smoothing == 0)
+    return reduced_cross_entropy(logits, targets, options.reduction);
+  if (!indexed) {
+    const Tensor smoothed = smooth(targets, options.label_smoothing);
+    return reduced_cross_entropy(logits, weights.defined() ? smoothed * weights : smoothed, options.reduction);
+  }
+  const Tensor losses = losses_of_labels(logits, targets, options);
+  if (!weights.defined() || options.reduction != Reduction::mean) return reduce(losses, options.reduction);
+  return sum(losses) / sum(take(weights, targets));
+}
+
+}  // namespace xgrad::nn

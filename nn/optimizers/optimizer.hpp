@@ -1,0 +1,220 @@
+#pragma once
+
+#include <autograd/tape/gradients.hpp>
+#include <autograd/tensor/tensor.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace xgrad::nn {
+
+/// Parameters with settings of their own. No decay for biases, and a tenth of the rate for the first layer:
+///
+///     std::vector<Tensor> weights, biases;
+///     for (const Tensor& p : net.parameters()) (p.rank() > 1 ? weights : biases).push_back(p);
+///     nn::AdamW a({{.parameters = weights}, {.parameters = biases, .weight_decay = 0.0}});
+///     nn::SGD b({{.parameters = net.first.parameters(), .rate_factor = 0.1}, {.parameters =
+///     net.second.parameters()}});
+struct Group {
+  std::vector<Tensor> parameters = {};
+  double rate_factor = 1.0;                 ///< times the optimizer's learning rate, whatever a schedule makes of it
+  std::optional<double> weight_decay = {};  ///< instead of the optimizer's
+};
+
+/// What an optimizer knows besides the parameters: what must be saved with them to go on later, bit by bit.
+struct OptimizerState {
+  std::int64_t steps = 0;
+  double learning_rate = 0;
+  std::vector<std::int64_t> updates;  ///< of each parameter, in order
+  /// For each kind of moment one tensor a parameter, empty handles before its first update. SGD: velocities; Adam:
+  /// first moments, then second ones.
+  std::vector<std::vector<Tensor>> moments;
+};
+
+/// Moves parameters, in place, along their gradients. Derive, and write `update` with the tensors that it keeps in
+/// `moment(kind, i)`.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  /// One step. Parameters that are absent from the gradients are left alone, with their moments. Everything is checked
+  /// before anything is written: TypeError for a parameter whose dtype changed since the optimizer was made.
+  void step(const Gradients& gradients);
+
+  /// Those of all groups, in order.
+  const std::vector<Tensor>& parameters() const { return parameters_; }
+  /// The rate of groups with the factor 1.
+  double learning_rate() const { return learning_rate_; }
+  /// For a schedule to call before each step. ValueError unless finite and not negative.
+  void learning_rate(double rate);
+  /// Calls of `step`.
+  std::int64_t steps() const { return steps_; }
+
+  /// A copy.
+  OptimizerState state() const;
+  /// Copies of what stands there take the place of the present state. ShapeError, TypeError or ValueError for what does
+  /// not fit the parameters; then nothing changes.
+  void state(const OptimizerState& values);
+
+ protected:
+  /// A parameter that is to move, by its number.
+  struct Change {
+    std::size_t parameter;
+    const Tensor* gradient;
+  };
+  struct Rate {
+    double learning_rate;
+    double weight_decay;
+  };
+  /// What a kind of tensors that are kept for each parameter is called: one of them, and several.
+  struct Kind {
+    const char* one;
+    const char* several;
+  };
+
+  /// name and kinds are for messages, literals.
+  /// ValueError for no parameters, one that is listed twice, negative or non-finite numbers; TypeError for int64.
+  Optimizer(const char* name, std::vector<Group> groups, double learning_rate, double weight_decay,
+            std::initializer_list<Kind> kinds);
+  Optimizer(Optimizer&&) = default;
+  Optimizer& operator=(Optimizer&&) = default;
+
+  /// Moves the parameters of the changes, whose gradients fit.
+  virtual void update(std::span<const Change> changes) = 0;
+
+  static std::vector<Group> one_group(std::vector<Tensor> parameters);
+  Tensor& parameter(std::size_t i) { return parameters_[i]; }
+  std::size_t group_of(std::size_t i) const { return group_of_[i]; }
+  std::size_t group_count() const { return groups_.size(); }
+  /// The present ones of a group.
+  Rate rate(std::size_t group) const;
+  /// Updates of parameter i, the present one included.
+  std::int64_t update_number(std::size_t i) const { return updates_[i] + 1; }
+  /// What is kept of a kind for parameter i; an empty handle at first.
+  Tensor& moment(std::size_t kind, std::size_t i) { return moments_[kind][i]; }
+  const std::vector<Tensor>& moments(std::size_t kind) const { return moments_[kind]; }
+  /// Copies of these take their place. ShapeError, TypeError or ValueError for what does not fit the parameters.
+  void moments(std::size_t kind, const std::vector<Tensor>& values);
+  /// ValueError that names the option, unless the value is finite and not negative.
+  void check_not_negative(const char* option, double value) const;
+
+ private:
+  struct Settings {
+    double rate_factor;
+    double weight_decay;
+  };
+  std::vector<Tensor> copies_that_fit(std::size_t kind, const std::vector<Tensor>& values) const;
+  void check_like(std::size_t i, const char* what, const Tensor& x) const;
+  [[noreturn]] void throw_unlike(std::size_t i, const char* what, const Tensor& x) const;
+  std::string describe(std::size_t i) const;
+
+  const char* name_;
+  std::vector<Tensor> parameters_;
+  std::vector<DType> dtypes_;
+  std::vector<std::size_t> group_of_;
+  std::vector<Settings> groups_;
+  double learning_rate_;
+  std::int64_t steps_ = 0;
+  std::vector<std::int64_t> updates_;
+  std::vector<Kind> kinds_;
+  std::vector<std::vector<Tensor>> moments_;
+  std::vector<Change> changes_;
+};
+
+struct SGDOptions {
+  double learning_rate = 0.01;
+  double momentum = 0.0;
+  double dampening = 0.0;
+  double weight_decay = 0.0;
+  bool nesterov = false;
+};
+
+/// Stochastic gradient descent, as PyTorch 1.13 defines it. With g the gradient plus weight_decay · θ:
+///
+///     v ← g on a parameter's first step, then momentum · v + (1 - dampening) · g
+///     θ ← θ - learning_rate · v, or with Nesterov's momentum θ - learning_rate · (g + momentum · v)
+///
+/// The lectures' Δθ = -η g + α Δθ_previous is the same for a constant rate. Weight decay is the gradient of
+/// weight_decay · l2_penalty.
+class SGD : public Optimizer {
+ public:
+  /// ValueError as for every optimizer, and for Nesterov's momentum without momentum or with dampening.
+  SGD(std::vector<Tensor> parameters, const SGDOptions& options = {});
+  template <class = void>  // so that {} is no parameters rather than no groups
+  SGD(std::vector<Group> groups, const SGDOptions& options = {}) : SGD("SGD", std::move(groups), options) {}
+
+  SGDOptions options() const;
+
+  /// One for each parameter in order, empty handles before its first step.
+  const std::vector<Tensor>& velocities() const { return moments(0); }
+  /// Copies of these take their place. ShapeError, TypeError or ValueError for what does not fit the parameters.
+  void velocities(const std::vector<Tensor>& values);
+
+ private:
+  SGD(const char* name, std::vector<Group> groups, const SGDOptions& options);
+  void update(std::span<const Change> changes) override;
+
+  SGDOptions options_;
+};
+
+struct AdamOptions {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.0;
+};
+
+/// Adam (Kingma and Ba 2015, algorithm 1), as PyTorch 1.13 defines it. With g the gradient plus weight_decay · θ and t
+/// the parameter's updates, this one included:
+///
+///     m ← beta1 · m + (1 - beta1) · g,   v ← beta2 · v + (1 - beta2) · g²,   both 0 at first
+///     θ ← θ - learning_rate · m / (1 - beta1^t) / (√(v / (1 - beta2^t)) + epsilon)
+class Adam : public Optimizer {
+ public:
+  /// ValueError as for every optimizer, and unless 0 <= beta1, beta2 < 1 and epsilon >= 0 is finite.
+  Adam(std::vector<Tensor> parameters, const AdamOptions& options = {});
+  template <class = void>
+  Adam(std::vector<Group> groups, const AdamOptions& options = {}) : Adam("Adam", std::move(groups), options, false) {}
+
+  AdamOptions options() const;
+
+ protected:
+  Adam(const char* name, std::vector<Group> groups, const AdamOptions& options, bool decoupled_decay);
+
+ private:
+  void update(std::span<const Change> changes) override;
+
+  AdamOptions options_;
+  bool decoupled_decay_;
+};
+
+struct AdamWOptions {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;
+};
+
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), as PyTorch 1.13 defines it: g is the
+/// gradient alone, and before the step θ ← θ - learning_rate · weight_decay · θ.
+class AdamW : public Adam {
+ public:
+  AdamW(std::vector<Tensor> parameters, const AdamWOptions& options = {});
+  template <class = void>
+  AdamW(std::vector<Group> groups, const AdamWOptions& options = {}) : AdamW("AdamW", std::move(groups), options) {}
+
+ private:
+  AdamW(const char* name, std::vector<Group> groups, const AdamWOptions& options);
+};
+
+}  // namespace xgrad::nn

@@ -1,0 +1,101 @@
+#include <autograd/tensor/error.hpp>
+#include <autograd/text/utf8.hpp>
+#include <nn/report/gnuplot.hpp>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+extern char** environ;
+
+namespace xgrad::nn {
+
+namespace {
+
+[[noreturn]] void fail(const std::string& what) { throw FileError("picture: " + what); }
+
+/// A file without a name, for a stream of the child: unlike pipes, three of them need nobody who reads in turn.
+class StreamFile {
+ public:
+  StreamFile() : file_(std::tmpfile(), &std::fclose) {
+    if (!file_) fail(std::string("no temporary file: ") + std::strerror(errno));
+    fcntl(descriptor(), F_SETFD, FD_CLOEXEC);  // no other child gets it
+  }
+  int descriptor() const { return fileno(file_.get()); }
+  void write(const std::string& text) {
+    if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size() || std::fflush(file_.get()) != 0)
+      fail(std::string("a temporary file cannot be written: ") + std::strerror(errno));
+    std::rewind(file_.get());
+  }
+  std::string read() {
+    std::string text;
+    std::rewind(file_.get());
+    std::array<char, 1 << 14> part;
+    while (const std::size_t count = std::fread(part.data(), 1, part.size(), file_.get()))
+      text.append(part.data(), count);
+    return text;
+  }
+
+ private:
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
+};
+
+/// One line.
+std::string words(const std::string& text) {
+  std::string result;
+  for (const char c : text)
+    if (c != ' ' && c != '\n')
+      result += c;
+    else if (!result.empty() && result.back() != ' ')
+      result += ' ';
+  if (result.ends_with(' ')) result.pop_back();
+  return printable(result);
+}
+
+}  // namespace
+
+std::string run_gnuplot(const std::string& commands) {
+  StreamFile input, output, errors;
+  input.write(commands);
+
+  posix_spawn_file_actions_t streams;
+  posix_spawn_file_actions_init(&streams);
+  posix_spawn_file_actions_adddup2(&streams, input.descriptor(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&streams, output.descriptor(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&streams, errors.descriptor(), STDERR_FILENO);
+  std::string program = "gnuplot", option = "--default-settings";  // not those of ~/.gnuplot
+  const std::array<char*, 3> arguments = {program.data(), option.data(), nullptr};
+  pid_t child = 0;
+  const int refused = posix_spawnp(&child, program.c_str(), &streams, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&streams);
+  if (refused == ENOENT) fail("gnuplot is not installed; apt-get install gnuplot-nox");
+  if (refused != 0) fail(std::string("gnuplot cannot be run: ") + std::strerror(refused));
+
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) fail(std::string("gnuplot cannot be waited for: ") + std::strerror(errno));
+  if (WIFSIGNALED(status)) fail("gnuplot was ended by signal " + std::to_string(WTERMSIG(status)));
+  if (status != 0) fail("gnuplot failed: " + words(errors.read()));
+  return output.read();
+}
+
+std::string gnuplot_text(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : printable(text)) {
+    if (c == '\\' || c == '"') result += '\\';
+    if (c == '`')
+      result += "\\140";  // octal: a backquote runs a command even behind a backslash
+    else
+      result += c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
+  }
+  return result + '"';
+}
+
+}  // namespace xgrad::nn

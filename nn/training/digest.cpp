@@ -1,0 +1,20 @@
+#include <nn/training/digest.hpp>
+
+#include <cstdint>
+#include <span>
+
+namespace xgrad::nn {
+
+std::string digest(const std::vector<Tensor>& tensors) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const Tensor& tensor : tensors)
+    visit(tensor.dtype(), [&](auto zero) {
+      for (const std::byte byte : std::as_bytes(tensor.values<decltype(zero)>()))
+        hash = (hash ^ static_cast<std::uint64_t>(byte)) * 0x100000001b3u;
+    });
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) text += "0123456789abcdef"[(hash >> shift) & 15];
+  return text;
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <autograd/tensor/tensor.hpp>
+#include <nn/training/batch_gradients.hpp>
+
+#include <string>
+#include <vector>
+
+namespace xgrad::nn {
+
+/// Where the first infinity or NaN of a training step comes from, in one line: a parameter, the inputs or the targets
+/// that hold one already, or else the operation that gives it, with its module path, found by running the step again on
+/// a tape that traces. Layers that draw random numbers draw others then; if all is finite this time, it says so.
+std::string nonfinite_origin(LossFunction loss, const Tensor& x, const Tensor& y,
+                             const std::vector<Tensor>& parameters);
+
+}  // namespace xgrad::nn

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <autograd/tensor/tensor.hpp>
+
+#include <vector>
+
+namespace xgrad::nn {
+
+/// The values of tensors at one time, to return to: a model before a step that went wrong, or at its best epoch.
+class Snapshot {
+ public:
+  /// Of the present values.
+  explicit Snapshot(std::vector<Tensor> tensors);
+  /// Takes the present values in place of those before.
+  void save();
+  /// Writes the saved values into the tensors.
+  void restore();
+  /// The largest |present - saved| of all elements; NaN if one is.
+  double largest_change() const;
+
+ private:
+  std::vector<Tensor> tensors_;
+  std::vector<Tensor> values_;
+};
+
+}  // namespace xgrad::nn

@@ -1,0 +1,203 @@
+#pragma once
+
+#include <autograd/tape/gradients.hpp>
+#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/tensor.hpp>
+#include <nn/data/batches.hpp>
+#include <nn/data/data.hpp>
+#include <nn/losses/losses.hpp>
+#include <nn/optimizers/optimizer.hpp>
+#include <nn/optimizers/schedules.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace xgrad::nn {
+
+class Progress;
+
+/// A number that tells how good predictions are, computed once on all of them: `{"accuracy", nn::accuracy}`.
+struct Metric {
+  std::string name;
+  std::function<double(const Tensor& predictions, const Tensor& targets)> function;
+};
+
+/// What a callback asks for.
+enum class Next : bool { go_on, stop };
+
+/// One optimizer step that was made.
+struct StepRecord {
+  std::int64_t epoch = 0;    ///< from 0
+  std::int64_t step = 0;     ///< of all epochs, from 0
+  double loss = 0;           ///< of its batches, before the step
+  double mean_loss = 0;      ///< of the epoch so far
+  double learning_rate = 0;  ///< that it was made with
+};
+
+/// One pass over the training data.
+struct EpochRecord {
+  std::int64_t epoch = 0;  ///< from 0
+  std::int64_t steps = 0;  ///< that it made
+  bool complete = false;   ///< no batch was left out since a callback or the time limit stopped it
+  /// Of its batches, each before its step: the mean over rows, or the sum with Reduction::sum.
+  double loss = 0;
+  std::optional<double> validation_loss = std::nullopt;  ///< with validation data, if complete
+  std::vector<double> metrics = {};                      ///< in the order of the options, if complete
+  double learning_rate = 0;                              ///< of its last step
+  double seconds = 0;                                    ///< of its steps, without validation and metrics
+};
+
+enum class StopReason : std::uint8_t {
+  epochs,           ///< all were done
+  time_limit,       ///< Stopping::seconds
+  training_loss,    ///< Stopping::training_loss
+  no_improvement,   ///< Stopping::patience
+  weights_settled,  ///< Stopping::weight_change
+  callback,         ///< one returned Next::stop
+  not_finite,       ///< the loss; see NonFiniteLoss
+};
+std::string to_string(StopReason reason);
+
+struct History {
+  std::vector<std::string> metrics = {};  ///< names
+  std::vector<EpochRecord> epochs = {};
+  std::int64_t steps = 0;
+  double seconds = 0;  ///< of all
+  StopReason reason = StopReason::epochs;
+  /// The place in `epochs` of the least validation loss.
+  std::optional<std::size_t> best_epoch = std::nullopt;
+};
+
+/// The loss of a training, or the gradient that was to be clipped, became infinite or NaN. The text names the operation
+/// that it came from; the parameters and buffers are those of the last good checkpoint, at most 50 steps ago.
+class NonFiniteLoss : public ValueError {
+ public:
+  NonFiniteLoss(const std::string& text, History past) : ValueError(text), history(std::move(past)) {}
+  History history;  ///< until then; its last epoch is not complete
+};
+
+/// When to stop before all epochs are done; what is not set does not stop. The time is looked at after every step, the
+/// others after every epoch.
+struct Stopping {
+  std::optional<double> seconds = std::nullopt;
+  /// Stop when an epoch's training loss is below.
+  std::optional<double> training_loss = std::nullopt;
+  /// Stop when in so many epochs in a row the validation loss was not less by more than min_change than where it last
+  /// was (early stopping: Prechelt 1998).
+  std::optional<std::int64_t> patience = std::nullopt;
+  double min_change = 0;
+  /// However the training ends, give the model the parameters and buffers of the epoch with the least validation loss.
+  bool restore_best = false;
+  /// Stop when no parameter changed by as much in an epoch.
+  std::optional<double> weight_change = std::nullopt;
+};
+
+struct FitOptions {
+  std::int64_t epochs = 10;
+  /// Size 1 is online training, the size of the data full-batch training.
+  BatchesOptions batches = {.size = 32, .shuffle = true};
+  BatchTransform transform = {};  ///< of training batches, see Batches
+  std::optional<Dataset> validation = std::nullopt;
+  /// Computed after every epoch on the validation data; without any, on the training data.
+  std::vector<Metric> metrics = {};
+  std::int64_t evaluation_size = 1000;  ///< rows of a batch of validation and metrics
+  /// The learning rate of each optimizer step, counted from 0; without, the optimizer's own.
+  Schedule schedule = {};
+  /// So many batches make one optimizer step, whose gradient is that of their rows together; fewer at the end of an
+  /// epoch.
+  std::int64_t accumulate = 1;
+  /// Cut every batch into so many parts that run in parallel (0: as many as batch_gradients chooses). Without, a batch
+  /// is one tape.
+  std::optional<std::int64_t> parts = std::nullopt;
+  /// What the loss does with the rows of a batch: mean or sum.
+  Reduction reduction = Reduction::mean;
+  /// Limits of the gradient of each optimizer step, norm first; see Gradients.
+  std::optional<double> clip_norm = std::nullopt;
+  std::optional<double> clip_value = std::nullopt;
+  std::function<Next(const StepRecord&)> on_step = {};
+  std::function<Next(const EpochRecord&)> on_epoch = {};
+  Progress* progress = nullptr;  ///< shows the steps and prints a line for each epoch
+  Stopping stopping = {};
+};
+
+/// What a model gives on a dataset.
+struct Evaluation {
+  double loss = 0;  ///< mean over rows, or the sum with Reduction::sum
+  std::vector<double> metrics = {};
+};
+
+struct EvaluateOptions {
+  std::vector<Metric> metrics = {};
+  std::int64_t size = 1000;  ///< rows of a batch
+  std::optional<DType> dtype = std::nullopt;
+  Reduction reduction = Reduction::mean;
+};
+
+/// What training needs of a model and a loss, without their types.
+struct TrainingCalls {
+  std::function<Tensor(const Tensor&)> model;
+  std::function<Tensor(const Tensor&, const Tensor&)> loss;
+  std::function<bool()> training;  ///< the model's mode
+  std::function<void(bool)> set_training;
+  std::vector<Tensor> buffers = {};
+};
+
+History fit_of(const TrainingCalls& calls, Optimizer& optimizer, const Dataset& data, const FitOptions& options);
+Evaluation evaluate_of(const TrainingCalls& calls, const Dataset& data, const EvaluateOptions& options);
+
+template <class M>
+concept TrainableModel = std::is_invocable_r_v<Tensor, const M&, const Tensor&>;
+template <class L>
+concept TrainingLoss = std::is_invocable_r_v<Tensor, const L&, const Tensor&, const Tensor&>;
+
+/// References to a model and a loss, which must outlive it. Models without train() and eval() have no modes.
+template <TrainableModel M, TrainingLoss L>
+TrainingCalls training_calls(M& model, const L& loss) {
+  TrainingCalls calls;
+  calls.model = [&model](const Tensor& x) -> Tensor { return std::as_const(model)(x); };
+  calls.loss = [&loss](const Tensor& p, const Tensor& t) -> Tensor { return loss(p, t); };
+  calls.training = [] { return true; };
+  calls.set_training = [](bool) {};
+  if constexpr (requires { model.train(), model.eval(), model.training(); }) {
+    calls.training = [&model] { return model.training(); };
+    calls.set_training = [&model](bool on) { on ? model.train() : model.eval(); };
+  }
+  if constexpr (requires { model.named_buffers().front().tensor; })
+    for (const auto& named : model.named_buffers()) calls.buffers.push_back(named.tensor);
+  return calls;
+}
+
+/// Trains a model on data, and tells how it went:
+///
+///     nn::History history = nn::fit(net, nn::cross_entropy, optimizer, train,
+///                                   {.epochs = 20, .batches = {.size = 128, .shuffle = true, .seed = 1},
+///                                    .validation = held_out, .metrics = {{"accuracy", nn::accuracy}}});
+///
+/// Every batch is loss(model(x), y) on a tape, and a step of the optimizer: the same bits as the loop that one would
+/// write by hand, with or without prefetch, callbacks, progress, validation and metrics. Steps run in training mode,
+/// validation and metrics in eval mode without a tape and without the transform; train() and eval() reach every child,
+/// and at the end the model is in the mode that it was in.
+///
+/// ValueError for options that do not fit: no epochs, accumulate or patience below 1, limits that are not positive,
+/// patience or restore_best without validation data, Reduction::none, an empty dataset; what model, loss and optimizer
+/// throw; NonFiniteLoss.
+template <TrainableModel M, TrainingLoss L>
+History fit(M& model, const L& loss, Optimizer& optimizer, const Dataset& data, const FitOptions& options = {}) {
+  return fit_of(training_calls(model, loss), optimizer, data, options);
+}
+
+/// Loss and metrics of a model on data, in eval mode without a tape. ValueError for an empty dataset, a size below 1 or
+/// Reduction::none.
+template <TrainableModel M, TrainingLoss L>
+Evaluation evaluate(M& model, const L& loss, const Dataset& data, const EvaluateOptions& options = {}) {
+  return evaluate_of(training_calls(model, loss), data, options);
+}
+
+}  // namespace xgrad::nn

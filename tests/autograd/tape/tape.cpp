@@ -1,0 +1,448 @@
+#include <doctest/doctest.h>
+#include <pthread.h>
+#include <autograd/autograd.hpp>
+#include <tests/support/expect.hpp>
+
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+using namespace xgrad;
+
+namespace {
+
+Tensor leaf(const Tensor& x) {
+  Tensor copy = x.clone();
+  copy.requires_gradient();
+  return copy;
+}
+
+/// 2x, told apart from the library's operations; its vjp can be told to misbehave.
+struct Twice : Operation {
+  enum class Fault { none, count, shape, dtype, unsaved } fault = Fault::none;
+  bool recorded = true;
+  std::string_view name() const override { return "twice"; }
+  OperationTraits traits() const override { return {Which::none(), Which::none(), Contribution::exact, recorded}; }
+  Tensors forward(const Inputs& inputs) override { return inputs[0] + inputs[0]; }
+  Tensors vjp(const Call& call) const override {
+    const Tensor g = call.cotangent();
+    switch (fault) {
+      case Fault::count:
+        return {g, g};
+      case Fault::shape:
+        return reshape(g, {1, -1});
+      case Fault::dtype:
+        return g.to(float64);
+      case Fault::unsaved:
+        return call.input(0);
+      case Fault::none:
+        break;
+    }
+    return g + g;
+  }
+};
+
+/// x -> (2x, 3x): an operation of two outputs.
+struct TwiceAndThrice : Operation {
+  std::string_view name() const override { return "twice_and_thrice"; }
+  OperationTraits traits() const override { return {Which::none(), Which::none(), Contribution::exact, true}; }
+  Tensors forward(const Inputs& inputs) override { return {inputs[0] * 2.0, inputs[0] * 3.0}; }
+  Tensors vjp(const Call& call) const override { return call.cotangent(0) * 2.0 + call.cotangent(1) * 3.0; }
+};
+
+template <class F>
+std::string message_of(F&& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("backward of a product gives the other factor") {
+  const Tensor a = leaf(tensor({2.0, 3.0}));
+  const Tensor b = leaf(tensor({5.0, 7.0}));
+  Tape tape;
+  const Gradients g = tape.backward(sum(a * b));
+  CHECK(g[a].values<float>()[0] == 5);
+  CHECK(g[a].values<float>()[1] == 7);
+  CHECK(g[b].values<float>()[0] == 2);
+  CHECK(g[b].values<float>()[1] == 3);
+  CHECK(g.size() == 2);
+}
+
+TEST_CASE("without a tape nothing is recorded, and a constant costs no entry") {
+  const Tensor a = leaf(tensor({2.0}));
+  const Tensor y = a * a;
+  CHECK(y.body().tape == 0);
+  Tape tape;
+  const Tensor z = tensor({1.0}) * tensor({2.0});
+  CHECK(tape.size() == 0);
+  CHECK(z.body().tape == 0);
+  const Tensor w = y * 2.0;  // y was made before the tape: a constant
+  CHECK(tape.size() == 0);
+}
+
+TEST_CASE("the innermost tape records, Pause stops it, and a tape inside a Pause records again") {
+  const Tensor a = leaf(tensor({2.0}));
+  Tape outer;
+  {
+    Tape inner;
+    const Tensor y = a * a;
+    CHECK(inner.size() == 2);
+    CHECK(outer.size() == 0);
+  }
+  const Pause pause;
+  const Tensor y = a * a;
+  CHECK(outer.size() == 0);
+  Tape again;
+  const Tensor z = a * a;
+  CHECK(again.size() == 2);
+}
+
+TEST_CASE("tapes may end in any order") {
+  const Tensor a = leaf(tensor({2.0}));
+  auto first = std::make_unique<Tape>();
+  auto second = std::make_unique<Tape>();
+  first.reset();
+  const Tensor y = a * a;
+  CHECK(second->size() == 2);
+  second.reset();
+  CHECK((a * a).body().tape == 0);
+}
+
+TEST_CASE("a tape that ends on another thread leaves its own thread in order") {
+  const Tensor a = leaf(tensor({2.0}));
+  auto tape = std::make_unique<Tape>();
+  const Tensor y = a * a;
+  std::thread([&] { tape.reset(); }).join();
+  const Tensor z = y * a;
+  CHECK(z.body().tape == 0);
+  Tape next;
+  const Tensor w = a * a;
+  CHECK(next.size() == 2);
+}
+
+TEST_CASE("an operation on a tensor of another living tape throws, on a thread without a tape too") {
+  const Tensor a = leaf(tensor({2.0}));
+  Tape outer;
+  const Tensor y = a * a;
+  {
+    Tape inner;
+    CHECK_THROWS_AS(y * 2.0, TapeError);
+    CHECK_NOTHROW(detach(y) * 2.0);
+  }
+  std::thread([&] {
+    CHECK_THROWS_AS(y * 2.0, TapeError);
+    const Pause pause;
+    CHECK_NOTHROW(y * 2.0);
+  }).join();
+}
+
+TEST_CASE("tensors of a tape that is gone are constants") {
+  const Tensor a = leaf(tensor({2.0}));
+  Tensor y;
+  {
+    Tape tape;
+    y = a * a;
+  }
+  Tape tape;
+  const Gradients g = tape.backward(sum(y * a));
+  CHECK(g[a].item() == 4);
+}
+
+TEST_CASE("a second backward throws, after a throw as well; keep allows it") {
+  const Tensor a = leaf(tensor({2.0}));
+  {
+    Tape tape;
+    const Tensor y = sum(a * a);
+    tape.backward(y);
+    CHECK(!tape.open());
+    CHECK(contains(message_of([&] { tape.backward(y); }), "closed already"));
+  }
+  {
+    Tape tape;
+    CHECK_THROWS_AS(tape.backward(tensor(1.0)), TapeError);
+    CHECK(!tape.open());
+  }
+  Tape tape;
+  const Tensor y = sum(a * a);
+  CHECK(tape.backward(y, {.keep = true})[a].item() == 4);
+  CHECK(tape.backward(y, {.keep = true})[a].item() == 4);
+  CHECK(tape.backward(y)[a].item() == 4);
+}
+
+TEST_CASE("a non-scalar output needs a cotangent of its shape and dtype") {
+  const Tensor a = leaf(tensor({2.0, 3.0}));
+  {
+    Tape tape;
+    CHECK_THROWS_AS(tape.backward(a * a), ShapeError);
+    CHECK(!tape.open());
+  }
+  {
+    Tape tape;
+    CHECK_THROWS_AS(tape.backward(a * a, tensor({1.0})), ShapeError);
+  }
+  {
+    Tape tape;
+    CHECK_THROWS_AS(tape.backward(a * a, tensor({1.0, 1.0}, float64)), TypeError);
+  }
+  Tape tape;
+  const Gradients g = tape.backward(a * a, tensor({10.0, 100.0}));
+  CHECK(g[a].values<float>()[0] == 40);
+  CHECK(g[a].values<float>()[1] == 600);
+}
+
+TEST_CASE("several outputs with their cotangents add up") {
+  const Tensor a = leaf(tensor(3.0));
+  Tape tape;
+  const Tensor y = a * a;
+  const Tensor z = a * 5.0;
+  CHECK(tape.backward({y, z}, {tensor(1.0), tensor(2.0)})[a].item() == 6 + 10);
+}
+
+TEST_CASE("an operation of two outputs gets both cotangents, zeros for one that is not used") {
+  const Tensor a = leaf(tensor(3.0));
+  const Tensor* const inputs[] = {&a};
+  {
+    Tape tape;
+    const Tensors both = apply_all(TwiceAndThrice(), Inputs(inputs, 1));
+    CHECK(tape.backward(both[0] * both[1])[a].item() == 36);  // d(6a²) = 12a
+  }
+  Tape tape;
+  const Tensors both = apply_all(TwiceAndThrice(), Inputs(inputs, 1));
+  CHECK(tape.backward(both[0])[a].item() == 2);
+}
+
+TEST_CASE("gradients of intermediate tensors come when asked for") {
+  const Tensor a = leaf(tensor(3.0));
+  Tape tape;
+  const Tensor h = a * a;
+  const Gradients g = tape.backward(h * h, {.also = {h}});
+  CHECK(g[h].item() == 18);
+  CHECK(g[a].item() == 108);
+  CHECK(!g.contains(tensor(1.0)));
+}
+
+TEST_CASE("modifying a saved value throws at backward and names operation, shape and versions") {
+  Tensor a = leaf(tensor({2.0, 3.0}));
+  Tape tape;
+  const Tensor y = sum(a * a);
+  a.modify([](auto values) { values[0] = 1; });
+  const std::string text = message_of([&] { tape.backward(y); });
+  CHECK(contains(text, "mul"));
+  CHECK(contains(text, "(2,)"));
+  CHECK(contains(text, "version 0"));
+  CHECK(contains(text, "version 1"));
+}
+
+TEST_CASE("modifying a value that nobody saved is allowed") {
+  Tensor a = leaf(tensor({2.0, 3.0}));
+  Tape tape;
+  const Tensor y = sum(a + a);
+  a.modify([](auto values) { values[0] = 1; });
+  CHECK(tape.backward(y)[a].values<float>()[0] == 2);
+}
+
+TEST_CASE("a vjp of the wrong number, shape or dtype, or that reads what was not saved, is named") {
+  const Tensor a = leaf(tensor({2.0, 3.0}));
+  const auto fault = [&](Twice::Fault which) {
+    Tape tape;
+    Twice twice;
+    twice.fault = which;
+    const Tensor y = sum(apply_operation(twice, a));
+    return message_of([&] { tape.backward(y); });
+  };
+  CHECK(fault(Twice::Fault::none) == "no error");
+  CHECK(contains(fault(Twice::Fault::count), "twice gives 2 gradients for 1 inputs"));
+  CHECK(contains(fault(Twice::Fault::shape), "twice gives input 0 of shape (2,)"));
+  CHECK(contains(fault(Twice::Fault::dtype), "float64"));
+  CHECK(contains(fault(Twice::Fault::unsaved), "twice asks for input 0"));
+}
+
+TEST_CASE("a differentiable backward records its gradients, which can be differentiated again") {
+  const Tensor a = leaf(tensor(3.0, float64));
+  Tape tape;
+  const Tensor y = a * a * a;
+  const Tensor g = tape.backward(y, {.differentiable = true})[a];
+  CHECK(g.item() == 27);  // 3a²
+  const Gradients second = tape.backward(g);
+  CHECK(second[a].item() == 18);  // 6a
+}
+
+TEST_CASE("an operation whose vjp is not recorded refuses a differentiable backward by name") {
+  const Tensor a = leaf(tensor(3.0));
+  Tape tape;
+  Twice twice;
+  twice.recorded = false;
+  const Tensor y = apply_operation(twice, a);
+  CHECK(contains(message_of([&] { tape.backward(y, {.differentiable = true}); }),
+                 "twice cannot be differentiated twice"));
+}
+
+TEST_CASE("a third derivative of a pointwise operation names it and the order") {
+  const Tensor a = leaf(tensor(0.5, float64));
+  Tape tape;
+  const Tensor first = tape.backward(sin(a), {.differentiable = true})[a];
+  const Tensor second = tape.backward(first, {.differentiable = true})[a];
+  CHECK(second.item() == doctest::Approx(-std::sin(0.5)).epsilon(1e-14));
+  const std::string text = message_of([&] { tape.backward(second); });
+  CHECK(contains(text, "sin"));
+  CHECK(contains(text, "order 3"));
+}
+
+TEST_CASE("an operation that throws leaves the tape and its operands as they were") {
+  const Tensor a = leaf(tensor({2.0, 3.0}));
+  const Tensor b = leaf(tensor({1.0, 2.0, 3.0}));
+  Tape tape;
+  const Tensor y = sum(a * a);
+  const std::size_t before = tape.size();
+  CHECK_THROWS_AS(a * b, ShapeError);
+  CHECK_THROWS_AS(a * tensor(1.0, float64), TypeError);
+  CHECK(tape.size() == before);
+  CHECK(tape.backward(y)[a].values<float>()[0] == 4);
+}
+
+TEST_CASE("backward on another thread throws") {
+  const Tensor a = leaf(tensor(3.0));
+  Tape tape;
+  const Tensor y = a * a;
+  std::thread([&] { CHECK_THROWS_AS(tape.backward(y), TapeError); }).join();
+}
+
+TEST_CASE("saved values are released when backward passes them") {
+  const Tensor a = leaf(full({1000}, 2.0));
+  Tape tape;
+  const Tensor y = sum(exp(a) * exp(a));
+  CHECK(tape.saved_bytes() > 0);
+  tape.backward(y);
+  CHECK(tape.saved_bytes() == 0);
+}
+
+TEST_CASE("the listing has a line for each entry with operation, inputs, shape, dtype, bytes and path") {
+  Tensor a = leaf(tensor({{1.0, 2.0}, {3.0, 4.0}}));
+  a.label("net.weight");
+  Tape tape;
+  Tensor h;
+  {
+    const PathScope path("net.hidden");
+    h = matmul(a, a);
+  }
+  const Tensor y = sum(exp(h));
+  std::ostringstream text;
+  text << tape;
+  const std::string listing = text.str();
+  CHECK(contains(listing, "%0     leaf net.weight"));
+  CHECK(contains(listing, "%1     matmul(%0, %0)"));
+  CHECK(contains(listing, "(2, 2)"));
+  CHECK(contains(listing, "float32"));
+  CHECK(contains(listing, "in net.hidden"));
+  CHECK(contains(listing, "%2     exp(%1)"));
+  CHECK(contains(listing, "saves 16 B"));
+  CHECK(contains(listing, "%3     sum(%2)"));
+}
+
+TEST_CASE("NaN tracing names the first operation whose value is not finite, with shapes and path") {
+  const Tensor a = leaf(tensor({0.0, 1.0}));
+  Tape tape({.trace_nonfinite = true});
+  {
+    const PathScope path("net.layer");
+    const Tensor y = sum(log(a * 2.0) * 3.0);
+  }
+  REQUIRE(tape.nonfinite() != nullptr);
+  CHECK(tape.nonfinite()->operation == "log");
+  CHECK(tape.nonfinite()->path == "net.layer");
+  CHECK(!tape.nonfinite()->in_gradient);
+  CHECK(contains(tape.nonfinite()->text(), "net.layer: log"));
+  CHECK(contains(tape.nonfinite()->text(), "(2,)"));
+}
+
+TEST_CASE("NaN tracing finds a gradient that is not finite behind a finite value") {
+  const Tensor a = leaf(tensor({0.0, 1.0}));
+  Tape tape({.trace_nonfinite = true});
+  const Tensor y = sum(sqrt(a));
+  CHECK(tape.nonfinite() == nullptr);
+  tape.backward(y);
+  REQUIRE(tape.nonfinite() != nullptr);
+  CHECK(tape.nonfinite()->operation == "sqrt");
+  CHECK(tape.nonfinite()->in_gradient);
+}
+
+TEST_CASE("NaN tracing counts slopes that a zero cotangent masked") {
+  const Tensor a = leaf(tensor({0.0, 4.0}));
+  Tape tape({.trace_nonfinite = true});
+  const Tensor y = sum(where(gt(a, 1.0), sqrt(a), 0.0));
+  const Gradients g = tape.backward(y);
+  CHECK(g[a].values<float>()[0] == 0);
+  CHECK(g[a].values<float>()[1] == 0.25);
+  CHECK(tape.nonfinite() == nullptr);
+  CHECK(tape.masked_slopes() == 1);
+}
+
+namespace {
+
+/// Records, sweeps and frees a chain of n additions; gives the seconds that it took.
+double run_chain(int n) {
+  const auto start = std::chrono::steady_clock::now();
+  {
+    const Tensor a = leaf(tensor(1.0));
+    Tape tape;
+    Tensor x = a;
+    for (int i = 0; i < n; ++i) x = sin(x);
+    CHECK(tape.backward(x)[a].item() >= 0);
+  }
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+TEST_CASE("record, backward and free of 1,000,000 operations work in a 256 KiB stack" * doctest::test_suite("slow")) {
+  pthread_attr_t attributes;
+  REQUIRE(pthread_attr_init(&attributes) == 0);
+  REQUIRE(pthread_attr_setstacksize(&attributes, 256 << 10) == 0);
+  struct Times {
+    double one = 0;
+    double two = 0;
+  } times;
+  pthread_t thread;
+  const auto work = [](void* argument) -> void* {
+    auto& seconds = *static_cast<Times*>(argument);
+    seconds.one = run_chain(1'000'000);
+    seconds.two = run_chain(2'000'000);
+    return nullptr;
+  };
+  REQUIRE(pthread_create(&thread, &attributes, work, &times) == 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  MESSAGE("1,000,000 operations: " << times.one << " s; 2,000,000: " << times.two << " s, ratio "
+                                   << times.two / times.one);
+}
+
+TEST_CASE("an observer hears of every recorded operation, in order, and what it computes is not recorded") {
+  struct Listener : TapeObserver {
+    std::string heard;
+    void recorded(const RecordedOperation& operation) override {
+      heard += std::string(operation.operation) + "@" + std::to_string(operation.index) + " ";
+      static_cast<void>(sum(operation.outputs[0]));
+    }
+  } listener;
+  const Tensor x = expect::leaf(tensor({1, 2}));
+  Tape tape({.observer = &listener});
+  const Tensor loss = sum(square(x));
+  {
+    const Pause pause;
+    static_cast<void>(exp(x));
+  }
+  static_cast<void>(exp(tensor({1, 2})));
+  CHECK(listener.heard == "square@1 sum@2 ");
+  CHECK(tape.size() == 3);
+  CHECK(expect::values(tape.backward(loss)[x]) == std::vector<double>{2, 4});
+}

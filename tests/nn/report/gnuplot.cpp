@@ -1,0 +1,60 @@
+#include <nn/report/gnuplot.hpp>
+
+#include "tests/support/expect.hpp"
+#include "tests/support/folder.hpp"
+#include "tests/support/program_path.hpp"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+using namespace xgrad;
+using expect::error_of;
+
+TEST_CASE("gnuplot's output comes back, also when it is long") {
+  CHECK(nn::run_gnuplot("set print '-'\nprint 6*7\n") == "42\n");
+  const std::string long_output = nn::run_gnuplot("set print '-'\ndo for [i=1:20000] { print i }\n");
+  CHECK(long_output.size() == 108894);  // 9 · 1 + 90 · 2 + 900 · 3 + 9000 · 4 + 10001 · 5 digits, and 20000 line ends
+  CHECK(nn::run_gnuplot("") == "");
+}
+
+TEST_CASE("settings of the user do not count") {
+  const Folder folder;
+  const std::string home = std::getenv("HOME") == nullptr ? "" : std::getenv("HOME");
+  std::ofstream(folder / ".gnuplot") << "x = 7\n";
+  setenv("HOME", folder.path.c_str(), 1);
+  CHECK(nn::run_gnuplot("set print '-'\nprint exists('x')\n") == "0\n");
+  setenv("HOME", home.c_str(), 1);
+}
+
+TEST_CASE("a text is shown as it is: nothing in it is a quote, a command or a substitution") {
+  for (const std::string& text : {std::string("it's"), std::string("''"), std::string("a\\"), std::string("\\n"),
+                                  std::string("\"a\""), std::string("`echo x`"), std::string("\\`echo x`\\"),
+                                  std::string("\\\\\"; print 1; \""), std::string("$HOME @x %d # {/Symbol a}_b^c"),
+                                  std::string("'; print 1; '"), std::string("\xC3\xA9 \xE2\x86\x92"), std::string()})
+    CHECK(nn::run_gnuplot("x = 5\nset print '-'\nprint " + nn::gnuplot_text(text) + "\n") == text + "\n");
+  CHECK(nn::gnuplot_text("a\nb\r\tc") == "\"a b  c\"");
+  CHECK(nn::gnuplot_text("\xFF") == "\"\xEF\xBF\xBD\"");
+}
+
+TEST_CASE("an error of gnuplot is told in its words, on one line") {
+  const std::string error = error_of([] { nn::run_gnuplot("set print '-'\nplot nothing\n"); });
+  CHECK(error.starts_with("FileError: picture: gnuplot failed: "));
+  CHECK(expect::contains(error, "undefined variable: nothing"));
+  CHECK_FALSE(expect::contains(error, "\n"));
+}
+
+TEST_CASE("where gnuplot is missing or broken the error says so") {
+  const Folder folder;
+  const ProgramPath path(folder.path);
+  CHECK(error_of([] { nn::run_gnuplot(""); }) ==
+        "FileError: picture: gnuplot is not installed; apt-get install gnuplot-nox");
+  std::ofstream(folder / "gnuplot") << "";
+  CHECK(error_of([] { nn::run_gnuplot(""); }) == "FileError: picture: gnuplot cannot be run: Permission denied");
+  write_program(folder / "gnuplot", "echo 'no such\n  thing' >&2; exit 3");
+  CHECK(error_of([] { nn::run_gnuplot(""); }) == "FileError: picture: gnuplot failed: no such thing");
+  write_program(folder / "gnuplot", "kill -9 $$");
+  CHECK(error_of([] { nn::run_gnuplot(""); }) == "FileError: picture: gnuplot was ended by signal 9");
+}
