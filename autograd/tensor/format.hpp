@@ -4,10 +4,10 @@
 #include <autograd/tensor/error.hpp>
 #include <autograd/tensor/shape.hpp>
 
-#include <fmt/core.h>
+#include <algorithm>
 #include <concepts>
-#include <string>
-#include <utility>
+#include <fmt/core.h>
+#include <string_view>
 
 // Texts by {fmt}, for sources: no header that users include brings it. "{}" of a double is its shortest text that reads
 // back the same, whatever the locale.
@@ -20,19 +20,22 @@ template <class E, class... Values>
   throw E(fmt::vformat(text, fmt::make_format_args(values...)));
 }
 
-}  // namespace xgrad
-
-template <std::derived_from<xgrad::Extents> E>
-struct fmt::formatter<E> : fmt::formatter<std::string> {
-  auto format(const E& extents, fmt::format_context& context) const {
-    return fmt::formatter<std::string>::format(xgrad::to_string(extents), context);
+/// Formats by "{}", without options.
+struct PlainFormatter {
+  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  static auto write(std::string_view text, fmt::format_context& context) {
+    return std::copy(text.begin(), text.end(), context.out());
   }
 };
 
+}  // namespace xgrad
+
+template <std::derived_from<xgrad::Extents> E>
+struct fmt::formatter<E> : xgrad::PlainFormatter {
+  auto format(const E& extents, fmt::format_context& context) const { return write(xgrad::to_string(extents), context); }
+};
+
 template <>
-struct fmt::formatter<xgrad::DType> : fmt::formatter<fmt::string_view> {
-  auto format(xgrad::DType dtype, fmt::format_context& context) const {
-    const std::string_view name = xgrad::name_of(dtype);
-    return fmt::formatter<fmt::string_view>::format({name.data(), name.size()}, context);
-  }
+struct fmt::formatter<xgrad::DType> : xgrad::PlainFormatter {
+  auto format(xgrad::DType dtype, fmt::format_context& context) const { return write(xgrad::name_of(dtype), context); }
 };
