@@ -1,8 +1,8 @@
 #include <autograd/kernels/pointwise/run.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/pointwise.hpp>
-#include <autograd/tape/tape.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tape/recorder.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <algorithm>
 #include <span>
@@ -18,7 +18,8 @@ using kernels::PointwiseOperand;
 using kernels::PointwiseRule;
 
 /// f itself, g · ∂f/∂x_i with inputs (g, x...), or h · g · ∂²f/∂x_i∂x_j with inputs (h, g, x...). The set is closed
-/// under vjp up to second derivatives: the product with slope i has the slope i itself along g, and curvatures along x.
+/// under vjp up to second derivatives: the product with derivative i has derivative i itself along g, and second ones
+/// along x.
 class alignas(16) PointwiseOperation final : public Operation {
  public:
   PointwiseOperation(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
@@ -29,18 +30,18 @@ class alignas(16) PointwiseOperation final : public Operation {
         hints_(hints),
         closure_bytes_(static_cast<std::uint8_t>(closure_bytes)) {}
 
-  /// Runs and records it: apply, less what forward cannot need, since it calls no operation and its result is new. On
-  /// the tape the closure stands behind the operation.
+  /// Runs and records it: run_operation, less what forward cannot need, since it calls no operation and its result is
+  /// new. On the tape the closure stands behind the operation.
   static Tensor call(const PointwiseOperation& operation, const Inputs& inputs) {
-    Recorder* const recorder = recorder_for(operation, inputs);
+    Recorder* const recorder = Recorder::of_call(operation, inputs);
     Tensor result = operation.value(inputs);
     if (recorder == nullptr) return result;
     const std::size_t closure_bytes = operation.closure_bytes_;
-    auto* const place = static_cast<std::byte*>(place_operation(*recorder, sizeof operation + closure_bytes));
+    auto* const place = static_cast<std::byte*>(recorder->place(sizeof operation + closure_bytes));
     auto* const kept = new (place) PointwiseOperation(operation);
     kept->closure_ = place + sizeof operation;
     if (closure_bytes != 0) std::memcpy(place + sizeof operation, operation.closure_, closure_bytes);
-    record(*recorder, kept, inputs, {&result, 1});
+    recorder->record(kept, inputs, {&result, 1});
     return result;
   }
 
@@ -78,7 +79,7 @@ class alignas(16) PointwiseOperation final : public Operation {
         if (call.needs(i))
           gradients[i] = hints_.coefficients != nullptr       ? scaled(g, i)
                          : call.recording() || call.tracing() ? along(call, i, g)
-                                                              : slope_times(call, i, g);
+                                                              : derivative_times(call, i, g);
       return gradients;
     }
     // The operation is linear in its first one or two inputs; each gets the product of the others.
@@ -103,7 +104,7 @@ class alignas(16) PointwiseOperation final : public Operation {
     }
     if (!alike) return run_broadcast(loop, bodies);
     Tensor result = Tensor::uninitialized(first, dtype);
-    kernels::run_pointwise(loop, closure_, {data.data(), bodies.size()}, result.size(), result.mutable_data(),
+    kernels::run_pointwise(loop, closure_, {data.data(), bodies.size()}, result.size(), result.untyped_fresh_data(),
                            size_of(dtype));
     return result;
   }
@@ -116,13 +117,13 @@ class alignas(16) PointwiseOperation final : public Operation {
       shape = broadcast(name_, shape, bodies[i]->shape);
     }
     Tensor result = Tensor::uninitialized(shape, bodies[0]->dtype);
-    kernels::run_pointwise(loop, closure_, {operands.data(), bodies.size()}, shape, result.mutable_data(),
+    kernels::run_pointwise(loop, closure_, {operands.data(), bodies.size()}, shape, result.untyped_fresh_data(),
                            size_of(bodies[0]->dtype));
     return result;
   }
 
   const KernelByDType& kernel() const {
-    return order_ == 0 ? rule_->value : order_ == 1 ? rule_->slope[i_] : rule_->curvature[i_][j_];
+    return order_ == 0 ? rule_->value : order_ == 1 ? rule_->derivative[i_] : rule_->second_derivative[i_][j_];
   }
 
   /// Equal and floating, or all int64 for a function that takes integers.
@@ -135,8 +136,8 @@ class alignas(16) PointwiseOperation final : public Operation {
   /// The derivative of this operation, one order up, along x_j, times g.
   Tensor along(const Call& call, std::size_t j, const Tensor& g) const {
     if (order_ == 2)
-      throw TapeError("backward: " + std::string(name_) +
-                      " has no third derivative (order 3); pointwise functions have first and second ones");
+      throw_as<TapeError>(
+          "backward: {} has no third derivative (order 3); pointwise functions have first and second ones", name_);
     PointwiseOperation derivative = *this;
     derivative.order_ = static_cast<std::uint8_t>(order_ + 1);
     (order_ == 0 ? derivative.i_ : derivative.j_) = static_cast<std::uint8_t>(j);
@@ -152,8 +153,8 @@ class alignas(16) PointwiseOperation final : public Operation {
   }
 
   /// The same as `along` of a function itself, on no tape: straight to the kernel.
-  Tensor slope_times(const Call& call, std::size_t j, const Tensor& g) const {
-    const KernelByDType& kernels = rule_->slope[j];
+  Tensor derivative_times(const Call& call, std::size_t j, const Tensor& g) const {
+    const KernelByDType& kernels = rule_->derivative[j];
     if (kernels[static_cast<std::size_t>(g.dtype())] == nullptr) return {};
     const Tensor unread = hints_.saved.contains_first(rule_->arity) ? Tensor() : zeros({}, g.dtype());
     std::array<const TensorBody*, max_pointwise_arity + 1> bodies{&g.body()};
@@ -176,7 +177,7 @@ class alignas(16) PointwiseOperation final : public Operation {
     return PointwiseOperation::call(operation, Inputs(list.data(), count));
   }
 
-  /// What a slope does not depend on was not saved; its kernel does not look at the number in its place.
+  /// What a derivative does not depend on was not saved; its kernel does not look at the number in its place.
   Tensor saved_x(const Call& call, std::size_t k, DType dtype) const {
     return order_ > 0 || hints_.saved.contains(k) ? kept_x(call, k) : zeros({}, dtype);
   }
@@ -230,8 +231,9 @@ namespace kernels {
 Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
                       const PointwiseHints& hints, const Inputs& inputs) {
   if (hints.derivative_of_result && inputs.size() != 1) [[unlikely]]
-    throw ValueError(std::string(name) + ": derivative_of_result with " + std::to_string(inputs.size()) +
-                     " inputs; need a function of one, its result stands for no other");
+    throw_as<ValueError>(
+        "{}: derivative_of_result with {} inputs; need a function of one, its result stands for no other", name,
+        inputs.size());
   return PointwiseOperation::call(PointwiseOperation(name, rule, closure, closure_bytes, hints), inputs);
 }
 

@@ -10,8 +10,8 @@ namespace xgrad {
 
 /// What the author of a pointwise function may tell about it, to save memory and work.
 struct PointwiseHints {
-  Which saved = Which::all();  ///< the inputs that slopes depend on
-  /// Constant slopes, one per input, of a linear function; nothing is saved then.
+  Which saved = Which::all();  ///< the inputs that derivatives depend on
+  /// Constant derivatives, one per input, of a linear function; nothing is saved then.
   const double* coefficients = nullptr;
   /// For a function of one input: f'(f(x)) = f'(x), and constant between kinks. The result is saved in x's place: most
   /// often the next operation keeps it anyway, and x is free. ValueError with several inputs.
@@ -30,14 +30,14 @@ Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* c
 
 /// y = f(x_0, ..., x_{n-1}) elementwise on 1 to 4 tensors that broadcast by NumPy's rule, with every derivative of
 /// first and second order: the lambda is evaluated on SIMD vectors for its value and on dual numbers over them for its
-/// slopes.
+/// derivatives.
 ///
 ///     pointwise("swish", [](auto x) { return x * sigmoid(x); }, x)
 ///
 /// The lambda takes `auto` arguments, uses + - * /, comparisons, where(mask, a, b) instead of ?:, and unqualified exp,
-/// expm1, log, log1p, sqrt, sin, cos, tanh, abs, sign, floor, pow, sigmoid, softplus, with_derivative(f, slope, x). It
-/// must be stable together with its slope, or supply one by with_derivative. It may capture numbers, up to 48 bytes of
-/// them. A third derivative throws a TapeError that names the function.
+/// expm1, log, log1p, sqrt, sin, cos, tanh, abs, sign, floor, pow, sigmoid, softplus, with_derivative(f, derivative,
+/// x). It must be stable together with its derivative, or supply one by with_derivative. It may capture numbers, up to
+/// 48 bytes of them. A third derivative throws a TapeError that names the function.
 ///
 /// name: a literal (kept by pointer). Shapes: any that broadcast (ShapeError). dtypes: equal and floating (TypeError).
 template <class F, class... In>

@@ -55,7 +55,7 @@ Tensor from_xtensor(const xt::xexpression<E>& expression) {
       std::conditional_t<Element<Value>, Value, std::conditional_t<std::is_integral_v<Value>, std::int64_t, double>>;
   const E& source = expression.derived_cast();
   Tensor result = Tensor::uninitialized(shape_of(source.shape()), dtype_of<T>);
-  T* target = static_cast<T*>(result.mutable_data());
+  T* target = result.template fresh_data<T>();
   for (auto value = source.template begin<xt::layout_type::row_major>();
        value != source.template end<xt::layout_type::row_major>(); ++value)
     *target++ = static_cast<T>(*value);

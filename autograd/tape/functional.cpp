@@ -1,6 +1,6 @@
 #include <autograd/tape/functional.hpp>
 #include <autograd/tape/tape.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <cstring>
 #include <string>
@@ -13,10 +13,8 @@ using TensorList = std::vector<Tensor>;
 
 /// `x`, or `x[2]` if there are several.
 std::string numbered(const char* name, std::size_t i, std::size_t count) {
-  return count == 1 ? name : std::string(name) + "[" + std::to_string(i) + "]";
+  return count == 1 ? name : fmt::format("{}[{}]", name, i);
 }
-
-std::string text_of(const Tensor& x) { return to_string(x.shape()) + " " + std::string(name_of(x.dtype())); }
 
 /// One call of a function, recorded on a tape of its own.
 class Recording {
@@ -49,13 +47,13 @@ class Recording {
 
 Recording::Recording(std::string operation, const FunctionOf<TensorList>& f, const TensorList& x)
     : operation_(std::move(operation)) {
-  if (!f) throw ValueError(operation_ + ": the function is empty");
-  if (x.empty()) throw ValueError(operation_ + ": no tensors; need at least one");
+  if (!f) throw_as<ValueError>("{}: the function is empty", operation_);
+  if (x.empty()) throw_as<ValueError>("{}: no tensors; need at least one", operation_);
   TensorList arguments;
   for (std::size_t i = 0; i < x.size(); ++i) {
     const std::string name = numbered("x", i, x.size());
     if (!is_floating(x[i].dtype()))
-      throw TypeError(operation_ + ": " + name + " is int64 and has no gradient; let the function capture it");
+      throw_as<TypeError>("{}: {} is int64 and has no gradient; let the function capture it", operation_, name);
     check_not_recorded(name, x[i]);
     leaves_.push_back(detach(x[i]));
     leaves_.back().requires_gradient();
@@ -63,19 +61,22 @@ Recording::Recording(std::string operation, const FunctionOf<TensorList>& f, con
     arguments.push_back(leaves_.back().clone());
   }
   value_ = f(arguments);
-  if (!value_.defined()) throw ValueError(operation_ + ": the function returned an empty handle; need a tensor");
+  if (!value_.defined()) throw_as<ValueError>("{}: the function returned an empty handle; need a tensor", operation_);
   if (!is_floating(value_.dtype()))
-    throw TypeError(operation_ + ": the function returned int64; need float32 or float64");
+    throw_as<TypeError>("{}: the function returned int64; need float32 or float64", operation_);
 }
 
 void Recording::check_not_recorded(const std::string& name, const Tensor& x) const {
   if (is_recorded(x))
-    throw TapeError(operation_ + ": " + name + ", of shape " + to_string(x.shape()) +
-                    ", was recorded by a tape that is still open, and the result is a constant; pass detach(...)");
+    throw_as<TapeError>(
+        "{}: {}, of shape {}, was recorded by a tape that is still open, and the result is a constant; pass "
+        "detach(...)",
+        operation_, name, x.shape());
 }
 
 void Recording::check_fits(const std::string& name, const Tensor& v, const std::string& like, const Tensor& x) const {
-  const std::string text = operation_ + ": " + like + " is " + text_of(x) + ", " + name + " is " + text_of(v);
+  const std::string text =
+      fmt::format("{}: {} is {} {}, {} is {} {}", operation_, like, x.shape(), x.dtype(), name, v.shape(), v.dtype());
   if (v.shape() != x.shape()) throw ShapeError(text + "; need equal shapes");
   if (v.dtype() != x.dtype()) throw TypeError(text + "; need equal dtypes");
   check_not_recorded(name, v);
@@ -84,23 +85,22 @@ void Recording::check_fits(const std::string& name, const Tensor& v, const std::
 void Recording::check_vectors(const TensorList& v) const {
   const std::size_t count = leaves_.size();
   if (v.size() != count)
-    throw ValueError(operation_ + ": " + std::to_string(v.size()) + " vectors for " + std::to_string(count) +
-                     " tensors; need one for each");
+    throw_as<ValueError>("{}: {} vectors for {} tensors; need one for each", operation_, v.size(), count);
   for (std::size_t i = 0; i < count; ++i)
     check_fits(numbered("v", i, count), v[i], numbered("x", i, count), leaves_[i]);
 }
 
 const Tensor& Recording::one_number() const {
   if (value_.size() != 1)
-    throw ShapeError(operation_ + ": the function returned shape " + to_string(value_.shape()) + "; need one number");
+    throw_as<ShapeError>("{}: the function returned shape {}; need one number", operation_, value_.shape());
   return value_;
 }
 
 Shape Recording::joined(const Tensor& y, const Tensor& x) const {
   Shape shape = y.shape();
   if (y.rank() + x.rank() > Shape::capacity)
-    throw ShapeError(operation_ + ": the result has the axes of " + to_string(y.shape()) + " and of " +
-                     to_string(x.shape()) + "; need at most " + std::to_string(Shape::capacity) + " together");
+    throw_as<ShapeError>("{}: the result has the axes of {} and of {}; need at most {} together", operation_, y.shape(),
+                         x.shape(), Shape::capacity);
   for (const std::int64_t extent : x.shape()) shape.push_back(extent);
   return shape;
 }
@@ -130,7 +130,8 @@ TensorList Recording::rows(const Tensor& y) {
     const Gradients gradients = tape_.backward(y, unit, {.keep = true});
     for (std::size_t k = 0; k < blocks.size(); ++k)
       if (const Tensor* const row = gradients.find(leaves_[k]); row != nullptr && row->size() > 0)
-        std::memcpy(static_cast<char*>(blocks[k].mutable_data()) + i * row->bytes(), row->mutable_data(), row->bytes());
+        std::memcpy(static_cast<char*>(blocks[k].untyped_fresh_data()) + i * row->bytes(), row->untyped_data(),
+                    row->bytes());
   }
   return blocks;
 }

@@ -1,6 +1,6 @@
 #include <autograd/kernels/vector.hpp>
 #include <autograd/tape/gradients.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <cmath>
 #include <string>
@@ -10,7 +10,7 @@ namespace xgrad {
 namespace {
 
 std::string describe(const Tensor& x) {
-  return (x.label().empty() ? std::string("a tensor") : x.label()) + " of shape " + to_string(x.shape());
+  return fmt::format("{} of shape {}", x.label().empty() ? "a tensor" : x.label(), x.shape());
 }
 
 }  // namespace
@@ -48,8 +48,10 @@ const Tensor* Gradients::find(const Tensor& x) const {
 
 const Tensor& Gradients::operator[](const Tensor& x) const {
   if (const Tensor* gradient = find(x)) return *gradient;
-  throw TapeError("gradients: the output did not depend on " + describe(x) +
-                  "; was it used on the tape, marked by requires_gradient, and not detached?");
+  throw_as<TapeError>(
+      "gradients: the output did not depend on {}; was it used on the tape, marked by requires_gradient, and not "
+      "detached?",
+      describe(x));
 }
 
 void Gradients::append(const Tensor& x, Tensor gradient) {
@@ -59,11 +61,11 @@ void Gradients::append(const Tensor& x, Tensor gradient) {
 
 void Gradients::set(const Tensor& x, Tensor gradient) {
   if (gradient.shape() != x.shape())
-    throw ShapeError("gradients: " + describe(x) + " cannot have a gradient of shape " + to_string(gradient.shape()) +
-                     "; need equal shapes");
+    throw_as<ShapeError>("gradients: {} cannot have a gradient of shape {}; need equal shapes", describe(x),
+                         gradient.shape());
   if (gradient.dtype() != x.dtype())
-    throw TypeError("gradients: " + describe(x) + " is " + std::string(name_of(x.dtype())) + ", the gradient is " +
-                    std::string(name_of(gradient.dtype())) + "; need equal dtypes");
+    throw_as<TypeError>("gradients: {} is {}, the gradient is {}; need equal dtypes", describe(x), x.dtype(),
+                        gradient.dtype());
   const std::uint32_t position = index_.find(&x.body());
   if (position == TensorIndex::none)
     append(x, std::move(gradient));
@@ -110,12 +112,13 @@ double Gradients::norm() const {
 }
 
 bool Gradients::finite(const char* operation, double limit, NonFinite policy) const {
-  if (!(limit > 0)) throw ValueError(std::string(operation) + ": limit " + std::to_string(limit) + "; need limit > 0");
+  if (!(limit > 0)) throw_as<ValueError>("{}: limit {}; need limit > 0", operation, limit);
   for (const Entry& entry : entries_) {
     if (kernels::count_nonfinite(entry.second) == 0) continue;
     if (policy == NonFinite::skip) return false;
-    throw ValueError(std::string(operation) + ": the gradient of " + describe(entry.first) +
-                     " is not finite; find where it came from with Tape({.trace_nonfinite = true})");
+    throw_as<ValueError>(
+        "{}: the gradient of {} is not finite; find where it came from with Tape({{.trace_nonfinite = true}})",
+        operation, describe(entry.first));
   }
   return true;
 }

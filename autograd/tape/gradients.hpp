@@ -78,7 +78,7 @@ class Gradients {
   void clip_value(double limit, NonFinite policy = NonFinite::reject);
 
  private:
-  friend class Recorder;
+  friend class Sweep;
   void append(const Tensor& x, Tensor gradient);
   bool finite(const char* operation, double limit, NonFinite policy) const;
 

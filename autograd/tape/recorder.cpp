@@ -1,83 +1,45 @@
 #include <autograd/kernels/vector.hpp>
+#include <autograd/tape/operation.hpp>
 #include <autograd/tape/recorder.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <algorithm>
 #include <cstring>
-#include <string>
+#include <ostream>
 
 namespace xgrad {
 
-void Arena::grow(std::size_t bytes) {
-  const std::size_t block_bytes = std::max<std::size_t>(bytes + sizeof(Block), last_ == nullptr ? 8 << 10 : 64 << 10);
-  auto* block = new (allocate(block_bytes)) Block{last_, block_bytes};
-  last_ = block;
-  next_ = reinterpret_cast<char*>(block) + sizeof(Block);
-  left_ = block_bytes - sizeof(Block);
-}
+namespace {
 
-void Arena::clear() noexcept {
-  while (last_ != nullptr) {
-    Block* const block = std::exchange(last_, last_->previous);
-    deallocate(block, block->bytes);
+[[gnu::noinline]] void refuse_foreign(const Operation& operation, const Inputs& inputs, std::uint64_t id) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& x = inputs[i];
+    if (x.body().tape != id && tape_is_alive(x.body().tape))
+      throw_as<TapeError>(
+          "{}: an input of shape {} was recorded by another tape that is still open; pass detach(x), or open a Pause",
+          operation.name(), x.shape());
   }
-  next_ = nullptr;
-  left_ = 0;
 }
 
-Recorder::Recorder(const TapeOptions& options) : thread(&this_thread), options_(options), id_(new_tape_id()) {}
+}  // namespace
 
-Recorder::~Recorder() {
-  close();
-  clear();
-}
-
-void Recorder::close() noexcept { end_tape_id(id_); }
-
-void Recorder::clear() noexcept {
-  for (std::uint32_t i = 0; i < size_; ++i) {
-    Node& entry = node(i);
-    release_saved(entry);
-    if (entry.operation != nullptr) entry.operation->~Operation();
-    entry.~Node();
+Recorder* Recorder::of_call(const Operation& operation, const Inputs& inputs) {
+  Recorder* const recorder = current();
+  if (recorder == nullptr && this_thread.innermost != nullptr) return nullptr;  // paused
+  const std::uint64_t id = recorder == nullptr ? 0 : recorder->id();
+  bool needed = false, others = false;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const TensorBody& body = inputs[i].body();
+    const bool made_here = body.tape == id;
+    needed |= made_here | body.requires_gradient;
+    others |= !made_here & (body.tape != 0);
   }
-  size_ = 0;
-  for (Node* chunk : chunks_) deallocate(chunk, chunk_nodes * sizeof(Node));
-  chunks_.clear();
-  arena_.clear();
+  if (others) [[unlikely]]
+    refuse_foreign(operation, inputs, id);
+  return needed ? recorder : nullptr;
 }
 
-void Recorder::grow() {
-  if (size_ >= Node::none - chunk_nodes) throw TapeError("tape: more than 4 billion entries");
-  chunks_.reserve(std::max(chunks_.size() + 1, std::min(chunks_.capacity() * 2, chunks_.size() * 2)));
-  chunks_.push_back(static_cast<Node*>(allocate(chunk_nodes * sizeof(Node))));
-}
-
-std::uint32_t Recorder::number_of_leaf(const Tensor& x) {
-  const TensorBody& body = x.body();
-  if (!body.requires_gradient) return Node::none;
-  std::uint32_t number = leaf_index_.find(&body);
-  if (number == Node::none) {
-    if (leaves_.empty()) leaves_.reserve(16);
-    number = size_;
-    append(body.dtype, body.shape).leaf = x;
-    leaf_index_.insert(&body, number);
-    leaves_.push_back(number);
-  }
-  return number;
-}
-
-const char* Recorder::keep_path(std::string_view path) {
-  if (path != last_path_) {
-    char* const copy = static_cast<char*>(arena_.take(path.size() + 1));
-    std::memcpy(copy, path.data(), path.size());
-    copy[path.size()] = '\0';
-    last_path_ = std::string_view(copy, path.size());
-  }
-  return last_path_.data();
-}
-
-void Recorder::record(Operation* operation, const Inputs& inputs, std::span<Tensor> outputs, std::string_view path) {
+void Recorder::record(Operation* operation, const Inputs& inputs, std::span<Tensor> outputs) {
   const OperationTraits traits = operation->traits();
   const std::size_t in = inputs.size();
   const std::size_t saved_count = in + (traits.saved_outputs.bits != 0 ? outputs.size() : 0);
@@ -108,24 +70,58 @@ void Recorder::record(Operation* operation, const Inputs& inputs, std::span<Tens
   last->operation = operation;
   last->inputs = numbers;
   last->saved = saved;
-  if (!path.empty()) last->path = keep_path(path);
+  if (!PathScope::current().empty()) last->path = keep_path(PathScope::current());
   last->input_count = static_cast<std::uint32_t>(in);
   last->saved_count = static_cast<std::uint32_t>(saved_count);
-  last->output_count = static_cast<std::uint16_t>(outputs.size());
+  last->output_count = static_cast<std::uint32_t>(outputs.size());
   last->contribution = traits.contribution;
   last->recorded_vjp = traits.recorded_vjp;
   if (tracing() && nonfinite_ == nullptr)
     for (const Tensor& output : outputs) {
       std::string remark;
       for (std::size_t i = 0; i < in; ++i)
-        if (kernels::count_nonfinite(inputs[i]) > 0)
-          remark += " (input " + std::to_string(i) + " was not finite already)";
+        if (kernels::count_nonfinite(inputs[i]) > 0) remark += fmt::format(" (input {} was not finite already)", i);
       trace(size_ - 1, output, false, remark);
     }
   if (options_.observer != nullptr) {
     const Pause pause;
     options_.observer->recorded({size_ - 1, operation->name(), last->path, inputs, outputs});
   }
+}
+
+std::uint32_t Recorder::number_of_leaf(const Tensor& x) {
+  const TensorBody& body = x.body();
+  if (!body.requires_gradient) return Node::none;
+  std::uint32_t number = leaf_index_.find(&body);
+  if (number == Node::none) {
+    if (leaves_.empty()) leaves_.reserve(16);
+    number = size_;
+    append(body.dtype, body.shape).leaf = x;
+    leaf_index_.insert(&body, number);
+    leaves_.push_back(number);
+  }
+  return number;
+}
+
+std::uint32_t Recorder::number_of(const Tensor& x) const {
+  const TensorBody& body = x.body();
+  return body.tape == id_ ? body.node : leaf_index_.find(&body);
+}
+
+const char* Recorder::keep_path(std::string_view path) {
+  if (path != last_path_) {
+    char* const copy = static_cast<char*>(arena_.take(path.size() + 1));
+    std::memcpy(copy, path.data(), path.size());
+    copy[path.size()] = '\0';
+    last_path_ = std::string_view(copy, path.size());
+  }
+  return last_path_.data();
+}
+
+void Recorder::grow() {
+  if (size_ >= Node::none - chunk_nodes) throw TapeError("tape: more than 4 billion entries");
+  chunks_.reserve(std::max(chunks_.size() + 1, std::min(chunks_.capacity() * 2, chunks_.size() * 2)));
+  chunks_.push_back(static_cast<Node*>(allocate(chunk_nodes * sizeof(Node))));
 }
 
 void Recorder::release_saved(Node& entry) noexcept {
@@ -138,6 +134,19 @@ void Recorder::release_saved(Node& entry) noexcept {
       saved.tensor.release_reference();
   }
   entry.saved = nullptr;
+}
+
+Recorder::Recorder(const TapeOptions& options) : thread(&this_thread), options_(options), id_(new_tape_id()) {}
+
+Recorder::~Recorder() {
+  close();
+  for (std::uint32_t i = 0; i < size_; ++i) {
+    Node& entry = node(i);
+    release_saved(entry);
+    if (entry.operation != nullptr) entry.operation->~Operation();
+    entry.~Node();
+  }
+  for (Node* chunk : chunks_) deallocate(chunk, chunk_nodes * sizeof(Node));
 }
 
 void Recorder::trace(std::uint32_t index, const Tensor& result, bool in_gradient, const std::string& remark) {
@@ -161,11 +170,30 @@ std::string Recorder::shapes_of_inputs(const Node& entry) const {
   return text;
 }
 
-std::size_t Node::saved_bytes() const {
-  std::size_t bytes = 0;
-  for (std::size_t k = 0; saved != nullptr && k < saved_count; ++k)
-    if (saved[k].owned) bytes += saved[k].tensor.bytes();
-  return bytes;
+void Recorder::print(std::ostream& stream) const {
+  const auto number = [](std::uint32_t i) { return i == Node::none ? std::string("const") : fmt::format("%{}", i); };
+  for (std::uint32_t i = 0; i < size_; ++i) {
+    const Node& entry = node(i);
+    std::string call;
+    std::size_t bytes = 0;
+    if (entry.leaf.defined()) {
+      call = "leaf " + entry.leaf.label();
+    } else if (entry.operation == nullptr) {
+      std::uint32_t owner = i;
+      while (node(owner).operation == nullptr) ++owner;
+      call = "output of " + number(owner);
+    } else {
+      for (std::size_t k = 0; k < entry.input_count; ++k) call += (k > 0 ? ", " : "") + number(entry.inputs[k]);
+      call = fmt::format("{}({})", entry.operation->name(), call);
+      bytes = entry.saved_bytes();
+    }
+    std::string line = fmt::format("{:<6} {:<32} {:<18} {:<8}", number(i), call, to_string(entry.shape),
+                                   name_of(entry.dtype));
+    if (bytes > 0) line += fmt::format(" saves {} B", bytes);
+    if (entry.path[0] != '\0') line += fmt::format("  in {}", entry.path);
+    line.erase(line.find_last_not_of(' ') + 1);
+    stream << line << '\n';
+  }
 }
 
 }  // namespace xgrad

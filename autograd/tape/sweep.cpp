@@ -1,56 +1,139 @@
 #include <autograd/kernels/vector.hpp>
-#include <autograd/tape/recorder.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tape/operation.hpp>
+#include <autograd/tape/sweep.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <algorithm>
-#include <string>
 
 namespace xgrad {
 
-namespace {
-
-[[noreturn]] void throw_modified(const Node& node, const Saved& saved, std::uint32_t now) {
-  throw TapeError("backward: " + std::string(node.operation->name()) + " saved a tensor of shape " +
-                  to_string(saved.tensor.shape()) + " at version " + std::to_string(saved.version) +
-                  ", which is at version " + std::to_string(now) +
-                  " now; modify it after backward, or give the operation a clone()");
+Sweep::Sweep(Recorder& recorder, const BackwardOptions& options)
+    : recorder_(recorder),
+      options_(options),
+      keep_(options.keep || options.differentiable),
+      scope_{options.differentiable ? &recorder : nullptr, nullptr} {
+  open_scope(scope_);
 }
+
+Sweep::~Sweep() {
+  close_scope(scope_);
+  if (!complete_)
+    for (std::uint32_t i = 0; i < recorder_.size(); ++i) node(i).cotangent = Tensor();
+  if (keep_) return;
+  recorder_.close();
+  close_scope(recorder_.scope);
+}
+
+Gradients Sweep::run(std::span<const Tensor> outputs, std::span<const Tensor> cotangents) {
+  for (std::uint32_t number = begin(outputs, cotangents) + 1; number-- > 0;) pass(number);
+  Gradients gradients = collect();
+  complete_ = true;
+  return gradients;
+}
+
+/// Gives the outputs their cotangents; the number of the last operation that takes part.
+std::uint32_t Sweep::begin(std::span<const Tensor> outputs, std::span<const Tensor> cotangents) {
+  if (outputs.empty() || outputs.size() != cotangents.size())
+    throw_as<TapeError>("backward: {} outputs and {} cotangents; need one cotangent for each output, and one at least",
+                        outputs.size(), cotangents.size());
+  for (std::size_t k = 0; k < outputs.size(); ++k) check_output(outputs[k], cotangents[k], k);
+  for (const Tensor& x : options_.also)
+    if (recorder_.number_of(x) == Node::none)
+      throw_as<TapeError>("backward: a tensor of `also`, of shape {}, is not on this tape", x.shape());
+  std::uint32_t last = 0;
+  for (std::size_t k = 0; k < outputs.size(); ++k) {
+    const std::uint32_t number = output_number(outputs[k]);
+    last = std::max(last, number);
+    Tensor cotangent = cotangents[k].defined() ? cotangents[k] : ones(outputs[k].shape(), outputs[k].dtype());
+    Tensor& slot = node(number).cotangent;
+    slot = slot.defined() ? accumulate(slot, cotangent) : std::move(cotangent);
+  }
+  while (node(last).operation == nullptr && !node(last).leaf.defined()) ++last;  // to the operation of several outputs
+  return last;
+}
+
+void Sweep::check_output(const Tensor& output, const Tensor& cotangent, std::size_t k) const {
+  if (!cotangent.defined()) {
+    if (output.size() != 1)
+      throw_as<ShapeError>(
+          "backward: the output is {}, not one number; give a cotangent of that shape, or reduce it with sum or mean",
+          output.shape());
+  } else if (cotangent.shape() != output.shape()) {
+    throw_as<ShapeError>("backward: output {} is {}, its cotangent is {}; need equal shapes", k, output.shape(),
+                         cotangent.shape());
+  } else if (cotangent.dtype() != output.dtype()) {
+    throw_as<TypeError>("backward: output {} is {}, its cotangent is {}; need equal dtypes", k, output.dtype(),
+                        cotangent.dtype());
+  }
+  output_number(output);
+}
+
+std::uint32_t Sweep::output_number(const Tensor& output) const {
+  const std::uint32_t number = recorder_.number_of(output);
+  if (number != Node::none) return number;
+  if (is_recorded(output))
+    throw_as<TapeError>("backward: the output of shape {} was recorded by another tape", output.shape());
+  throw_as<TapeError>(
+      "backward: the output of shape {} does not depend on any tensor that requires a gradient and was used on this "
+      "tape",
+      output.shape());
+}
+
+/// Passes the cotangents of an operation's outputs on to its inputs, and lets go of what it saved.
+void Sweep::pass(std::uint32_t number) {
+  Node& entry = node(number);
+  if (entry.operation == nullptr) return;
+  const std::uint32_t first = number + 1 - entry.output_count;
+  bool reached = entry.cotangent.defined();
+  for (std::uint32_t output = first; output < number; ++output) reached = reached || node(output).cotangent.defined();
+  if (reached) {
+    run_vjp(entry, number);
+    for (std::uint32_t output = first; output <= number; ++output) {
+      Tensor cotangent = std::move(node(output).cotangent);
+      if (!options_.also.empty() && cotangent.defined()) keep_intermediate(output, std::move(cotangent));
+    }
+  }
+  if (!keep_) recorder_.release_saved(entry);
+}
+
+void Sweep::run_vjp(Node& entry, std::uint32_t number) {
+  const std::string_view name = entry.operation->name();
+  if (options_.differentiable && !entry.recorded_vjp)
+    throw_as<TapeError>("backward: {} cannot be differentiated twice; its vjp is not built from recorded operations",
+                        name);
+  if (entry.saved == nullptr) throw_as<TapeError>("backward: the saved values of {} are released already", name);
+  for (const Saved& saved : std::span(entry.saved, entry.saved_count)) {
+    if (!saved.tensor.defined()) continue;
+    if (const std::uint32_t now = saved.tensor.version(); now != saved.version)
+      throw_as<TapeError>(
+          "backward: {} saved a tensor of shape {} at version {}, which is at version {} now; modify it after "
+          "backward, or give the operation a clone()",
+          name, saved.tensor.shape(), saved.version, now);
+  }
+  absent_cotangents_.clear();
+  Tensors gradients = entry.operation->vjp(Call(*this, entry, number, options_.differentiable));
+  if (gradients.size() != entry.input_count)
+    throw_as<TapeError>("backward: the vjp of {} gives {} gradients for {} inputs; need one for each", name,
+                        gradients.size(), entry.input_count);
+  for (std::size_t i = 0; i < entry.input_count; ++i) {
+    if (entry.inputs[i] == Node::none || !gradients[i].defined()) continue;
+    if (tracing()) recorder_.trace(number, gradients[i], true, "");
+    contribute(entry, i, std::move(gradients[i]));
+  }
+}
+
+namespace {
 
 template <class E>
 [[noreturn]] void throw_contribution(const Node& from, std::size_t input, const Node& to, const Tensor& gradient,
                                      const char* rule) {
-  throw E("backward: the vjp of " + std::string(from.operation->name()) + " gives input " + std::to_string(input) +
-          " of shape " + to_string(to.shape) + " and dtype " + std::string(name_of(to.dtype)) +
-          " a gradient of shape " + to_string(gradient.shape()) + " and dtype " +
-          std::string(name_of(gradient.dtype())) + "; " + rule);
+  throw_as<E>("backward: the vjp of {} gives input {} of shape {} and dtype {} a gradient of shape {} and dtype {}; {}",
+              from.operation->name(), input, to.shape, to.dtype, gradient.shape(), gradient.dtype(), rule);
 }
 
 }  // namespace
 
-void Call::throw_not_saved(const char* kind, std::size_t i) const {
-  throw TapeError("backward: the vjp of " + std::string(node_.operation->name()) + " asks for " + kind + " " +
-                  std::to_string(i) + ", which its traits do not save");
-}
-
-Node& Call::earlier_output_node(std::size_t i) const { return recorder_.node(number_ - node_.output_count + 1 + i); }
-
-Tensor& Call::absent_cotangent(std::size_t i) const {
-  recorder_.absent_cotangents_.resize(node_.output_count);
-  Tensor& absent = recorder_.absent_cotangents_[i];
-  if (!absent.defined()) absent = zeros(Shape(output_shape(i).rank(), 1), output_node(i).dtype);
-  return absent;
-}
-
-const Tensor& Call::cotangent(std::size_t i) const {
-  Tensor& g = cotangent_slot(i);
-  if (!(g.shape() == output_shape(i))) g = broadcast_to(g, output_shape(i));
-  return g;
-}
-
-bool Call::tracing() const { return recorder_.tracing(); }
-void Call::report_masked(std::size_t count) const { recorder_.masked_slopes_ += count; }
-
-void Recorder::contribute(const Node& from, std::size_t input, Tensor&& gradient, bool recording) {
+void Sweep::contribute(const Node& from, std::size_t input, Tensor&& gradient) {
   Node& to = node(from.inputs[input]);
   if (gradient.dtype() != to.dtype) throw_contribution<TypeError>(from, input, to, gradient, "need equal dtypes");
   const Shape& shape = gradient.shape();
@@ -68,116 +151,35 @@ void Recorder::contribute(const Node& from, std::size_t input, Tensor&& gradient
   }
   if (!to.cotangent.defined())
     to.cotangent = std::move(gradient);
-  else if (!recording && to.cotangent.shape() == gradient.shape() && to.cotangent.unique())
+  else if (!options_.differentiable && to.cotangent.shape() == gradient.shape() && to.cotangent.unique())
     kernels::add_scaled(to.cotangent, gradient, 1.0);
   else
     to.cotangent = accumulate(to.cotangent, gradient);
 }
 
-void Recorder::run_vjp(Node& entry, std::uint32_t number, bool recording) {
-  if (recording && !entry.recorded_vjp)
-    throw TapeError("backward: " + std::string(entry.operation->name()) +
-                    " cannot be differentiated twice; its vjp is not built from recorded operations");
-  if (entry.saved == nullptr)
-    throw TapeError("backward: the saved values of " + std::string(entry.operation->name()) + " are released already");
-  for (const Saved& saved : std::span(entry.saved, entry.saved_count)) {
-    if (!saved.tensor.defined()) continue;
-    const std::uint32_t now = saved.tensor.version();
-    if (now != saved.version) throw_modified(entry, saved, now);
-  }
-  Tensors gradients = entry.operation->vjp(Call(*this, entry, number, recording));
-  if (!absent_cotangents_.empty()) absent_cotangents_.clear();
-  if (gradients.size() != entry.input_count)
-    throw TapeError("backward: the vjp of " + std::string(entry.operation->name()) + " gives " +
-                    std::to_string(gradients.size()) + " gradients for " + std::to_string(entry.input_count) +
-                    " inputs; need one for each");
-  for (std::size_t i = 0; i < entry.input_count; ++i) {
-    if (entry.inputs[i] == Node::none || !gradients[i].defined()) continue;
-    if (tracing()) trace(number, gradients[i], true, "");
-    contribute(entry, i, std::move(gradients[i]), recording);
-  }
+void Sweep::keep_intermediate(std::uint32_t number, Tensor cotangent) {
+  for (const Tensor& x : options_.also)
+    if (recorder_.number_of(x) == number && !intermediate_.contains(x)) intermediate_.append(x, std::move(cotangent));
 }
 
-void Recorder::sweep(std::uint32_t last, const BackwardOptions& options, Gradients& also) {
-  const bool keep = options.keep || options.differentiable;
-  for (std::uint32_t i = last + 1; i-- > 0;) {
-    Node& entry = node(i);
-    if (entry.operation == nullptr) continue;
-    const std::uint32_t first = i + 1 - entry.output_count;
-    bool reached = entry.cotangent.defined();
-    for (std::uint32_t o = first; o < i; ++o) reached = reached || node(o).cotangent.defined();
-    if (reached) {
-      run_vjp(entry, i, options.differentiable);
-      for (std::uint32_t o = first; o <= i; ++o) {
-        Tensor cotangent = std::move((o == i ? entry : node(o)).cotangent);
-        if (!options.also.empty() && cotangent.defined())
-          for (const Tensor& x : options.also)
-            if (x.body().node == o && x.body().tape == id_ && !also.contains(x)) also.append(x, std::move(cotangent));
-      }
-    }
-    if (!keep) release_saved(entry);
-  }
+Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& output) {
+  absent_cotangents_.resize(outputs);
+  if (!absent_cotangents_[i].defined()) absent_cotangents_[i] = zeros(Shape(output.shape.rank(), 1), output.dtype);
+  return absent_cotangents_[i];
 }
 
-void Recorder::drop_cotangents() noexcept {
-  for (std::uint32_t i = 0; i < size_; ++i) node(i).cotangent = Tensor();
-}
-
-std::uint32_t Recorder::output_number(const Tensor& output) const {
-  const TensorBody& body = output.body();
-  const std::uint32_t number = body.tape == id_ ? body.node : leaf_index_.find(&body);
-  if (number != Node::none) return number;
-  if (is_recorded(output))
-    throw TapeError("backward: the output of shape " + to_string(output.shape()) + " was recorded by another tape");
-  throw TapeError("backward: the output of shape " + to_string(output.shape()) +
-                  " does not depend on any tensor that requires a gradient and was used on this tape");
-}
-
-std::uint32_t Recorder::check_output(const Tensor& output, const Tensor& cotangent, std::size_t k) const {
-  if (!cotangent.defined()) {
-    if (output.size() != 1)
-      throw ShapeError("backward: the output is " + to_string(output.shape()) +
-                       ", not one number; give a cotangent of that shape, or reduce it with sum or mean");
-    return output_number(output);
-  }
-  if (cotangent.shape() != output.shape())
-    throw ShapeError("backward: output " + std::to_string(k) + " is " + to_string(output.shape()) +
-                     ", its cotangent is " + to_string(cotangent.shape()) + "; need equal shapes");
-  if (cotangent.dtype() != output.dtype())
-    throw TypeError("backward: output " + std::to_string(k) + " is " + std::string(name_of(output.dtype())) +
-                    ", its cotangent is " + std::string(name_of(cotangent.dtype())) + "; need equal dtypes");
-  return output_number(output);
-}
-
-Gradients Recorder::backward(std::span<const Tensor> outputs, std::span<const Tensor> cotangents,
-                             const BackwardOptions& options) {
-  if (outputs.empty() || outputs.size() != cotangents.size())
-    throw TapeError("backward: " + std::to_string(outputs.size()) + " outputs and " +
-                    std::to_string(cotangents.size()) + " cotangents; need as many of both, at least one");
-  std::uint32_t last = 0;
-  for (std::size_t k = 0; k < outputs.size(); ++k) last = std::max(last, check_output(outputs[k], cotangents[k], k));
-  while (node(last).operation == nullptr && !node(last).leaf.defined()) ++last;  // to the operation of several outputs
-  for (const Tensor& x : options.also)
-    if (x.body().tape != id_ && leaf_index_.find(&x.body()) == Node::none)
-      throw TapeError("backward: a tensor of `also`, of shape " + to_string(x.shape()) + ", is not on this tape");
-  for (std::size_t k = 0; k < outputs.size(); ++k) {
-    const Tensor& output = outputs[k];
-    Tensor& slot = node(output_number(output)).cotangent;
-    Tensor cotangent = cotangents[k].defined() ? cotangents[k] : ones(output.shape(), output.dtype());
-    slot = slot.defined() ? accumulate(slot, cotangent) : std::move(cotangent);
-  }
-  Gradients intermediate;
-  sweep(last, options, intermediate);
+/// The leaves' gradients, and those asked for, each with a buffer of its own.
+Gradients Sweep::collect() {
   Gradients gradients;
-  gradients.entries_.reserve(leaves_.size());
+  gradients.entries_.reserve(recorder_.leaves().size());
   const auto add = [&](const Tensor& x, Tensor gradient) {
     if (gradient.shape() != x.shape()) gradient = broadcast_to(gradient, x.shape());
-    if (!options.differentiable && !gradient.unique()) gradient = gradient.clone();
+    if (!options_.differentiable && !gradient.unique()) gradient = gradient.clone();
     gradients.append(x, std::move(gradient));
   };
-  for (const std::uint32_t number : leaves_)
+  for (const std::uint32_t number : recorder_.leaves())
     if (node(number).cotangent.defined()) add(node(number).leaf, std::move(node(number).cotangent));
-  for (Gradients::Entry& entry : intermediate.entries_) add(entry.first, std::move(entry.second));
+  for (Gradients::Entry& entry : intermediate_.entries_) add(entry.first, std::move(entry.second));
   return gradients;
 }
 

@@ -1,9 +1,7 @@
-#include <autograd/tape/recorder.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tape/sweep.hpp>
+#include <autograd/tensor/format.hpp>
 
-#include <iomanip>
 #include <ostream>
-#include <sstream>
 
 namespace xgrad {
 
@@ -66,31 +64,11 @@ Gradients Tape::backward(const Tensor& output, const Tensor& cotangent, const Ba
 Gradients Tape::sweep(std::span<const Tensor> outputs, std::span<const Tensor> cotangents,
                       const BackwardOptions& options) {
   if (!open())
-    throw TapeError("backward: the tape is closed already; pass {.keep = true} to the first backward to run another");
+    throw_as<TapeError>(
+        "backward: the tape is closed already; pass {{.keep = true}} to the first backward to run another");
   if (recorder_->thread != &this_thread)
-    throw TapeError("backward: the tape belongs to another thread; run backward where it was recorded");
-  // While the sweep runs, this tape records it (differentiable) or nobody does; afterwards the tape closes unless kept.
-  struct Sweeping {
-    Recorder& recorder;
-    bool keep;
-    RecordingScope scope;
-    bool complete = false;  // every cotangent has been passed on
-    Sweeping(Recorder& r, const BackwardOptions& o)
-        : recorder(r), keep(o.keep || o.differentiable), scope{o.differentiable ? &r : nullptr, nullptr} {
-      open_scope(scope);
-    }
-    ~Sweeping() {
-      close_scope(scope);
-      if (!complete) recorder.drop_cotangents();
-      if (keep) return;
-      recorder.close();
-      close_scope(recorder.scope);
-    }
-  };
-  Sweeping sweeping(*recorder_, options);
-  Gradients gradients = recorder_->backward(outputs, cotangents, options);
-  sweeping.complete = true;
-  return gradients;
+    throw_as<TapeError>("backward: the tape belongs to another thread; run backward where it was recorded");
+  return Sweep(*recorder_, options).run(outputs, cotangents);
 }
 
 bool Tape::open() const { return tape_is_alive(recorder_->id()); }
@@ -100,51 +78,17 @@ std::size_t Tape::saved_bytes() const {
   for (std::uint32_t i = 0; i < recorder_->size(); ++i) bytes += recorder_->node(i).saved_bytes();
   return bytes;
 }
-const NonFiniteOrigin* Tape::nonfinite() const { return recorder_->nonfinite_.get(); }
-std::size_t Tape::masked_slopes() const { return recorder_->masked_slopes_; }
+const NonFiniteOrigin* Tape::nonfinite() const { return recorder_->nonfinite(); }
+std::size_t Tape::masked_slopes() const { return recorder_->masked_slopes; }
 
 std::string NonFiniteOrigin::text() const {
-  return (path.empty() ? std::string() : path + ": ") + operation + " (entry " + std::to_string(index) + ") of " +
-         inputs + (in_gradient ? " passed on a gradient that is not finite" : " gave a value that is not finite");
+  return fmt::format("{}{}{} (entry {}) of {} {}", path, path.empty() ? "" : ": ", operation, index, inputs,
+                     in_gradient ? "passed on a gradient that is not finite" : "gave a value that is not finite");
 }
 
 std::ostream& operator<<(std::ostream& stream, const Tape& tape) {
   tape.recorder_->print(stream);
   return stream;
-}
-
-void Recorder::print(std::ostream& stream) const {
-  const auto number = [](std::uint32_t i) {
-    return i == Node::none ? std::string("const") : std::string("%").append(std::to_string(i));
-  };
-  for (std::uint32_t i = 0; i < size_; ++i) {
-    const Node& entry = node(i);
-    std::string call;
-    std::size_t bytes = 0;
-    if (entry.leaf.defined()) {
-      call = "leaf " + entry.leaf.label();
-    } else if (entry.operation == nullptr) {
-      std::uint32_t owner = i;
-      while (node(owner).operation == nullptr) ++owner;
-      call = "output of " + number(owner);
-    } else {
-      call = std::string(entry.operation->name()) + "(";
-      for (std::size_t k = 0; k < entry.input_count; ++k) {
-        if (k > 0) call += ", ";
-        call += number(entry.inputs[k]);
-      }
-      call += ")";
-      bytes = entry.saved_bytes();
-    }
-    std::ostringstream line;
-    line << std::left << std::setw(6) << number(i) << ' ' << std::setw(32) << call << ' ' << std::setw(18)
-         << to_string(entry.shape) << ' ' << std::setw(8) << name_of(entry.dtype);
-    if (bytes > 0) line << " saves " << bytes << " B";
-    if (entry.path[0] != '\0') line << "  in " << entry.path;
-    std::string text = line.str();
-    text.erase(text.find_last_not_of(' ') + 1);
-    stream << text << '\n';
-  }
 }
 
 }  // namespace xgrad

@@ -2,6 +2,7 @@
 
 #include <autograd/tape/gradients.hpp>
 #include <autograd/tape/operation.hpp>
+#include <autograd/tensor/scopes.hpp>
 
 #include <cstdint>
 #include <initializer_list>

@@ -1,4 +1,4 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <autograd/tensor/shape.hpp>
 
 #include <algorithm>
@@ -8,8 +8,7 @@ namespace xgrad {
 namespace {
 
 [[noreturn]] void throw_rank(std::size_t rank) {
-  throw ShapeError("shape: rank " + std::to_string(rank) + "; at most " + std::to_string(Extents::capacity) +
-                   " axes are supported");
+  throw_as<ShapeError>("shape: rank {}; at most {} axes are supported", rank, Extents::capacity);
 }
 
 }  // namespace
@@ -42,17 +41,13 @@ void Extents::insert(std::size_t position, std::int64_t value) {
 
 std::string to_string(const Extents& extents) {
   std::string text = "(";
-  for (std::size_t i = 0; i < extents.size(); ++i) {
-    if (i > 0) text += ", ";
-    text += std::to_string(extents[i]);
-  }
+  for (std::size_t i = 0; i < extents.size(); ++i) text += fmt::format("{}{}", i > 0 ? ", " : "", extents[i]);
   return text + (extents.size() == 1 ? ",)" : ")");
 }
 
 void throw_axis(std::string_view operation, std::int64_t axis, std::size_t rank) {
-  throw ShapeError(
-      std::string(operation) + ": axis " + std::to_string(axis) + " of a tensor of rank " + std::to_string(rank) +
-      (rank == 0 ? "; it has no axis" : "; need -" + std::to_string(rank) + " <= axis < " + std::to_string(rank)));
+  if (rank == 0) throw_as<ShapeError>("{}: axis {} of a tensor of rank 0; it has no axis", operation, axis);
+  throw_as<ShapeError>("{0}: axis {1} of a tensor of rank {2}; need -{2} <= axis < {2}", operation, axis, rank);
 }
 
 std::array<bool, Extents::capacity> axis_flags(std::string_view operation, const Axes& axes, std::size_t rank) {
@@ -60,9 +55,7 @@ std::array<bool, Extents::capacity> axis_flags(std::string_view operation, const
   if (axes.empty()) std::fill_n(flags.begin(), rank, true);
   for (const std::int64_t axis : axes) {
     const std::size_t position = normalize_axis(operation, axis, rank);
-    if (flags[position])
-      throw ShapeError(std::string(operation) + ": axes " + to_string(axes) + " name axis " + std::to_string(position) +
-                       " twice");
+    if (flags[position]) throw_as<ShapeError>("{}: axes {} name axis {} twice", operation, axes, position);
     flags[position] = true;
   }
   return flags;
@@ -79,8 +72,9 @@ Shape broadcast(std::string_view operation, const Shape& a, const Shape& b) {
     if (extent == 1)
       extent = other;
     else if (other != 1 && other != extent)
-      throw ShapeError(std::string(operation) + ": shapes " + to_string(a) + " and " + to_string(b) +
-                       " do not broadcast; need equal extents or 1 on every axis, aligned at the right");
+      throw_as<ShapeError>(
+          "{}: shapes {} and {} do not broadcast; need equal extents or 1 on every axis, aligned at the right",
+          operation, a, b);
   }
   return result;
 }

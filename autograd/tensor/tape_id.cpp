@@ -1,9 +1,8 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <autograd/tensor/tape_id.hpp>
 
 #include <array>
 #include <atomic>
-#include <string>
 
 namespace xgrad {
 
@@ -22,7 +21,7 @@ std::uint64_t new_tape_id() {
     std::uint64_t vacant = 0;
     if (living[id % tape_slots].compare_exchange_strong(vacant, id, std::memory_order_acq_rel)) return id;
   }
-  throw TapeError("tape: " + std::to_string(tape_slots) + " tapes are open already; close or destroy some");
+  throw_as<TapeError>("tape: {} tapes are open already; close or destroy some", tape_slots);
 }
 
 void end_tape_id(std::uint64_t id) noexcept {

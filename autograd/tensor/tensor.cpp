@@ -1,4 +1,4 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <autograd/tensor/memory.hpp>
 #include <autograd/tensor/tape_id.hpp>
 #include <autograd/tensor/tensor.hpp>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
-#include <unordered_map>
+#include <numeric>
 #include <vector>
 
 namespace xgrad {
@@ -15,7 +15,6 @@ namespace xgrad {
 namespace {
 
 constinit thread_local DType default_dtype_of_thread = DType::float32;
-constinit thread_local CopyScope* copy_scope = nullptr;
 
 constexpr std::size_t header_bytes = 64;
 static_assert(sizeof(Storage) <= header_bytes);
@@ -43,9 +42,8 @@ void free_block_with_body(Storage* storage) {
 
 [[noreturn]] void throw_bytes(const Shape& shape, DType dtype) {
   for (const std::int64_t extent : shape)
-    if (extent < 0) throw ShapeError("tensor: shape " + to_string(shape) + " has a negative extent");
-  throw ValueError("tensor: shape " + to_string(shape) + " of " + std::string(name_of(dtype)) +
-                   " needs more memory than can be addressed");
+    if (extent < 0) throw_as<ShapeError>("tensor: shape {} has a negative extent", shape);
+  throw_as<ValueError>("tensor: shape {} of {} needs more memory than can be addressed", shape, dtype);
 }
 
 inline std::size_t bytes_of(const Shape& shape, DType dtype) {
@@ -67,7 +65,7 @@ Storage* new_storage(const Shape& shape, DType dtype) {
     storage->destroy = free_block;
     return storage;
   } catch (const std::bad_alloc&) {
-    throw ValueError("tensor: no memory for " + std::to_string(bytes) + " bytes, shape " + to_string(shape));
+    throw_as<ValueError>("tensor: no memory for {} bytes, shape {}", bytes, shape);
   }
 }
 
@@ -159,16 +157,16 @@ void* Tensor::begin_write() {
 
 void Tensor::assign(const Tensor& values) {
   if (values.shape() != shape())
-    throw ShapeError("assign: " + (label().empty() ? std::string("the tensor") : label()) + " is " +
-                     to_string(shape()) + ", the values are " + to_string(values.shape()) + "; need equal shapes");
+    throw_as<ShapeError>("assign: {} is {}, the values are {}; need equal shapes",
+                         label().empty() ? "the tensor" : label(), shape(), values.shape());
   if (body_->requires_gradient && !is_floating(values.dtype()))
     throw TypeError("assign: int64 values for a tensor that requires a gradient; need float32 or float64");
   if (values.dtype() == dtype()) {
-    std::memmove(begin_write(), values.mutable_data(), bytes());
+    std::memmove(begin_write(), values.untyped_data(), bytes());
     return;
   }
   Storage* own = new_storage(shape(), values.dtype());
-  std::memcpy(own->data, values.mutable_data(), values.bytes());
+  std::memcpy(own->data, values.untyped_data(), values.bytes());
   own->version.store(version() + 1, std::memory_order_relaxed);
   leave_storage(body_);
   body_->storage = own;
@@ -176,8 +174,7 @@ void Tensor::assign(const Tensor& values) {
 }
 
 double Tensor::item() const {
-  if (size() != 1)
-    throw ShapeError("item: shape " + to_string(shape()) + " has " + std::to_string(size()) + " elements; need one");
+  if (size() != 1) throw_as<ShapeError>("item: shape {} has {} elements; need one", shape(), size());
   return visit(dtype(), [&](auto zero) { return static_cast<double>(*data<decltype(zero)>()); });
 }
 
@@ -187,11 +184,11 @@ double Tensor::item(std::initializer_list<std::int64_t> index) const {
   for (std::size_t axis = 0; inside && axis < rank(); ++axis) {
     const std::int64_t position = index.begin()[axis];
     inside = position >= 0 && position < shape()[axis];
-    offset = offset * static_cast<std::size_t>(shape()[axis]) + static_cast<std::size_t>(position);
+    offset = offset * shape().extent(axis) + static_cast<std::size_t>(position);
   }
   if (!inside)
-    throw ShapeError("item: index " + to_string(Extents(std::span(index.begin(), index.size()))) + " of shape " +
-                     to_string(shape()) + "; need one number per axis, each in [0, extent)");
+    throw_as<ShapeError>("item: index {} of shape {}; need one number per axis, each in [0, extent)",
+                         Extents(std::span(index.begin(), index.size())), shape());
   return visit(dtype(), [&](auto zero) { return static_cast<double>(data<decltype(zero)>()[offset]); });
 }
 
@@ -218,13 +215,12 @@ const std::string& Tensor::label() const {
 void Tensor::throw_empty() { throw ValueError("tensor: the handle is empty; assign a tensor first"); }
 
 void Tensor::throw_dtype(DType wanted) const {
-  throw TypeError("tensor: the values are " + std::string(name_of(dtype())) + ", asked for as " +
-                  std::string(name_of(wanted)) + "; convert with to(" + std::string(name_of(wanted)) + ")");
+  throw_as<TypeError>("tensor: the values are {0}, asked for as {1}; convert with to({1})", dtype(), wanted);
 }
 
 void Tensor::throw_modify() const {
-  throw TypeError("modify: the values are " + std::string(name_of(dtype())) +
-                  ", which the function does not take; need f(std::span<T>) for that dtype");
+  throw_as<TypeError>(
+      "modify: the values are {}, which the function does not take; need f(std::span<T>) for that dtype", dtype());
 }
 
 Tensor detach(const Tensor& x) { return x.alias(x.shape()); }
@@ -233,7 +229,7 @@ Tensor full(const Shape& shape, double value, DType dtype) {
   Tensor result = Tensor::uninitialized(shape, dtype);
   visit(dtype, [&](auto zero) {
     using T = decltype(zero);
-    std::fill_n(static_cast<T*>(result.mutable_data()), result.size(), static_cast<T>(value));
+    std::fill_n(result.fresh_data<T>(), result.size(), static_cast<T>(value));
   });
   return result;
 }
@@ -245,7 +241,7 @@ Tensor arange(std::int64_t count, DType dtype) {
   Tensor result = Tensor::uninitialized({count}, dtype);
   visit(dtype, [&](auto zero) {
     using T = decltype(zero);
-    for (std::int64_t i = 0; i < count; ++i) static_cast<T*>(result.mutable_data())[i] = static_cast<T>(i);
+    std::iota(result.fresh_data<T>(), result.fresh_data<T>() + count, T{});
   });
   return result;
 }
@@ -253,11 +249,10 @@ Tensor arange(std::int64_t count, DType dtype) {
 Tensor tensor(std::span<const double> values, const Shape& shape, DType dtype) {
   Tensor result = Tensor::uninitialized(shape, dtype);
   if (values.size() != result.size())
-    throw ShapeError("tensor: " + std::to_string(values.size()) + " values for shape " + to_string(shape) + "; need " +
-                     std::to_string(result.size()));
+    throw_as<ShapeError>("tensor: {} values for shape {}; need {}", values.size(), shape, result.size());
   visit(dtype, [&](auto zero) {
     using T = decltype(zero);
-    std::transform(values.begin(), values.end(), static_cast<T*>(result.mutable_data()),
+    std::transform(values.begin(), values.end(), result.fresh_data<T>(),
                    [](double value) { return static_cast<T>(value); });
   });
   return result;
@@ -270,46 +265,10 @@ Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, DType d
   const std::size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();
   for (const auto& row : rows) {
     if (row.size() != columns)
-      throw ShapeError("tensor: rows of " + std::to_string(columns) + " and of " + std::to_string(row.size()) +
-                       " values; need rows of equal length");
+      throw_as<ShapeError>("tensor: rows of {} and of {} values; need rows of equal length", columns, row.size());
     values.insert(values.end(), row.begin(), row.end());
   }
   return tensor(values, Shape{static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns)}, dtype);
-}
-
-struct CopyScope::Copies {
-  std::unordered_map<const void*, std::shared_ptr<void>> copy_of;
-};
-
-CopyScope::CopyScope() : copies_(std::make_unique<Copies>()), outer_(std::exchange(copy_scope, this)) {}
-CopyScope::~CopyScope() { copy_scope = outer_; }
-CopyScope* CopyScope::current() noexcept { return copy_scope; }
-std::shared_ptr<void>& CopyScope::copy_of(const void* original) { return copies_->copy_of[original]; }
-
-TensorBody* Tensor::shared_or_copied(TensorBody* body) {
-  if (copy_scope == nullptr) {
-    body->references.fetch_add(1, std::memory_order_relaxed);
-    return body;
-  }
-  // The original is kept too, so that no other tensor can take its address while the scope lives.
-  struct Copied {
-    Tensor original;
-    Tensor copy;
-  };
-  std::shared_ptr<void>& slot = copy_scope->copy_of(body);
-  if (slot == nullptr) {
-    Tensor copy = uninitialized(body->shape, body->dtype);
-    std::memcpy(copy.mutable_data(), body->storage->data, copy.bytes());
-    if (body->label != nullptr) copy.label(*body->label);
-    copy.body_->requires_gradient = body->requires_gradient;
-    copy.body_->registered = true;
-    const TensorBody* const address = copy.body_;
-    slot = std::make_shared<Copied>(Copied{from_body(body), std::move(copy)});
-    copy_scope->copy_of(address) = slot;  // a copy of the copy is the copy
-  }
-  TensorBody* copied = static_cast<const Copied*>(slot.get())->copy.body_;
-  copied->references.fetch_add(1, std::memory_order_relaxed);
-  return copied;
 }
 
 }  // namespace xgrad

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,11 +32,11 @@ struct TensorBody {
   std::atomic<std::uint32_t> references{1};
   DType dtype = DType::float32;
   bool requires_gradient = false;
-  bool borrows = false;     // its storage: copy before writing
-  bool registered = false;  // a parameter or buffer of a module: copied by a CopyScope
-  std::uint32_t node = 0;   // index on the tape
-  bool at_home = false;     // in the block of the storage that stands behind it, of which it has a reference
-  std::uint64_t tape = 0;   // id of the tape that recorded it, 0 for none
+  bool borrows = false;          // its storage: copy before writing
+  bool copied_in_scope = false;  // a CopyScope copies the tensor, not the handle
+  std::uint32_t node = 0;        // index on the tape
+  bool at_home = false;          // in the block of the storage that stands behind it, of which it has a reference
+  std::uint64_t tape = 0;        // id of the tape that recorded it, 0 for none
   Storage* storage = nullptr;
   std::string* label = nullptr;
   Shape shape;  // the first two extents are in the body's first cache line
@@ -49,7 +48,7 @@ class Tensor {
   Tensor() = default;
   Tensor(const Tensor& other) : body_(other.body_) {
     if (body_ == nullptr) return;
-    if (body_->registered) [[unlikely]]
+    if (body_->copied_in_scope) [[unlikely]]
       body_ = shared_or_copied(body_);
     else
       body_->references.fetch_add(1, std::memory_order_relaxed);
@@ -64,8 +63,8 @@ class Tensor {
     if (body_ != nullptr) release(body_);
   }
 
-  /// A tensor with values that nobody has set yet, for code that fills it at once by `mutable_data`.
-  /// ShapeError for a negative extent, ValueError when the memory is not to be had.
+  /// A tensor with values that nobody has set yet, for code that fills it at once by `fresh_data`.
+  /// ShapeError for a negative extent, ValueError when there is not enough memory.
   static Tensor uninitialized(const Shape& shape, DType dtype);
   /// Takes over memory with room for the shape; `destroy` frees it with the storage.
   static Tensor adopt(const Shape& shape, DType dtype, Storage* storage);
@@ -142,7 +141,7 @@ class Tensor {
     if (body_ == nullptr) throw_empty();
     return *body_;
   }
-  void* mutable_data() const { return body_->storage->data; }
+  void* mutable_data() const { return body_->storage->data; }  // MUTABLE
   /// The values, for code that knows the dtype otherwise.
   const void* untyped_data() const { return body_->storage->data; }
   /// The values to write of a tensor that was just made and that no tape knows yet: no version is raised. All other
@@ -224,25 +223,5 @@ Tensor tensor(std::initializer_list<double> values, DType dtype = default_dtype(
 
 /// xtensor's notation, long tensors abridged, then dtype and shape: `{ 1.,  2.} float32 (2,)`.
 std::ostream& operator<<(std::ostream& stream, const Tensor& x);
-
-/// While one lives, copying a handle of a registered tensor (a module's parameter or buffer) on this thread gives a
-/// handle to a copy of the tensor; every such tensor is copied exactly once per scope. This is how models are cloned.
-class CopyScope {
- public:
-  CopyScope();
-  ~CopyScope();
-  CopyScope(const CopyScope&) = delete;
-  CopyScope& operator=(const CopyScope&) = delete;
-
-  /// The innermost scope of this thread, nullptr outside of any.
-  static CopyScope* current() noexcept;
-  /// Slot for the copy of the object at this address, empty at first; the scope keeps what is put there.
-  std::shared_ptr<void>& copy_of(const void* original);
-
- private:
-  struct Copies;
-  std::unique_ptr<Copies> copies_;
-  CopyScope* outer_;
-};
 
 }  // namespace xgrad

@@ -110,7 +110,7 @@ Tensor Module::add_tensor(const char* kind, std::string_view name, Tensor tensor
   state.check_name(kind, name);
   const bool is_buffer = kind[0] == 'b';
   if (!is_buffer) tensor.requires_gradient();
-  const bool first = !std::exchange(tensor.body().registered, true);
+  const bool first = CopyScope::mark(tensor);
   if (first) tensor.label(State::join(state.path, std::string(name)));
   state.items.push_back({std::string(name), first, is_buffer, tensor, std::nullopt});
   return tensor;

@@ -2,6 +2,7 @@
 
 #include <autograd/tape/operation.hpp>
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/copy_scope.hpp>
 #include <autograd/tensor/error.hpp>
 #include <autograd/tensor/tensor.hpp>
 

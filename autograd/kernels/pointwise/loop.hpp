@@ -66,7 +66,7 @@ auto with_derivative_along(const F& f, const Vec<T>* x) {
 }
 
 template <class T, class F, std::size_t N, std::size_t I, std::size_t J>
-auto with_curvature_along(const F& f, const Vec<T>* x) {
+auto with_second_derivative_along(const F& f, const Vec<T>* x) {
   const auto lift = [x](auto k) {
     if constexpr (k == I && I == J)
       return dual<2>(dual<1>(x[k], Vec<T>(1)), Vec<T>(1));
@@ -81,9 +81,9 @@ auto with_curvature_along(const F& f, const Vec<T>* x) {
 }
 
 template <class R>
-inline constexpr bool has_curvature = false;
+inline constexpr bool has_second_derivative = false;
 template <class V, int Tag, class SV, class SS>
-inline constexpr bool has_curvature<Dual<2, V, Dual<Tag, SV, SS>>> = true;
+inline constexpr bool has_second_derivative<Dual<2, V, Dual<Tag, SV, SS>>> = true;
 
 /// The kernels of the lambda type F of N arguments for elements T.
 template <class F, std::size_t N, class T>
@@ -99,8 +99,8 @@ struct PointwiseKernels {
   }
 
   template <std::size_t I>
-  XGRAD_FLATTEN static void slope(const void* closure, const void* const* inputs, const bool* splat, void* output,
-                                  std::size_t count, std::size_t room) {
+  XGRAD_FLATTEN static void derivative(const void* closure, const void* const* inputs, const bool* splat, void* output,
+                                       std::size_t count, std::size_t room) {
     const F& f = *static_cast<const F*>(closure);
     pointwise_loop<T, N + 1>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N + 1>& gx) {
       return masked_product<T>(gx[0], with_derivative_along<T, F, N, I>(f, gx.data() + 1).slope);
@@ -108,32 +108,32 @@ struct PointwiseKernels {
   }
 
   template <std::size_t I, std::size_t J>
-  static void curvature(const void* closure, const void* const* inputs, const bool* splat, void* output,
-                        std::size_t count, std::size_t room) {
+  static void second_derivative(const void* closure, const void* const* inputs, const bool* splat, void* output,
+                                std::size_t count, std::size_t room) {
     const F& f = *static_cast<const F*>(closure);
     pointwise_loop<T, N + 2>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N + 2>& hgx) {
       return masked_product<T>(masked_product<T>(hgx[0], hgx[1]),
-                               with_curvature_along<T, F, N, I, J>(f, hgx.data() + 2).slope.slope);
+                               with_second_derivative_along<T, F, N, I, J>(f, hgx.data() + 2).slope.slope);
     });
   }
 
   template <std::size_t I>
-  static constexpr PointwiseKernel slope_or_null() {
+  static constexpr PointwiseKernel derivative_or_null() {
     using Result = decltype(with_derivative_along<T, F, N, I>(std::declval<const F&>(), nullptr));
     if constexpr (AnyDual<Result>)
-      return &slope<I>;
+      return &derivative<I>;
     else
       return nullptr;
   }
 
   template <std::size_t I, std::size_t J>
-  static constexpr PointwiseKernel curvature_or_null() {
+  static constexpr PointwiseKernel second_derivative_or_null() {
     if constexpr (I > J) {
       return nullptr;
     } else {
-      using Result = decltype(with_curvature_along<T, F, N, I, J>(std::declval<const F&>(), nullptr));
-      if constexpr (has_curvature<Result>)
-        return &curvature<I, J>;
+      using Result = decltype(with_second_derivative_along<T, F, N, I, J>(std::declval<const F&>(), nullptr));
+      if constexpr (has_second_derivative<Result>)
+        return &second_derivative<I, J>;
       else
         return nullptr;
     }
@@ -147,16 +147,18 @@ constexpr PointwiseRule make_rule() {
   using Single = PointwiseKernels<F, N, float>;
   using Double = PointwiseKernels<F, N, double>;
   rule.value = {&Single::value, &Double::value, nullptr};
-  const auto curvatures = [&rule]<std::size_t I, std::size_t... J>(std::index_sequence<J...>) {
-    ((rule.curvature[I][J] = {Single::template curvature_or_null<I, J>(), Double::template curvature_or_null<I, J>(),
-                              nullptr}),
+  const auto second = [&rule]<std::size_t I, std::size_t... J>(std::index_sequence<J...>) {
+    ((rule.second_derivative[I][J] = {Single::template second_derivative_or_null<I, J>(),
+                                      Double::template second_derivative_or_null<I, J>(), nullptr}),
      ...);
   };
-  const auto slopes = [&]<std::size_t... I>(std::index_sequence<I...> indices) {
-    ((rule.slope[I] = {Single::template slope_or_null<I>(), Double::template slope_or_null<I>(), nullptr}), ...);
-    (curvatures.template operator()<I>(indices), ...);
+  const auto first = [&]<std::size_t... I>(std::index_sequence<I...> indices) {
+    ((rule.derivative[I] = {Single::template derivative_or_null<I>(), Double::template derivative_or_null<I>(),
+                            nullptr}),
+     ...);
+    (second.template operator()<I>(indices), ...);
   };
-  slopes(std::make_index_sequence<N>{});
+  first(std::make_index_sequence<N>{});
   return rule;
 }
 

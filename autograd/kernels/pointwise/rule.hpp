@@ -21,9 +21,9 @@ struct PointwiseRule {
   /// Inputs x...: f(x).
   KernelByDType value{};
   /// Inputs g, x...: g · ∂f/∂x_i, null where that is zero everywhere.
-  std::array<KernelByDType, max_pointwise_arity> slope{};
+  std::array<KernelByDType, max_pointwise_arity> derivative{};
   /// Inputs h, g, x...: h · g · ∂²f/∂x_i∂x_j for i <= j, null where that is zero everywhere.
-  std::array<std::array<KernelByDType, max_pointwise_arity>, max_pointwise_arity> curvature{};
+  std::array<std::array<KernelByDType, max_pointwise_arity>, max_pointwise_arity> second_derivative{};
 };
 
 }  // namespace xgrad::kernels

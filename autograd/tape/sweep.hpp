@@ -1,0 +1,49 @@
+#pragma once
+
+#include <autograd/tape/recorder.hpp>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace xgrad {
+
+/// One walk over a tape, in reverse. While it lives its tape records (`differentiable`) or nobody does; afterwards the
+/// tape is closed unless the options keep it.
+class Sweep {
+ public:
+  Sweep(Recorder& recorder, const BackwardOptions& options);
+  ~Sweep();
+  Sweep(const Sweep&) = delete;
+  Sweep& operator=(const Sweep&) = delete;
+
+  /// The gradients of Σ <output, cotangent>. An empty cotangent stands for 1, for an output of one element.
+  Gradients run(std::span<const Tensor> outputs, std::span<const Tensor> cotangents);
+
+  // For the Call that a vjp sees.
+  Node& node(std::uint32_t number) const { return recorder_.node(number); }
+  bool tracing() const { return recorder_.tracing(); }
+  void report_masked(std::size_t count) { recorder_.masked_slopes += count; }
+  /// Zeros that stand for the cotangent of output i of an operation of several.
+  Tensor& absent_cotangent(std::size_t i, std::size_t outputs, const Node& output);
+
+ private:
+  std::uint32_t begin(std::span<const Tensor> outputs, std::span<const Tensor> cotangents);
+  void check_output(const Tensor& output, const Tensor& cotangent, std::size_t k) const;
+  std::uint32_t output_number(const Tensor& output) const;
+  void pass(std::uint32_t number);
+  void run_vjp(Node& entry, std::uint32_t number);
+  void contribute(const Node& from, std::size_t input, Tensor&& gradient);
+  void keep_intermediate(std::uint32_t number, Tensor cotangent);
+  Gradients collect();
+
+  Recorder& recorder_;
+  const BackwardOptions& options_;
+  const bool keep_;
+  bool complete_ = false;  // every cotangent has been passed on
+  RecordingScope scope_;
+  Gradients intermediate_;
+  std::vector<Tensor> absent_cotangents_;  // of the operation whose vjp runs, as it asks for them
+};
+
+}  // namespace xgrad
