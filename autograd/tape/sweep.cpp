@@ -89,7 +89,7 @@ void Sweep::pass(std::uint32_t number) {
   if (reached) {
     run_vjp(entry, number);
     for (std::uint32_t output = first; output <= number; ++output) {
-      Tensor cotangent = std::move(node(output).cotangent);
+      Tensor cotangent = std::move((output == number ? entry : node(output)).cotangent);
       if (!options_.also.empty() && cotangent.defined()) keep_intermediate(output, std::move(cotangent));
     }
   }
@@ -97,23 +97,24 @@ void Sweep::pass(std::uint32_t number) {
 }
 
 void Sweep::run_vjp(Node& entry, std::uint32_t number) {
-  const std::string_view name = entry.operation->name();
+  const Operation& operation = *entry.operation;
   if (options_.differentiable && !entry.recorded_vjp)
     throw_as<TapeError>("backward: {} cannot be differentiated twice; its vjp is not built from recorded operations",
-                        name);
-  if (entry.saved == nullptr) throw_as<TapeError>("backward: the saved values of {} are released already", name);
+                        operation.name());
+  if (entry.saved == nullptr)
+    throw_as<TapeError>("backward: the saved values of {} are released already", operation.name());
   for (const Saved& saved : std::span(entry.saved, entry.saved_count)) {
     if (!saved.tensor.defined()) continue;
     if (const std::uint32_t now = saved.tensor.version(); now != saved.version)
       throw_as<TapeError>(
           "backward: {} saved a tensor of shape {} at version {}, which is at version {} now; modify it after "
           "backward, or give the operation a clone()",
-          name, saved.tensor.shape(), saved.version, now);
+          operation.name(), saved.tensor.shape(), saved.version, now);
   }
-  absent_cotangents_.clear();
-  Tensors gradients = entry.operation->vjp(Call(*this, entry, number, options_.differentiable));
+  if (!absent_cotangents_.empty()) absent_cotangents_.clear();
+  Tensors gradients = operation.vjp(Call(*this, entry, number, options_.differentiable));
   if (gradients.size() != entry.input_count)
-    throw_as<TapeError>("backward: the vjp of {} gives {} gradients for {} inputs; need one for each", name,
+    throw_as<TapeError>("backward: the vjp of {} gives {} gradients for {} inputs; need one for each", operation.name(),
                         gradients.size(), entry.input_count);
   for (std::size_t i = 0; i < entry.input_count; ++i) {
     if (entry.inputs[i] == Node::none || !gradients[i].defined()) continue;

@@ -405,3 +405,62 @@ TEST_CASE("an operation whose forward gives nothing is refused, and the tape sta
   CHECK(tape.size() == before);
   CHECK(tape.backward(y)[x].item({1}) == 4.0);  // d(x²)/dx
 }
+
+TEST_CASE("custom makes an operation of two lambdas, of one or several inputs") {
+  const Tensor x = expect::leaf(tensor({1.0, -2.0}, float64));
+  const Tensor y = expect::leaf(tensor({3.0, 4.0}, float64));
+  const double factor = 2;
+  const auto forward = [factor](const Tensor& a, const Tensor& b) {
+    CHECK_FALSE(is_recorded(a * b));  // paused
+    return a * a * b * factor;
+  };
+  Tape tape;
+  const Tensor z = custom(
+      "square_times", forward,
+      [factor](const Call& call) {
+        const Tensor& g = call.cotangent();
+        return Tensors{g * call.input(0) * call.input(1) * (2 * factor), g * square(call.input(0)) * factor};
+      },
+      x, y);
+  CHECK(expect::values(z) == std::vector<double>{6, 32});
+  const Gradients gradients = tape.backward(sum(z));
+  CHECK(expect::values(gradients[x]) == std::vector<double>{12, -32});
+  CHECK(expect::values(gradients[y]) == std::vector<double>{2, 8});
+}
+
+TEST_CASE("the vjp of custom is differentiated again when it is said to be recorded, refused when not") {
+  const Tensor x = expect::leaf(tensor(3.0, float64));
+  const auto forward = [](const Tensor& a) { return a * a * a; };
+  const auto vjp = [](const Call& call) { return call.cotangent() * 3.0 * square(call.input(0)); };
+  {
+    Tape tape;
+    const Gradients first =
+        tape.backward(custom_with({.recorded_vjp = true}, "cube", forward, vjp, x), {.differentiable = true});
+    CHECK(tape.backward(first[x])[x].item() == 18);
+  }
+  Tape tape;
+  const Tensor y = custom("cube", forward, vjp, x);
+  CHECK(expect::error_of([&] { tape.backward(y, {.differentiable = true}); }) ==
+        "TapeError: backward: cube cannot be differentiated twice; its vjp is not built from recorded operations");
+}
+
+TEST_CASE("a vjp that asks for an input or output that there is not gets an error") {
+  const Tensor x = expect::leaf(tensor(3.0));
+  const auto asks = [&](auto question) {
+    Tape tape;
+    const Tensor y = custom(
+        "curious", [](const Tensor& a) { return a * 1.0; },
+        [&](const Call& call) {
+          question(call);
+          return call.cotangent();
+        },
+        x);
+    return expect::error_of([&] { tape.backward(y); });
+  };
+  CHECK(asks([](const Call& call) { call.needs(1); }) ==
+        "ValueError: backward: the vjp of curious asks for input 1; need input < 1");
+  CHECK(asks([](const Call& call) { call.cotangent(1); }) ==
+        "ValueError: backward: the vjp of curious asks for output 1; need output < 1");
+  CHECK(asks([](const Call& call) { call.output_shape(7); }) ==
+        "ValueError: backward: the vjp of curious asks for output 7; need output < 1");
+}

@@ -5,12 +5,14 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "tests/support/expect.hpp"
 
 using namespace xgrad;
-using expect::Values;
 using expect::values;
+
+using Values = std::vector<double>;
 
 namespace {
 
