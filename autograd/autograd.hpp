@@ -1,5 +1,7 @@
 #pragma once
 
+#include <autograd/tensor/needs_cplusplus20.hpp>
+
 // Everything that a user of tensors and tapes needs. Not included, since they bring heavy headers: pointwise.hpp (own
 // elementwise functions; SIMD) and xtensor.hpp (conversions to and from xtensor).
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <autograd/tensor/needs_cplusplus20.hpp>
+
 #include <autograd/kernels/pointwise/loop.hpp>
 #include <autograd/tape/operation.hpp>
 

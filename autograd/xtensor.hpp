@@ -1,5 +1,7 @@
 #pragma once
 
+#include <autograd/tensor/needs_cplusplus20.hpp>
+
 #include <autograd/tensor/error.hpp>
 #include <autograd/tensor/tensor.hpp>
 

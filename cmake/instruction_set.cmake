@@ -1,5 +1,5 @@
 # Users instantiate kernels in their own files, so library and user must be compiled for one instruction set. The
-# interface carries -march, and XGRAD_SIMD_BITS lets a header refuse to be compiled for another vector width.
+# interface carries -march, and XGRAD_SIMD_BITS, without which autograd/kernels/simd/xsimd.hpp refuses to be compiled.
 
 set(XGRAD_ARCH_FLAG "")
 if(XGRAD_ARCH)
@@ -28,9 +28,4 @@ function(xgrad_use_instruction_set target)
   target_compile_definitions(${target} PUBLIC XGRAD_SIMD_BITS=${XGRAD_SIMD_BITS})
   # Contraction is fixed because its default differs between compilers and language modes, and with it the results.
   target_compile_options(${target} PUBLIC ${XGRAD_ARCH_FLAG} -fno-math-errno -fno-trapping-math -ffp-contract=off)
-  if(XGRAD_SIMD_BITS EQUAL 512)
-    # g++ turns some AVX-512 intrinsics into macros at -O0, which xsimd's casts break.
-    set(unoptimised "$<OR:$<CONFIG:Debug>,$<STREQUAL:$<CONFIG>,>>")
-    target_compile_options(${target} PUBLIC "$<$<AND:$<CXX_COMPILER_ID:GNU>,${unoptimised}>:-Og>")
-  endif()
 endfunction()

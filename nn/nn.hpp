@@ -1,5 +1,7 @@
 #pragma once
 
+#include <autograd/tensor/needs_cplusplus20.hpp>
+
 #include <nn/data/batches.hpp>
 #include <nn/data/csv.hpp>
 #include <nn/data/data.hpp>

@@ -2,6 +2,7 @@
 #include <iostream>
 #include <nn/nn.hpp>
 
+#include "every_function.hpp"
 #include "mish.hpp"
 
 using namespace xgrad;
@@ -12,8 +13,10 @@ struct Net : nn::Module {
   Tensor operator()(const Tensor& x) const { return output(mish(hidden(x))); }
 };
 
-/// Learns exclusive or; its mean squared error without a hidden layer would be at least 0.25.
+/// Checks functions of its own, then learns exclusive or, whose mean squared error without a hidden layer would be at
+/// least 0.25.
 int main() {
+  check_gradients([](const auto& in) { return sum(every_function(in[0])); }, {tensor({0.3, 0.7, 1.4, 2.6})}).require();
   seed(1);
   Net net;
   nn::SGD optimizer(net.parameters(), {.learning_rate = 0.1, .momentum = 0.9});

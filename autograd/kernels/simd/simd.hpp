@@ -1,28 +1,13 @@
 #pragma once
 
+#include <autograd/kernels/simd/xsimd.hpp>
+
 #include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <limits>
 #include <type_traits>
 #include <utility>
-
-// g++ 12 reports the deliberately undefined registers inside its own AVX-512 headers wherever they are inlined.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <xsimd/xsimd.hpp>
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
-
-#if defined(XGRAD_SIMD_BITS)
-#if (XGRAD_SIMD_BITS == 512) != defined(__AVX512F__) || (XGRAD_SIMD_BITS >= 256) != defined(__AVX2__)
-#error "xgrad was built for another instruction set: compile with the options of the target xgrad::autograd"
-#endif
-#endif
 
 // g++ 12 would otherwise call xsimd's functions out of line. Sanitizers' checks in the inlined code take it minutes.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
