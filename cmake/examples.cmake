@@ -13,17 +13,17 @@ foreach(source IN LISTS example_sources)
   endif()
 endforeach()
 
-add_library(xgrad_command_line STATIC ${shared_sources})
-xgrad_own_target(xgrad_command_line)
-target_compile_options(xgrad_command_line PRIVATE $<$<CONFIG:Release>:-O1>)  # CLI11 compiles a third faster
-target_link_libraries(xgrad_command_line PUBLIC xgrad::nn PRIVATE CLI11::CLI11 nlohmann_json::nlohmann_json)
+add_library(xgrad_examples STATIC ${shared_sources})
+xgrad_own_target(xgrad_examples)
+target_compile_options(xgrad_examples PRIVATE $<$<CONFIG:Release>:-O1>)  # CLI11 compiles a third faster
+target_link_libraries(xgrad_examples PUBLIC xgrad::nn fmt::fmt PRIVATE CLI11::CLI11 nlohmann_json::nlohmann_json)
 
 if(XGRAD_BUILD_EXAMPLES)
   foreach(source IN LISTS program_sources)
     cmake_path(GET source STEM program)
     add_executable(${program} ${source})
     xgrad_own_target(${program})
-    target_link_libraries(${program} PRIVATE xgrad_command_line)
+    target_link_libraries(${program} PRIVATE xgrad_examples)
     if(program STREQUAL check_gradients)
       target_link_libraries(${program} PRIVATE xgrad::tables nlohmann_json::nlohmann_json)
     endif()

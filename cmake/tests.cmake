@@ -10,7 +10,7 @@ list(TRANSFORM test_sources PREPEND tests/ OUTPUT_VARIABLE test_files)
 add_executable(xgrad_tests tests/main.cpp ${test_files})
 xgrad_own_target(xgrad_tests)
 target_link_libraries(xgrad_tests PRIVATE
-  xgrad::nn xgrad::tables xgrad_command_line doctest::doctest nlohmann_json::nlohmann_json ZLIB::ZLIB
+  xgrad::nn xgrad::tables xgrad_examples doctest::doctest nlohmann_json::nlohmann_json ZLIB::ZLIB
   ${ADOLC_LIBRARY})
 target_include_directories(xgrad_tests SYSTEM PRIVATE ${ADOLC_INCLUDE_DIR})
 target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

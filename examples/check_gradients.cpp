@@ -9,12 +9,12 @@
 
 #include "command_line.hpp"
 
+#include <fmt/core.h>
 #include <algorithm>
 #include <array>
-#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <iostream>
-#include <mutex>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -30,7 +30,7 @@ struct Net : nn::Module {
 
   explicit Net(const std::vector<std::int64_t>& widths) {
     for (std::size_t i = 0; i + 1 < widths.size(); ++i)
-      layers.push_back(add("layer" + std::to_string(i + 1), nn::Linear(widths[i], widths[i + 1])));
+      layers.push_back(add(fmt::format("layer{}", i + 1), nn::Linear(widths[i], widths[i + 1])));
   }
   Tensor operator()(Tensor x) const {
     for (std::size_t i = 0; i < layers.size(); ++i) x = i + 1 < layers.size() ? relu(layers[i](x)) : layers[i](x);
@@ -124,25 +124,16 @@ Tally check_row(const Row& row, std::uint64_t seed, int order, DType dtype) {
         tally.largest_error = std::max(tally.largest_error, tensor.relative_error);
     }
     if (passes_as_smooth(report)) continue;
-    std::ostringstream text;
-    text << row.name << ", sample " << s << ", seed " << seed << '\n' << report;
-    tally.failures.push_back(text.str());
+    tally.failures.push_back(fmt::format("{}, sample {}, seed {}\n{}", row.name, s, seed, report.text()));
   }
   return tally;
-}
-
-std::string format(const char* pattern, auto... values) {
-  std::array<char, 200> text{};
-  std::snprintf(text.data(), text.size(), pattern, values...);
-  return text.data();
 }
 
 std::string line_of(const std::string& name, const Tally& tally) {
   using enum GradientVerdict;
   const std::int64_t others = tally.all() - tally.of(ok) - tally.of(zero) - tally.of(inconclusive);
-  return format("%-32s %9lld %9lld %9lld %13lld %7lld  %.1e", name.c_str(), static_cast<long long>(tally.all()),
-                static_cast<long long>(tally.of(ok)), static_cast<long long>(tally.of(zero)),
-                static_cast<long long>(tally.of(inconclusive)), static_cast<long long>(others), tally.largest_error);
+  return fmt::format("{:<32} {:>9} {:>9} {:>9} {:>13} {:>7}  {:.1e}", name, tally.all(), tally.of(ok), tally.of(zero),
+                     tally.of(inconclusive), others, tally.largest_error);
 }
 
 std::string json_of(const std::vector<Row>& rows, const std::vector<Tally>& tallies) {
@@ -158,9 +149,7 @@ std::string json_of(const std::vector<Row>& rows, const std::vector<Tally>& tall
   return list.dump();
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+struct Settings {
   std::string network = "16-16-8-3";
   std::int64_t batch = 32;
   std::string mode = "automatic";
@@ -171,78 +160,96 @@ int main(int argc, char** argv) {
   std::int64_t seeds = 1;
   std::uint64_t first_seed = 0;
 
-  examples::CommandLine line("check_gradients", "checks the gradients of a network, an operation, or all of xgrad");
-  line.flag("network", network, "widths of the network's layers");
-  line.batch(batch);
-  line.flag("mode", mode, "how entries of the network's tensors are chosen",
+  DType checked_dtype() const { return dtype == "float32" ? float32 : float64; }
+};
+
+void declare_flags(examples::CommandLine& line, Settings& settings) {
+  line.flag("network", settings.network, "widths of the network's layers");
+  line.batch(settings.batch);
+  line.flag("mode", settings.mode, "how entries of the network's tensors are chosen",
             {"automatic", "full", "sampled", "directional"});
-  line.flag("all", all, "check every operation, layer and loss of xgrad");
-  line.flag("operation", operation, "check one of them, by name");
-  line.flag("order", order, "1: gradients; 2: their gradients", {1, 2});
-  line.flag("dtype", dtype, "float64: against differences; float32: its backward against float64's",
+  line.flag("all", settings.all, "check every operation, layer and loss of xgrad");
+  line.flag("operation", settings.operation, "check one of them, by name");
+  line.flag("order", settings.order, "1: gradients; 2: their gradients", {1, 2});
+  line.flag("dtype", settings.dtype, "float64: against differences; float32: its backward against float64's",
             {"float64", "float32"});
-  line.flag("seeds", seeds, "so many different inputs of each sample", {1, 1e6});
-  line.seed(first_seed);
+  line.flag("seeds", settings.seeds, "so many different inputs of each sample", {1, 1e6});
+  line.seed(settings.first_seed);
+}
 
-  return line.run(argc, argv, [&] {
-    GradientCheckOptions options{.order = static_cast<int>(order), .seed = first_seed};
-    options.dtype = dtype == "float32" ? float32 : float64;
-    if (options.dtype == float32 && order == 2)
-      throw examples::UsageError("--dtype float32 with --order 2; backward in float32 is checked for order 1");
-    if (!all && operation.empty()) {
-      seed(first_seed);
-      options.mode = mode == "full"          ? GradientMode::full
-                     : mode == "sampled"     ? GradientMode::sampled
-                     : mode == "directional" ? GradientMode::directional
-                                             : GradientMode::automatic;
-      const GradientReport report = check_network(widths_of(network), batch, options);
-      if (!line.quiet() || !report.ok()) std::cout << report;
-      line.result("report", examples::Json{report.json()});
-      if (!report.ok()) line.fail();
-      return;
-    }
+void check_one_network(const Settings& settings, examples::CommandLine& line) {
+  const GradientMode mode = settings.mode == "full"          ? GradientMode::full
+                            : settings.mode == "sampled"     ? GradientMode::sampled
+                            : settings.mode == "directional" ? GradientMode::directional
+                                                             : GradientMode::automatic;
+  const GradientReport report = check_network(widths_of(settings.network), settings.batch,
+                                              {.order = static_cast<int>(settings.order),
+                                               .mode = mode,
+                                               .dtype = settings.checked_dtype(),
+                                               .seed = settings.first_seed});
+  (report.ok() ? line.out() : std::cout) << report;
+  line.result("report", examples::Json{report.json()});
+  if (!report.ok()) line.fail();
+}
 
-    std::vector<Row> rows = table_rows(options.dtype);
-    if (!operation.empty()) {
-      std::vector<std::string> names;
-      for (const Row& row : rows) names.push_back(row.name);
-      std::erase_if(rows, [&](const Row& row) { return row.name != operation; });
-      const std::string near = examples::nearest(operation, names);
-      if (rows.empty())
-        throw examples::UsageError("--operation " + operation + ": no operation, layer or loss with gradients" +
-                                   (near.empty() ? "" : "; did you mean " + near + "?"));
-    }
-    std::erase_if(rows, [&](const Row& row) { return row.order < order; });
+std::vector<Row> rows_to_check(const Settings& settings) {
+  std::vector<Row> rows = table_rows(settings.checked_dtype());
+  if (!settings.operation.empty()) {
+    std::vector<std::string> names;
+    for (const Row& row : rows) names.push_back(row.name);
+    std::erase_if(rows, [&](const Row& row) { return row.name != settings.operation; });
+    if (rows.empty())
+      throw examples::UsageError("--operation " + settings.operation + ": no operation, layer or loss with gradients" +
+                                 examples::did_you_mean(settings.operation, names));
+  }
+  std::erase_if(rows, [&](const Row& row) { return row.order < settings.order; });
+  return rows;
+}
 
-    std::vector<Tally> tallies(rows.size());
-    nn::Progress progress(seeds, "seeds", line.quiet());
-    progress.print(
-        format("%-32s %9s %9s %9s %13s %7s  %s", "", "tensors", "ok", "zero", "inconclusive", "wrong", "rel error"));
-    std::int64_t done = 0;
-    for (; done < seeds && !examples::interrupted(); ++done) {
-      std::vector<Tally> found(rows.size());
-      parallel_parts(rows.size(), [&](std::size_t i) {
-        found[i] = check_row(rows[i], first_seed + static_cast<std::uint64_t>(done), options.order, options.dtype);
-      });
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        for (const std::string& failure : found[i].failures) progress.print(failure);
-        tallies[i].add(found[i]);
-      }
-      progress.update(done + 1, "");
-    }
-    Tally sum;
+void check_tables(const Settings& settings, examples::CommandLine& line) {
+  const std::vector<Row> rows = rows_to_check(settings);
+  std::vector<Tally> tallies(rows.size());
+  nn::Progress progress(settings.seeds, "seeds", line.quiet());
+  progress.print(fmt::format("{:<32} {:>9} {:>9} {:>9} {:>13} {:>7}  {}", "", "tensors", "ok", "zero", "inconclusive",
+                             "wrong", "rel error"));
+  const std::int64_t done = examples::repeat(settings.seeds, [&](std::int64_t k) {
+    std::vector<Tally> found(rows.size());
+    parallel_parts(rows.size(), [&](std::size_t i) {
+      found[i] = check_row(rows[i], settings.first_seed + static_cast<std::uint64_t>(k),
+                           static_cast<int>(settings.order), settings.checked_dtype());
+    });
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      progress.print(line_of(rows[i].name, tallies[i]));
-      sum.add(tallies[i]);
+      for (const std::string& failure : found[i].failures) progress.print(failure);
+      tallies[i].add(found[i]);
     }
-    const bool ok = sum.failures.empty();
-    if (rows.size() > 1) progress.print(line_of("all " + std::to_string(rows.size()), sum));
-    progress.print(std::string(order == 2 ? "second" : "first") + " order, " + dtype + ", " + std::to_string(done) +
-                   (done == 1 ? " seed: " : " seeds: ") +
-                   (ok ? "ok" : std::to_string(sum.failures.size()) + " checks failed"));
-    line.result("ok", ok);
-    line.result("seeds_done", done);
-    line.result("rows", examples::Json{json_of(rows, tallies)});
-    if (!ok) line.fail();
+    progress.update(k + 1, "");
+  });
+
+  Tally sum;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    progress.print(line_of(rows[i].name, tallies[i]));
+    sum.add(tallies[i]);
+  }
+  const bool ok = sum.failures.empty();
+  if (rows.size() > 1) progress.print(line_of(fmt::format("all {}", rows.size()), sum));
+  progress.print(fmt::format("{} order, {}, {} {}: {}", settings.order == 2 ? "second" : "first", settings.dtype, done,
+                             done == 1 ? "seed" : "seeds",
+                             ok ? "ok" : fmt::format("{} checks failed", sum.failures.size())));
+  line.result("ok", ok);
+  line.result("seeds_done", done);
+  line.result("rows", examples::Json{json_of(rows, tallies)});
+  if (!ok) line.fail();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Settings settings;
+  examples::CommandLine line("check_gradients", "checks the gradients of a network, an operation, or all of xgrad");
+  declare_flags(line, settings);
+  return line.run(argc, argv, [&] {
+    if (settings.dtype == "float32" && settings.order == 2)
+      throw examples::UsageError("--dtype float32 with --order 2; backward in float32 is checked for order 1");
+    settings.all || !settings.operation.empty() ? check_tables(settings, line) : check_one_network(settings, line);
   });
 }

@@ -1,5 +1,6 @@
 #include "command_line.hpp"
 
+#include <autograd/ops/random.hpp>
 #include <autograd/tensor/error.hpp>
 #include <nn/report/whole_file.hpp>
 
@@ -8,9 +9,9 @@
 #include <oneapi/tbb/task_arena.h>
 #include <signal.h>
 
+#include <fmt/core.h>
 #include <CLI/CLI.hpp>
 #include <atomic>
-#include <chrono>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -49,18 +50,12 @@ std::unique_ptr<xgrad::nn::WholeFile> json_file(const std::string& path) {
   }
 }
 
-std::string number(double value) {
-  std::ostringstream text;
-  text << std::setprecision(10) << value;
-  return text.str();
-}
-
 std::string describe(const Range& range) {
   const Range all;
   const bool below = range.minimum > all.minimum, above = range.maximum < all.maximum;
-  if (below && above) return number(range.minimum) + " to " + number(range.maximum);
-  if (below) return number(range.minimum) + " or more";
-  return above ? number(range.maximum) + " or less" : "finite";
+  if (below && above) return fmt::format("{:.10g} to {:.10g}", range.minimum, range.maximum);
+  if (below) return fmt::format("{:.10g} or more", range.minimum);
+  return above ? fmt::format("{:.10g} or less", range.maximum) : "finite";
 }
 
 CLI::Validator in_range(const Range& range) {
@@ -110,6 +105,11 @@ std::string nearest(const std::string& word, const std::vector<std::string>& can
   return best;
 }
 
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
+  const std::string near = nearest(word, candidates);
+  return near.empty() ? "" : "; did you mean " + near + "?";
+}
+
 struct CommandLine::Flag {
   std::string name;
   std::variant<bool*, std::int64_t*, std::uint64_t*, double*, std::string*> variable;
@@ -147,7 +147,10 @@ void CommandLine::flag(const std::string& name, std::string& value, const std::s
   flags_.push_back({name, &value, text, {}, std::move(choices)});
 }
 
-void CommandLine::seed(std::uint64_t& value) { flag("seed", value, "seed of every random number"); }
+void CommandLine::seed(std::uint64_t& value) {
+  flag("seed", value, "seed of every random number");
+  seed_ = &value;
+}
 void CommandLine::epochs(std::int64_t& value) { flag("epochs", value, "passes over the data", {1, 1e6}); }
 void CommandLine::batch(std::int64_t& value) { flag("batch", value, "rows in a step", {1, 1e6}); }
 void CommandLine::learning_rate(double& value) {
@@ -160,6 +163,11 @@ void CommandLine::result(const std::string& name, std::uint64_t value) { result(
 void CommandLine::result(const std::string& name, double value) { result(name, json_of(value)); }
 void CommandLine::result(const std::string& name, const std::string& value) { result(name, json_of(value)); }
 void CommandLine::result(const std::string& name, const std::vector<double>& values) { result(name, json_of(values)); }
+
+std::ostream& CommandLine::out() const {
+  static std::ostream nowhere(nullptr);
+  return quiet_ ? nowhere : std::cout;
+}
 
 std::int64_t CommandLine::threads() const {
   return requested_threads_ > 0 ? requested_threads_ : tbb::info::default_concurrency();
@@ -200,8 +208,7 @@ void CommandLine::parse(CLI::App& parser, int argc, const char* const* argv) {
   std::vector<std::string> known = {"--help"};
   for (const Flag& flag : flags_) known.push_back("--" + flag.name);
   const std::string name = found->substr(0, found->find('='));
-  const std::string near = nearest(name, known);
-  throw UsageError("unknown flag " + name + (near.empty() ? "" : "; did you mean " + near + "?"));
+  throw UsageError("unknown flag " + name + did_you_mean(name, known));
 }
 
 std::vector<std::pair<std::string, std::string>> CommandLine::configuration() const {
@@ -237,6 +244,7 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
     parse(parser, argc, argv);
     const std::unique_ptr<xgrad::nn::WholeFile> file = json_file(json_path_);
     const InterruptHandler handler;
+    if (seed_ != nullptr) xgrad::seed(*seed_);
     const int threads = static_cast<int>(this->threads());
     // The limit alone leaves the caller's arena at the number of cores.
     const tbb::global_control limit(tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(threads));

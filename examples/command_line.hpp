@@ -6,7 +6,9 @@
 ///     std::int64_t epochs = 10;
 ///     examples::CommandLine line("xor", "learns exclusive or");
 ///     line.epochs(epochs);
-///     return line.run(argc, argv, [&] { line.result("loss", train(epochs)); });
+///     return line.run(argc, argv, [&] {
+///       examples::repeat(epochs, [&](std::int64_t epoch) { line.out() << "loss " << train() << '\n'; });
+///     });
 ///   }
 ///
 /// Every program has --help, --threads, --quiet and --json FILE. The exit code is 0 for a run that ended, 1 for one
@@ -15,6 +17,7 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <iosfwd>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -47,6 +50,14 @@ struct Json {
 /// True once Ctrl-C was pressed in a run: training loops end after the current step. A second Ctrl-C kills.
 bool interrupted();
 
+/// f(0), f(1), ... f(times - 1), or fewer if Ctrl-C ends it; how many there were.
+template <std::invocable<std::int64_t> F>
+std::int64_t repeat(std::int64_t times, const F& f) {
+  std::int64_t done = 0;
+  for (; done < times && !interrupted(); ++done) f(done);
+  return done;
+}
+
 class CommandLine {
  public:
   CommandLine(std::string program, std::string purpose);
@@ -62,7 +73,7 @@ class CommandLine {
   void flag(const std::string& name, std::string& value, const std::string& text);
   void flag(const std::string& name, std::string& value, const std::string& text, std::vector<std::string> choices);
 
-  /// Flags that mean the same in every program that has them.
+  /// Flags that mean the same in every program that has them. run seeds the generator of the library.
   void seed(std::uint64_t& value);
   void epochs(std::int64_t& value);
   void batch(std::int64_t& value);
@@ -87,6 +98,8 @@ class CommandLine {
   void fail() { failed_ = true; }
 
   bool quiet() const { return quiet_; }
+  /// Standard output, or nowhere with --quiet.
+  std::ostream& out() const;
 
   /// Every flag that is not empty, with its value: for a report.
   std::vector<std::pair<std::string, std::string>> configuration() const;
@@ -109,9 +122,13 @@ class CommandLine {
   bool quiet_ = false;
   bool failed_ = false;
   std::string json_path_;
+  const std::uint64_t* seed_ = nullptr;
 };
 
 /// The candidate with the smallest edit distance (Levenshtein 1966) to the word, or "" if none is near.
 std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
+
+/// `; did you mean seed?`, or "" if nothing is near.
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
 
 }  // namespace examples

@@ -69,7 +69,6 @@ int main(int argc, char** argv) {
   line.epochs(epochs);
   line.learning_rate(learning_rate);
   return line.run(argc, argv, [&] {
-    seed(random_seed);
     const Tensor x = normal({64, 6});
     const Tensor y = argmax(slice(x, 1, 0, 3) + slice(x, 1, 3, 6), 1);  // a rule to learn
 
@@ -81,8 +80,7 @@ int main(int argc, char** argv) {
     // 2. The whole model's, parameter by parameter.
     Net net;
     const GradientReport of_net = check_gradients(net, nn::cross_entropy, x, y);
-    if (!line.quiet())
-      std::cout << "mish\n" << of_mish << "\ncumulative_sum\n" << of_sum << "\nmodel\n" << of_net << '\n';
+    line.out() << "mish\n" << of_mish << "\ncumulative_sum\n" << of_sum << "\nmodel\n" << of_net << '\n';
     of_mish.require();
     of_sum.require();
     of_net.require();
@@ -90,15 +88,15 @@ int main(int argc, char** argv) {
     // 3. Training.
     nn::SGD optimizer(net.parameters(), {.learning_rate = learning_rate, .momentum = 0.9});
     double loss_value = 0;
-    for (std::int64_t epoch = 0; epoch < epochs && !examples::interrupted(); ++epoch) {
+    examples::repeat(epochs, [&](std::int64_t epoch) {
       Tape tape;
       const Tensor loss = nn::cross_entropy(net(x), y);
-      if (epoch == 0 && !line.quiet()) std::cout << "what the tape recorded\n" << tape << '\n';
+      if (epoch == 0) line.out() << "what the tape recorded\n" << tape << '\n';
       loss_value = loss.item();
       optimizer.step(tape.backward(loss));
-    }
+    });
     const double accuracy = nn::accuracy(net(x), y);
-    if (!line.quiet()) std::cout << "loss " << loss_value << ", accuracy " << accuracy << '\n';
+    line.out() << "loss " << loss_value << ", accuracy " << accuracy << '\n';
     line.result("loss", loss_value);
     line.result("accuracy", accuracy);
   });

@@ -5,8 +5,9 @@
 
 #include "command_line.hpp"
 
-#include <cmath>
-#include <cstdio>
+#include <fmt/core.h>
+#include <cstdint>
+#include <vector>
 
 using namespace xgrad;
 
@@ -25,10 +26,10 @@ Tensor by_hand() {
 template <class Model>
 double train(Model& model, std::int64_t epochs, double learning_rate) {
   nn::SGD optimizer(model.parameters(), {.learning_rate = learning_rate, .momentum = 0.9});
-  for (std::int64_t epoch = 0; epoch < epochs && !examples::interrupted(); ++epoch) {
+  examples::repeat(epochs, [&](std::int64_t) {
     Tape tape;
     optimizer.step(tape.backward(nn::mse(model(inputs), targets)));
-  }
+  });
   return nn::mse(model(inputs), targets).item();
 }
 
@@ -47,36 +48,29 @@ int main(int argc, char** argv) {
   return line.run(argc, argv, [&] {
     nn::Progress progress(seeds, "seeds", line.quiet());
 
-    const Tensor hand = by_hand();
-    progress.print("hand-set weights: " + std::to_string(static_cast<int>(hand.item({0, 0}))) + " " +
-                   std::to_string(static_cast<int>(hand.item({1, 0}))) + " " +
-                   std::to_string(static_cast<int>(hand.item({2, 0}))) + " " +
-                   std::to_string(static_cast<int>(hand.item({3, 0}))));
-    line.result("hand_set",
-                std::vector<double>{hand.item({0, 0}), hand.item({1, 0}), hand.item({2, 0}), hand.item({3, 0})});
+    std::vector<double> hand;
+    for (std::int64_t row = 0; row < 4; ++row) hand.push_back(by_hand().item({row, 0}));
+    progress.print(fmt::format("hand-set weights: {} {} {} {}", hand[0], hand[1], hand[2], hand[3]));
+    line.result("hand_set", hand);
 
     // Linear output: the least squared error of any plane through these four points is 1/4.
-    seed(first_seed);
     nn::Linear single(2, 1);
     const double single_error = train(single, epochs, learning_rate);
-    char text[96];
-    std::snprintf(text, sizeof text, "a single layer:   mean squared error %.4f", single_error);
-    progress.print(text);
+    progress.print(fmt::format("a single layer:   mean squared error {:.4f}", single_error));
     line.result("single_layer_mse", single_error);
 
     std::int64_t learned = 0;
     double worst = 0;
-    for (std::int64_t k = 0; k < seeds && !examples::interrupted(); ++k) {
+    examples::repeat(seeds, [&](std::int64_t k) {
       seed(first_seed + static_cast<std::uint64_t>(k));
       nn::Sequential model(nn::Linear(2, 8), nn::Tanh(), nn::Linear(8, 1));
       const double error = train(model, epochs, learning_rate);
       learned += error < 0.01;
       worst = error <= worst ? worst : error;  // NaN counts as worst
-      progress.update(k + 1, std::to_string(learned) + " learned");
-    }
-    std::snprintf(text, sizeof text, "a hidden layer:   learned from %lld of %lld seeds, worst error %.2g",
-                  static_cast<long long>(learned), static_cast<long long>(seeds), worst);
-    progress.print(text);
+      progress.update(k + 1, fmt::format("{} learned", learned));
+    });
+    progress.print(
+        fmt::format("a hidden layer:   learned from {} of {} seeds, worst error {:.2g}", learned, seeds, worst));
     line.result("learned", learned);
     line.result("seeds", seeds);
     line.result("worst_mse", worst);

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <nn/inspection/diagnostics.hpp>
+#include <nn/report/report.hpp>
+#include <nn/training/nonfinite.hpp>
+#include <nn/training/training.hpp>
+
+#include "command_line.hpp"
+
+#include <algorithm>
+#include <concepts>
+#include <optional>
+#include <string>
+
+namespace examples {
+
+/// A training as the programs show it: Ctrl-C ends it after the step, its figures stand in the JSON file, and with
+/// --report FILE it makes a page with curves and what every layer did.
+class Training {
+ public:
+  /// Declares --report.
+  Training(CommandLine& line, const std::string& title);
+
+  /// What else is to stand on the page.
+  xgrad::nn::Report page;
+  /// Whether there is to be one.
+  bool has_page() const { return !path_.empty(); }
+  /// Writes the page, if there is to be one, as far as it is known.
+  void write_page() const;
+
+  /// nn::fit. The results "train_loss", "seconds_per_epoch" and "parameters_digest" and the page are kept also where
+  /// the loss stops being finite.
+  template <std::derived_from<xgrad::nn::Module> M, xgrad::nn::TrainingLoss L>
+  void fit(M& model, const L& loss, xgrad::nn::Optimizer& optimizer, const xgrad::nn::Dataset& train,
+           xgrad::nn::FitOptions options) {
+    options.on_step = [](const xgrad::nn::StepRecord&) {
+      return interrupted() ? xgrad::nn::Next::stop : xgrad::nn::Next::go_on;
+    };
+    std::optional<xgrad::nn::Diagnostics> diagnostics;
+    if (has_page()) {
+      begin_page();
+      diagnostics.emplace(model, loss, train.subset(0, std::min<std::int64_t>(1000, train.size())).all(), 100);
+      options = diagnostics->watch(options);
+    }
+    const auto keep = [&](const xgrad::nn::History& history) {
+      page.history = history;
+      if (diagnostics) page.diagnostics = diagnostics->history();
+      keep_results(model);
+    };
+    try {
+      keep(xgrad::nn::fit(model, loss, optimizer, train, options));
+    } catch (const xgrad::nn::NonFiniteLoss& failure) {
+      keep(failure.history);
+      write_page();
+      throw;
+    }
+  }
+
+ private:
+  void begin_page();
+  void keep_results(const xgrad::nn::Module& model);
+
+  CommandLine& line_;
+  std::string path_;
+};
+
+}  // namespace examples
