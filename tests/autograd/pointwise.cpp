@@ -16,6 +16,7 @@ using namespace xgrad;
 using expect::contains;
 using expect::error_of;
 using expect::leaf;
+using expect::random_tensor;
 using expect::values;
 
 using Values = std::vector<double>;
@@ -28,10 +29,6 @@ const double not_a_number = std::numeric_limits<double>::quiet_NaN();
 Tensor swish_of(const Tensor& x) {
   return pointwise(
       "swish", [](auto a) { return a * sigmoid(a); }, x);
-}
-
-Tensor numbers(const Shape& shape, std::uint64_t seed, DType dtype = float64, double low = -1, double high = 1) {
-  return tensor(expect::numbers(shape.elements(), seed, low, high), shape, dtype);
 }
 
 /// A function with its derivatives as formulas, on numbers.
@@ -121,8 +118,8 @@ TEST_CASE("a pointwise function of one to four tensors has its value and gradien
     CAPTURE(f.arity);
     constexpr std::int64_t n = 37;
     std::vector<Tensor> x;
-    for (std::size_t i = 0; i < f.arity; ++i) x.push_back(leaf(numbers({n}, 10 + i)));
-    const Tensor weights = numbers({n}, 99);
+    for (std::size_t i = 0; i < f.arity; ++i) x.push_back(leaf(random_tensor({n}, 10 + i)));
+    const Tensor weights = random_tensor({n}, 99);
     Tape tape;
     const Tensor y = f.call(x);
     const Gradients g = tape.backward(y, weights);
@@ -144,9 +141,9 @@ TEST_CASE("a pointwise function of one to four tensors has its second derivative
       CAPTURE(f.arity);
       CAPTURE(i);
       std::vector<Tensor> x;
-      for (std::size_t k = 0; k < f.arity; ++k) x.push_back(leaf(numbers({n}, 20 + k)));
-      const Tensor u = leaf(numbers({n}, 77));
-      const Tensor v = numbers({n}, 88);
+      for (std::size_t k = 0; k < f.arity; ++k) x.push_back(leaf(random_tensor({n}, 20 + k)));
+      const Tensor u = leaf(random_tensor({n}, 77));
+      const Tensor v = random_tensor({n}, 88);
       Tape tape;
       const Tensor y = f.call(x);
       // Σ v · u · ∂f/∂x_i, whose gradient is v·u·∂²f/∂x_i∂x_j along x_j and v·∂f/∂x_i along the cotangent u.
@@ -173,7 +170,7 @@ TEST_CASE("float32 gives what float64 gives, to its rounding") {
     CAPTURE(f.arity);
     std::vector<Tensor> single, wide;
     for (std::size_t i = 0; i < f.arity; ++i) {
-      single.push_back(leaf(numbers({501}, 30 + i, float32)));
+      single.push_back(leaf(random_tensor({501}, 30 + i, float32)));
       wide.push_back(leaf(single.back().to(float64)));
     }
     Tape tape;
@@ -198,9 +195,9 @@ TEST_CASE("inputs broadcast against each other, and gradients sum back to their 
     const Shape& right = pair.second;
     CAPTURE(to_string(left));
     CAPTURE(to_string(right));
-    const Tensor a = leaf(numbers(left, 1)), b = leaf(numbers(right, 2));
+    const Tensor a = leaf(random_tensor(left, 1)), b = leaf(random_tensor(right, 2));
     const Shape shape = broadcast("test", left, right);
-    const Tensor cotangent = numbers(shape, 3);
+    const Tensor cotangent = random_tensor(shape, 3);
     Tape tape;
     const Tensor y = pointwise(
         "fma", [](auto x, auto z) { return x * z * z; }, a, b);
@@ -237,8 +234,8 @@ TEST_CASE("inputs broadcast against each other, and gradients sum back to their 
 }
 
 TEST_CASE("four inputs of different shapes broadcast, over enough elements to run in blocks") {
-  const Tensor a = leaf(numbers({40, 1, 60}, 1)), b = leaf(numbers({50, 1}, 2));
-  const Tensor c = leaf(numbers({60}, 3)), d = leaf(numbers({}, 4));
+  const Tensor a = leaf(random_tensor({40, 1, 60}, 1)), b = leaf(random_tensor({50, 1}, 2));
+  const Tensor c = leaf(random_tensor({60}, 3)), d = leaf(random_tensor({}, 4));
   Tape tape;
   const Tensor y = pointwise(
       "abcd", [](auto p, auto q, auto r, auto s) { return p * q + r * s; }, a, b, c, d);
@@ -259,7 +256,7 @@ TEST_CASE("four inputs of different shapes broadcast, over enough elements to ru
 }
 
 TEST_CASE("second derivatives sum back over broadcasting too") {
-  const Tensor a = leaf(numbers({3, 4}, 1)), b = leaf(numbers({4}, 2));
+  const Tensor a = leaf(random_tensor({3, 4}, 1)), b = leaf(random_tensor({4}, 2));
   Tape tape;
   const Tensor y = sum(pointwise(
       "ab2", [](auto x, auto z) { return x * z * z; }, a, b));
@@ -364,7 +361,7 @@ TEST_CASE("a linear function with constant slopes saves nothing") {
 
 TEST_CASE("an element's bits do not depend on where it stands, nor on the length") {
   for (const DType dtype : {float32, float64}) {
-    const Tensor x = numbers({67}, 5, dtype, -4, 4);
+    const Tensor x = random_tensor({67}, 5, dtype, -4, 4);
     const auto run = [](const Tensor& input) {
       const Tensor a = leaf(input);
       Tape tape;
@@ -390,7 +387,7 @@ TEST_CASE("an element's bits do not depend on where it stands, nor on the length
 }
 
 TEST_CASE("an element's bits do not depend on whether the other input is a number or a tensor") {
-  const Tensor x = numbers({33}, 6, float32);
+  const Tensor x = random_tensor({33}, 6, float32);
   const auto f = [](auto a, auto b) { return exp(a * b) / (1 + b); };
   const Tensor with_tensor = pointwise("f", f, x, full({33}, 0.7));
   CHECK(values(pointwise("f", f, x, full({}, 0.7))) == values(with_tensor));

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <span>
 #include <string>
@@ -62,6 +63,11 @@ inline double difference(std::span<const double> x, std::span<const double> y) {
 inline double difference(const xgrad::Tensor& x, std::span<const double> y) { return difference(values(x), y); }
 inline double difference(const xgrad::Tensor& x, const xgrad::Tensor& y) { return difference(values(x), values(y)); }
 
+template <class T>
+bool same_bits(const std::vector<T>& x, const std::vector<T>& y) {
+  return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(T)) == 0;
+}
+
 /// A tensor of its own with these values that requires a gradient.
 inline xgrad::Tensor leaf(const xgrad::Tensor& x) {
   xgrad::Tensor copy = x.clone();
@@ -81,6 +87,10 @@ inline std::vector<double> numbers(std::size_t count, std::uint64_t seed, double
     x = low + (high - low) * (static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53);
   }
   return result;
+}
+inline xgrad::Tensor random_tensor(const xgrad::Shape& shape, std::uint64_t seed, xgrad::DType dtype = xgrad::float64,
+                                   double low = -1, double high = 1) {
+  return xgrad::tensor(numbers(shape.elements(), seed, low, high), shape, dtype);
 }
 
 }  // namespace expect

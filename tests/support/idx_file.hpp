@@ -16,8 +16,6 @@ namespace idx_file {
 
 using Bytes = std::vector<std::uint8_t>;
 
-using ::Folder;
-
 inline void append_big_endian(Bytes& bytes, std::uint64_t value, int size) {
   for (int shift = 8 * (size - 1); shift >= 0; shift -= 8) bytes.push_back(static_cast<std::uint8_t>(value >> shift));
 }

@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 /// The folder in which programs are looked for, for a scope.
@@ -19,9 +18,3 @@ class ProgramPath {
  private:
   std::string before_;
 };
-
-/// A program of this name that runs these commands of the shell.
-inline void write_program(const std::filesystem::path& file, const std::string& commands) {
-  std::ofstream(file) << "#!/bin/sh\n" << commands << '\n';
-  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
-}

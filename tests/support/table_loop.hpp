@@ -59,12 +59,6 @@ inline bool all_finite(const OpInputs& inputs) {
   return std::all_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return all_finite(x); });
 }
 
-inline bool has_nan(const Tensor& x) {
-  for (std::size_t k = 0; k < x.size(); ++k)
-    if (std::isnan(at(x, k))) return true;
-  return false;
-}
-
 inline Tensor converted(const Tensor& x, DType dtype) { return is_floating(x.dtype()) ? x.to(dtype) : x; }
 
 inline OpInputs converted(const OpInputs& inputs, DType dtype) {
@@ -200,31 +194,6 @@ inline std::vector<const OpPoint*> all_points(const OpRow& row) {
   for (const auto* list : {&row.known, &row.kinks, &row.extremes})
     for (const OpPoint& point : *list) points.push_back(&point);
   return points;
-}
-
-/// The Hessian-vector product of cotangent · f along `directions`, with the gradients themselves.
-struct SecondOrder {
-  OpInputs gradients;
-  OpInputs products;
-};
-
-inline SecondOrder differentiate_twice(const OpRow& row, const OpCall& call, const OpInputs& inputs) {
-  const OpInputs leaves = leaves_of(row, inputs);
-  Tape tape;
-  const Tensor value = call(leaves);
-  const Gradients first = tape.backward(value, ones_like(value), {.differentiable = true});
-  SecondOrder result{gradients_of(row, leaves, first), OpInputs(inputs.size())};
-  std::vector<Tensor> outputs;
-  std::vector<Tensor> cotangents;
-  for (const Tensor& x : leaves) {
-    const Tensor* gradient = first.find(x);
-    if (gradient == nullptr || gradient->body().tape == 0) continue;  // constant: it has no second derivative
-    outputs.push_back(*gradient);
-    cotangents.push_back(ones_like(*gradient));
-  }
-  result.products =
-      outputs.empty() ? gradients_of(row, leaves, {}) : gradients_of(row, leaves, tape.backward(outputs, cotangents));
-  return result;
 }
 
 }  // namespace table_loop

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -88,21 +87,6 @@ inline std::vector<std::string> between(std::string_view document, std::string_v
     found.push_back(decoded(document.substr(at, document.find(after, at) - at)));
   }
   return found;
-}
-
-/// The bytes of a `data:` URI.
-inline std::string bytes_of_uri(std::string_view uri) {
-  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  std::uint32_t group = 0;
-  int bits = 0;
-  for (const char c : uri.substr(uri.find(',') + 1)) {
-    if (c == '=') break;
-    group = group << 6 | static_cast<std::uint32_t>(digits.find(c));
-    bits += 6;
-    if (bits >= 8) bytes += static_cast<char>(group >> (bits -= 8) & 255);
-  }
-  return bytes;
 }
 
 }  // namespace xml

@@ -1,3 +1,4 @@
+#include "tests/support/expect.hpp"
 #include "tests/support/with_threads.hpp"
 
 #include <doctest/doctest.h>
@@ -5,13 +6,13 @@
 #include <autograd/parallel/parallel.hpp>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <vector>
 
 namespace kernels = xgrad::kernels;
+using expect::same_bits;
 
 namespace {
 
@@ -134,13 +135,6 @@ std::vector<std::int64_t> labels_for(const Extent& e) {
   std::vector<std::int64_t> labels(e.rows);
   for (std::size_t r = 0; r < e.rows; ++r) labels[r] = static_cast<std::int64_t>((r * 7 + e.n - 1) % e.n);
   return labels;
-}
-
-template <class T>
-bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
-  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](T x, T y) { return std::bit_cast<Bits>(x) == std::bit_cast<Bits>(y); });
 }
 
 }  // namespace

@@ -8,16 +8,13 @@
 #include <vector>
 
 using namespace xgrad;
+using expect::random_tensor;
 using expect::values;
 
 namespace {
 
 // Around vector widths, and around the blocks of 8192 beyond which loops run in parallel.
 const std::vector<std::int64_t> sizes{0, 1, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 1000, 8192, 16384, 16385, 30001};
-
-Tensor numbers(std::int64_t count, std::uint64_t seed, DType dtype) {
-  return tensor(expect::numbers(static_cast<std::size_t>(count), seed), {count}, dtype);
-}
 
 /// Calls f(size, dtype) for all sizes and both dtypes.
 template <class F>
@@ -39,9 +36,9 @@ double rounded(double value, DType dtype) {
 
 TEST_CASE("add_scaled adds a multiple, whatever the size") {
   for_sizes([](std::int64_t size, DType dtype) {
-    const Tensor x = numbers(size, 1, dtype);
+    const Tensor x = random_tensor({size}, 1, dtype);
     for (const double factor : {1.0, -0.5, 2.0}) {  // powers of two: only the sum is rounded
-      Tensor y = numbers(size, 2, dtype);
+      Tensor y = random_tensor({size}, 2, dtype);
       const std::vector<double> before = values(y);
       const std::vector<double> term = values(x);
       kernels::add_scaled(y, x, factor);
@@ -54,7 +51,7 @@ TEST_CASE("add_scaled adds a multiple, whatever the size") {
 
 TEST_CASE("scale and clamp work in place, and NaN stays") {
   for_sizes([](std::int64_t size, DType dtype) {
-    Tensor x = numbers(size, 3, dtype);
+    Tensor x = random_tensor({size}, 3, dtype);
     if (size > 2)
       x.modify([](auto entries) {
         using T = std::remove_reference_t<decltype(entries[0])>;

@@ -31,6 +31,37 @@ std::set<std::string> declared_operations() {
   return names;
 }
 
+bool has_nan(const Tensor& x) {
+  for (std::size_t k = 0; k < x.size(); ++k)
+    if (std::isnan(at(x, k))) return true;
+  return false;
+}
+
+/// The Hessian-vector product of cotangent · f along `directions`, with the gradients themselves.
+struct SecondOrder {
+  OpInputs gradients;
+  OpInputs products;
+};
+
+SecondOrder differentiate_twice(const OpRow& row, const OpCall& call, const OpInputs& inputs) {
+  const OpInputs leaves = leaves_of(row, inputs);
+  Tape tape;
+  const Tensor value = call(leaves);
+  const Gradients first = tape.backward(value, ones_like(value), {.differentiable = true});
+  SecondOrder result{gradients_of(row, leaves, first), OpInputs(inputs.size())};
+  std::vector<Tensor> outputs;
+  std::vector<Tensor> cotangents;
+  for (const Tensor& x : leaves) {
+    const Tensor* gradient = first.find(x);
+    if (gradient == nullptr || gradient->body().tape == 0) continue;  // constant: it has no second derivative
+    outputs.push_back(*gradient);
+    cotangents.push_back(ones_like(*gradient));
+  }
+  result.products =
+      outputs.empty() ? gradients_of(row, leaves, {}) : gradients_of(row, leaves, tape.backward(outputs, cotangents));
+  return result;
+}
+
 }  // namespace
 
 TEST_CASE("every operation that a header declares has a row, and every row an operation") {

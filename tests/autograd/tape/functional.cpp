@@ -13,6 +13,7 @@ using expect::contains;
 using expect::difference;
 using expect::error_of;
 using expect::Matrix;
+using expect::random_tensor;
 
 namespace {
 
@@ -26,10 +27,6 @@ void check(const Tensor& x, const Shape& shape, DType dtype, const Numbers& expe
   double largest = 0;
   for (const double value : expected) largest = std::max(largest, std::abs(value));
   CHECK(difference(x, expected) <= (dtype == float64 ? 1e-14 : 4e-6) * largest);
-}
-
-Tensor numbers(const Shape& shape, std::uint64_t seed, DType dtype, double low = -1, double high = 1) {
-  return tensor(expect::numbers(shape.elements(), seed, low, high), shape, dtype);
 }
 
 double delta(std::size_t i, std::size_t j) { return i == j ? 1.0 : 0.0; }
@@ -56,8 +53,8 @@ const Tensor point = tensor({0.5, -1.5, 2.0}, float64);
 TEST_CASE("a quadratic form has the gradient of the lectures, and its symmetrised matrix as Hessian") {
   constexpr std::size_t n = 4;
   for (const DType dtype : {float64, float32}) {
-    const Tensor a = numbers({n, n}, 1, dtype), b = numbers({n}, 2, dtype);
-    const Tensor x = numbers({n}, 3, dtype), v = numbers({n}, 4, dtype);
+    const Tensor a = random_tensor({n, n}, 1, dtype), b = random_tensor({n}, 2, dtype);
+    const Tensor x = random_tensor({n}, 3, dtype), v = random_tensor({n}, 4, dtype);
     const auto f = [&](const Tensor& t) { return 0.5 * dot(t, matmul(a, t)) + dot(b, t); };
     const Matrix m(a);
     const Matrix symmetric = 0.5 * (m + transposed(m));
@@ -76,7 +73,7 @@ TEST_CASE("a quadratic form has the gradient of the lectures, and its symmetrise
 TEST_CASE("the Jacobian of softmax is diag(s) - s sᵀ") {
   constexpr std::size_t n = 5;
   for (const DType dtype : {float64, float32}) {
-    const Tensor x = numbers({n}, 5, dtype, -2, 2);
+    const Tensor x = random_tensor({n}, 5, dtype, -2, 2);
     Numbers s, jacobian_of_softmax;
     double total = 0;
     for (const double value : expect::values(x)) s.push_back(std::exp(value));
@@ -91,7 +88,7 @@ TEST_CASE("the Jacobian of softmax is diag(s) - s sᵀ") {
 TEST_CASE("Rosenbrock's function has the gradient and the tridiagonal Hessian of its formula") {
   constexpr std::size_t n = 5;
   for (const DType dtype : {float64, float32}) {
-    const Tensor x = numbers({n}, 6, dtype, -2, 2);
+    const Tensor x = random_tensor({n}, 6, dtype, -2, 2);
     const Numbers t = expect::values(x);
     Numbers slope(n);
     Matrix curvature(n, n);
@@ -113,7 +110,7 @@ TEST_CASE("Rosenbrock's function has the gradient and the tridiagonal Hessian of
 TEST_CASE("elementwise functions have diagonal derivatives, with the axes of the result before those of x") {
   constexpr std::size_t n = 6;
   for (const DType dtype : {float64, float32}) {
-    const Tensor x = numbers({2, 3}, 7, dtype);
+    const Tensor x = random_tensor({2, 3}, 7, dtype);
     const Numbers t = expect::values(x);
     Numbers cosines, exponentials;
     for (std::size_t i = 0; i < n; ++i)
@@ -129,7 +126,7 @@ TEST_CASE("elementwise functions have diagonal derivatives, with the axes of the
 TEST_CASE("the Jacobians of a product are Kronecker products of a factor with the identity") {
   constexpr std::size_t m = 2, k = 3, n = 4;
   for (const DType dtype : {float64, float32}) {
-    const Tensor x = numbers({m, k}, 8, dtype), w = numbers({k, n}, 9, dtype);
+    const Tensor x = random_tensor({m, k}, 8, dtype), w = random_tensor({k, n}, 9, dtype);
     const Matrix a(x), b(w);
     Numbers by_x, by_w;  // ∂(XW)_ij / ∂X_pq = δ_ip W_qj,  / ∂W_pq = X_ip δ_jq
     for (std::size_t i = 0; i < m; ++i)
@@ -150,7 +147,7 @@ TEST_CASE("the Jacobians of a product are Kronecker products of a factor with th
 TEST_CASE("logistic regression has the gradient Xᵀ(p - t) and the Hessian Xᵀ diag(p(1 - p)) X") {
   constexpr std::size_t rows = 7, n = 3;
   for (const DType dtype : {float64, float32}) {
-    const Tensor x = numbers({rows, n}, 10, dtype, -2, 2), w = numbers({n}, 11, dtype);
+    const Tensor x = random_tensor({rows, n}, 10, dtype, -2, 2), w = random_tensor({n}, 11, dtype);
     const Tensor labels = tensor({0, 1, 1, 0, 1, 0, 0}, dtype);
     const auto loss = [&](const Tensor& weight) {
       const Tensor logits = matmul(x, weight);
@@ -168,8 +165,8 @@ TEST_CASE("logistic regression has the gradient Xᵀ(p - t) and the Hessian Xᵀ
 }
 
 TEST_CASE("the products are those of Hessian and Jacobian with the vector") {
-  const Tensor x = numbers({2, 3}, 12, float64), v = numbers({2, 3}, 13, float64);
-  const Tensor w = numbers({3, 4}, 14, float64), u = numbers({2, 4}, 15, float64);
+  const Tensor x = random_tensor({2, 3}, 12, float64), v = random_tensor({2, 3}, 13, float64);
+  const Tensor w = random_tensor({3, 4}, 14, float64), u = random_tensor({2, 4}, 15, float64);
   const auto f = [&](const Tensor& t) { return tanh(matmul(sin(t) * t, w)); };
   const auto energy = [&](const Tensor& t) { return logsumexp(f(t)) * sum(exp(t)); };
   const auto flat = [](const Tensor& t, std::int64_t rows, std::int64_t columns) {

@@ -14,7 +14,6 @@
 using namespace xgrad;
 using expect::error_of;
 using idx_file::Bytes;
-using idx_file::Folder;
 using idx_file::header;
 using idx_file::with_values;
 

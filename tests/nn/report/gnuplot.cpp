@@ -13,6 +13,16 @@
 using namespace xgrad;
 using expect::error_of;
 
+namespace {
+
+/// A program of this name that runs these commands of the shell.
+void write_program(const std::filesystem::path& file, const std::string& commands) {
+  std::ofstream(file) << "#!/bin/sh\n" << commands << '\n';
+  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+}
+
+}  // namespace
+
 TEST_CASE("gnuplot's output comes back, also when it is long") {
   CHECK(nn::run_gnuplot("set print '-'\nprint 6*7\n") == "42\n");
   const std::string long_output = nn::run_gnuplot("set print '-'\ndo for [i=1:20000] { print i }\n");

@@ -12,10 +12,12 @@
 #include <nn/report/html.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <fstream>
 #include <span>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace xgrad;
@@ -101,11 +103,26 @@ std::string png_uri(std::span<const std::uint8_t> pixels) {
   return nn::html::data_uri("image/png", nn::html::gray_png(pixels, 2, 2));
 }
 
+/// The bytes of a `data:` URI.
+std::string bytes_of_uri(std::string_view uri) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  std::uint32_t group = 0;
+  int bits = 0;
+  for (const char c : uri.substr(uri.find(',') + 1)) {
+    if (c == '=') break;
+    group = group << 6 | static_cast<std::uint32_t>(digits.find(c));
+    bits += 6;
+    if (bits >= 8) bytes += static_cast<char>(group >> (bits -= 8) & 255);
+  }
+  return bytes;
+}
+
 /// The pictures of a page, in order.
 std::vector<std::string> pictures(const std::string& page) {
   std::vector<std::string> found;
   for (const std::string& uri : xml::between(page, "src=\"", "\""))
-    if (uri.starts_with("data:image/svg+xml;base64,")) found.push_back(xml::bytes_of_uri(uri));
+    if (uri.starts_with("data:image/svg+xml;base64,")) found.push_back(bytes_of_uri(uri));
   return found;
 }
 

@@ -1,3 +1,4 @@
+#include "tests/support/expect.hpp"
 #include "tests/support/with_threads.hpp"
 
 #include <doctest/doctest.h>
@@ -15,6 +16,7 @@
 #include <vector>
 
 using namespace xgrad::kernels;
+using expect::same_bits;
 
 extern "C" [[gnu::weak]] int openblas_get_num_threads(void);
 
@@ -96,11 +98,6 @@ std::vector<T> product(const Matrices<T>& x) {
   std::vector<T> c(x.shape.m * x.shape.n, std::numeric_limits<T>::quiet_NaN());
   gemm<T>(x.ta, x.tb, x.shape.m, x.shape.n, x.shape.k, x.a.data(), x.b.data(), T(0), c.data());
   return c;
-}
-
-template <class T>
-bool same_bits(const std::vector<T>& x, const std::vector<T>& y) {
-  return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(T)) == 0;
 }
 
 }  // namespace
