@@ -1,28 +1,17 @@
-# The programs that tests/benchmark/run.sh compares with their peers.
-add_executable(xgrad_benchmark tests/benchmark/steps.cpp)
-xgrad_own_target(xgrad_benchmark)
-target_link_libraries(xgrad_benchmark PRIVATE xgrad::nn)
+# xgrad_measures(TARGET SOURCE): a program of tests/benchmark.
+function(xgrad_measures target source)
+  add_executable(${target} tests/benchmark/${source})
+  xgrad_own_target(${target})
+  target_link_libraries(${target} PRIVATE xgrad::nn)
+endfunction()
 
-# A graph of single nodes against the memory bandwidth of its edges.
-add_executable(xgrad_graph_benchmark tests/benchmark/network_graph.cpp)
-xgrad_own_target(xgrad_graph_benchmark)
-target_link_libraries(xgrad_graph_benchmark PRIVATE xgrad::nn)
+xgrad_measures(xgrad_benchmark steps.cpp)               # what tests/benchmark/run.sh compares with LibTorch
+xgrad_measures(xgrad_graph_benchmark network_graph.cpp) # a graph of single nodes against the memory bandwidth of its edges
+xgrad_measures(xgrad_fit_benchmark fit.cpp)             # nn::fit against a loop by hand
+xgrad_measures(xgrad_parts_benchmark batch_parts.cpp)   # nn::batch_gradients against parallel kernels
+xgrad_measures(xgrad_digests digests.cpp)               # trained parameters: equal before and after a change without effect
 
-# nn::fit against a loop by hand.
-add_executable(xgrad_fit_benchmark tests/benchmark/fit.cpp)
-xgrad_own_target(xgrad_fit_benchmark)
-target_link_libraries(xgrad_fit_benchmark PRIVATE xgrad::nn)
-
-# nn::batch_gradients against parallel kernels.
-add_executable(xgrad_parts_benchmark tests/benchmark/batch_parts.cpp)
-xgrad_own_target(xgrad_parts_benchmark)
-target_link_libraries(xgrad_parts_benchmark PRIVATE xgrad::nn)
-
-# Digests of trained parameters: equal before and after a change that must not change a bit.
-add_executable(xgrad_digests tests/benchmark/digests.cpp)
-xgrad_own_target(xgrad_digests)
-target_link_libraries(xgrad_digests PRIVATE xgrad::nn)
-
+# The machine itself, without xgrad.
 add_executable(xgrad_machine tests/benchmark/machine.cpp)
 xgrad_own_target(xgrad_machine)
 target_compile_options(xgrad_machine PRIVATE ${XGRAD_ARCH_FLAG})
