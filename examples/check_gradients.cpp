@@ -3,6 +3,7 @@
 #include <autograd/autograd.hpp>
 #include <autograd/parallel/parts.hpp>
 #include <autograd/table/op_table_check.hpp>
+#include <autograd/text/words.hpp>
 #include <nn/inspection/gradient_check.hpp>
 #include <nn/nn.hpp>
 #include <nn/table/module_table.hpp>
@@ -207,10 +208,9 @@ int main(int argc, char** argv) {
       std::vector<std::string> names;
       for (const Row& row : rows) names.push_back(row.name);
       std::erase_if(rows, [&](const Row& row) { return row.name != operation; });
-      const std::string near = examples::nearest(operation, names);
       if (rows.empty())
         throw examples::UsageError("--operation " + operation + ": no operation, layer or loss with gradients" +
-                                   (near.empty() ? "" : "; did you mean " + near + "?"));
+                                   did_you_mean(operation, names));
     }
     std::erase_if(rows, [&](const Row& row) { return row.order < order; });
 

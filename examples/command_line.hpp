@@ -111,7 +111,4 @@ class CommandLine {
   std::string json_path_;
 };
 
-/// The candidate with the smallest edit distance (Levenshtein 1966) to the word, or "" if none is near.
-std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
-
 }  // namespace examples

@@ -19,33 +19,12 @@ list() {
   done
 }
 
-# The program with the smallest edit distance to the word, or nothing if none is near.
-nearest() {
-  printf '%s\n' "${programs[@]}" | awk -v word="$1" '
-    function least(a, b) { return a < b ? a : b }
-    {
-      for (j = 0; j <= length($0); ++j) row[j] = j
-      for (i = 1; i <= length(word); ++i) {
-        diagonal = row[0]; row[0] = i
-        for (j = 1; j <= length($0); ++j) {
-          replaced = diagonal + (substr(word, i, 1) != substr($0, j, 1))
-          diagonal = row[j]
-          row[j] = least(replaced, least(row[j], row[j - 1]) + 1)
-        }
-      }
-      distance = row[length($0)]
-      if (distance <= 1 + length(word) / 3 && (best == "" || distance < smallest)) { best = $0; smallest = distance }
-    }
-    END { print best }'
-}
-
 program=${1:-}
 case $program in
   "" | -h | --help) list; exit 0 ;;
 esac
 if [[ " ${programs[*]} " != *" $program "* ]]; then
-  near=$(nearest "$program")
-  echo "run.sh: no program $program${near:+; did you mean $near?}" >&2
+  echo "run.sh: no program $program" >&2
   list >&2
   exit 2
 fi
