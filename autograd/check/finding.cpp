@@ -12,8 +12,8 @@ namespace {
 GradientVerdict judge(const Finding& finding, const NumericalDerivative& derivative, double noise_limit) {
   if (derivative.jumps()) return GradientVerdict::kink;  // any slope is as good as another
   if (!std::isfinite(finding.numerical)) return GradientVerdict::non_finite;
-  const Slope& left = derivative.left();
-  const Slope& right = derivative.right();
+  const Estimate& left = derivative.left();
+  const Estimate& right = derivative.right();
   const double slack = finding.tolerance + 2 * (left.error + right.error);
   if (left.defined() && right.defined() && std::abs(right.value - left.value) > slack) {
     const auto [low, high] = std::minmax(left.value, right.value);
@@ -24,10 +24,10 @@ GradientVerdict judge(const Finding& finding, const NumericalDerivative& derivat
   return finding.noise > noise_limit ? GradientVerdict::inconclusive : GradientVerdict::ok;
 }
 
-void set_numerical(Finding& finding, const Slope& slope) {
-  finding.numerical = slope.value;
-  finding.noise = slope.error;
-  finding.step = slope.step;
+void set_numerical(Finding& finding, const Estimate& estimate) {
+  finding.numerical = estimate.value;
+  finding.noise = estimate.error;
+  finding.step = estimate.step;
   finding.absolute_error = std::abs(finding.numerical - finding.analytical);
   finding.relative_error = relative(finding.absolute_error, finding, finding.rms);
 }

@@ -60,7 +60,7 @@ std::string explanation(const GradientRow& row, bool in_float32) {
     case GradientVerdict::unreachable:
       return std::string("on the tape the output does not depend on it") +
              (in_float32        ? ""
-              : row.largest > 0 ? "; numerically its slopes reach " + size(row.largest) + ": was it detached?"
+              : row.largest > 0 ? "; numerically its gradient reaches " + size(row.largest) + ": was it detached?"
                                 : "; numerically it does not either");
     case GradientVerdict::non_finite:
       return share(row) + " where a gradient or the function around is infinite or NaN";
