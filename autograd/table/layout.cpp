@@ -30,23 +30,26 @@ OpCall broadcasted(const Shape& shape) {
 
 Tensor matrix() { return tensor({{1, 2, 3}, {4, 5, 6}}); }
 
+OpRow reshape_row() {
+  return moving("reshape", "the same values under another shape", reshaped({-1}))
+      .sample({{{2, 3, 4}}}, reshaped({4, 6}))
+      .sample({{{2, 3, 4}}}, reshaped({3, -1, 2}))
+      .sample({{{}}}, reshaped({1, 1}))
+      .sample({{{1}}}, reshaped({}))
+      .sample({{{0, 3}}}, reshaped({0}))
+      .sample({{{0, 3}}}, reshaped({-1, 7}))
+      .sample({{{33}}}, reshaped({3, 11}))
+      .big_sample({{{301, 257}}}, reshaped({257, 301}))
+      .point({matrix()}, tensor({{1, 2}, {3, 4}, {5, 6}}), "NumPy documentation of reshape", {}, reshaped({3, -1}))
+      .refuses<ShapeError>({matrix()}, "reshape: (2, 3) to (4, 2)", reshaped({4, 2}))
+      .refuses<ShapeError>({matrix()}, "at most one extent -1", reshaped({-1, -1}))
+      .refuses<ShapeError>({matrix()}, "reshape: (2, 3) to (-1, 4)", reshaped({-1, 4}))
+      .refuses<ShapeError>({matrix()}, "reshape: (2, 3) to (-2, -3)", reshaped({-2, -3}))
+      .refuses<ShapeError>({zeros({0})}, "reshape: (0,) to (0, -1)", reshaped({0, -1}));
+}
+
 void add_shape_changes(std::vector<OpRow>& rows) {
-  rows.push_back(
-      moving("reshape", "the same values under another shape", reshaped({-1}))
-          .sample({{{2, 3, 4}}}, reshaped({4, 6}))
-          .sample({{{2, 3, 4}}}, reshaped({3, -1, 2}))
-          .sample({{{}}}, reshaped({1, 1}))
-          .sample({{{1}}}, reshaped({}))
-          .sample({{{0, 3}}}, reshaped({0}))
-          .sample({{{0, 3}}}, reshaped({-1, 7}))
-          .sample({{{33}}}, reshaped({3, 11}))
-          .big_sample({{{301, 257}}}, reshaped({257, 301}))
-          .point({matrix()}, tensor({{1, 2}, {3, 4}, {5, 6}}), "NumPy documentation of reshape", {}, reshaped({3, -1}))
-          .refuses<ShapeError>({matrix()}, "reshape: (2, 3) to (4, 2)", reshaped({4, 2}))
-          .refuses<ShapeError>({matrix()}, "at most one extent -1", reshaped({-1, -1}))
-          .refuses<ShapeError>({matrix()}, "reshape: (2, 3) to (-1, 4)", reshaped({-1, 4}))
-          .refuses<ShapeError>({matrix()}, "reshape: (2, 3) to (-2, -3)", reshaped({-2, -3}))
-          .refuses<ShapeError>({zeros({0})}, "reshape: (0,) to (0, -1)", reshaped({0, -1})));
+  rows.push_back(reshape_row());
   const auto flat = [](std::int64_t first) { return [first](const OpInputs& x) { return flatten(x[0], first); }; };
   rows.push_back(moving("flatten", "axes from the first one on become one", flat(0))
                      .sample({{{2, 3, 4}}})
@@ -227,8 +230,7 @@ void add_indexed(std::vector<OpRow>& rows) {
   rows.push_back(
       OpRow("one_hot", "rows of zeros with a 1 at each index", coded)
           .with_order(0)
-          .is_flat()
-          .is_exact()
+          .picks()
           .with_nan(NaNRule::moves)
           .sample({{{5}, indices(0, 3)}})
           .sample({{{2, 3}, indices(0, 3)}})
@@ -259,7 +261,7 @@ void add_copies(std::vector<OpRow>& rows) {
                      .point({matrix()}, matrix(), "definition", {ones({2, 3})})
                      .point({tensor({-1.75, 1.75, 0})}, tensor({-1, 1, 0}).to(int64), "fractions are cut off", {},
                             [](const OpInputs& x) { return x[0].to(int64); })
-                     .refuses<ValueError>({tensor({1, not_a_number})}, "infinite or NaN",
+                     .refuses<ValueError>({tensor({1, nan})}, "infinite or NaN",
                                           [](const OpInputs& x) { return x[0].to(int64); }));
 }
 
