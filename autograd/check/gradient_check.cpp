@@ -98,7 +98,7 @@ std::string contradiction(const Tensor& gradient, const Tensor& other, double fa
     const double found = other.data<double>()[i];
     const double slack = std::abs(factor) * tolerance * std::max(std::abs(value), rms);
     if (std::isfinite(value) && !(std::abs(found - factor * value) <= slack))
-      return fmt::format("the gradient {} entry {} is {:.6f} times what it should be", what,
+      return fmt::format("the gradient {} entry {} is {:.6g} times what it should be", what,
                          index_of(i, gradient.shape()), found / (factor * value));
   }
   return "";
