@@ -9,8 +9,8 @@
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
-#include <deque>
 #include <mutex>
 #include <numeric>
 #include <span>
@@ -152,51 +152,29 @@ std::string mode_text(const GradientCheckOptions& options, const std::vector<Gra
                      options.mode == GradientMode::automatic ? " and a direction" : "");
 }
 
-/// Experiments for threads to work with, one at a time each: the first one, and others that are made on demand.
-class Experiments {
- public:
-  Experiments(Experiment& first, const std::function<GradientSubject()>& make) : first_(first), make_(make) {}
-
-  Experiment& take() {
-    const std::lock_guard lock(mutex_);
-    if (idle_.empty()) return made_.emplace_back(make_(), first_);
-    Experiment& experiment = *idle_.back();
-    idle_.pop_back();
-    return experiment;
-  }
-  void give_back(Experiment& experiment) {
-    const std::lock_guard lock(mutex_);
-    idle_.push_back(&experiment);
-  }
-  std::size_t evaluations() const {
-    return std::accumulate(made_.begin(), made_.end(), first_.evaluations(),
-                           [](std::size_t sum, const Experiment& one) { return sum + one.evaluations(); });
-  }
-
- private:
-  Experiment& first_;
-  const std::function<GradientSubject()>& make_;
-  std::mutex mutex_;
-  std::vector<Experiment*> idle_{&first_};
-  std::deque<Experiment> made_;
-};
-
-/// Returns the evaluations of all experiments so far. make: for parallel calls; nullptr for none.
+/// Returns the evaluations of all experiments so far. make: for parallel calls, each thread's on an experiment of its
+/// own; nullptr for none.
 std::size_t examine_all(std::vector<Finding>& findings, Experiment& first, const std::function<GradientSubject()>* make,
                         const std::vector<Tensor>& here, const GradientCheckOptions& options) {
-  if (make == nullptr) {
-    for (Finding& finding : findings) examine(finding, first, here, options);
-    return first.evaluations();
-  }
-  constexpr std::size_t per_part = 4;
-  Experiments experiments(first, *make);
-  parallel_parts(kernels::divide_up(findings.size(), per_part), [&](std::size_t part) {
-    Experiment& experiment = experiments.take();
-    const std::size_t end = std::min(findings.size(), (part + 1) * per_part);
-    for (std::size_t i = part * per_part; i < end; ++i) examine(findings[i], experiment, here, options);
-    experiments.give_back(experiment);
+  constexpr std::size_t worth_a_thread = 4;
+  const std::size_t threads = std::min(kernels::thread_count(), findings.size() / worth_a_thread);
+  std::atomic<std::size_t> next{0}, evaluations{0};
+  std::mutex making;
+  parallel_parts(make == nullptr ? 1 : std::max<std::size_t>(threads, 1), [&](std::size_t worker) {
+    const auto work = [&](Experiment& experiment) {
+      for (std::size_t i = next++; i < findings.size(); i = next++) examine(findings[i], experiment, here, options);
+      evaluations += experiment.evaluations();
+    };
+    const auto another = [&] {
+      const std::lock_guard lock(making);
+      return Experiment((*make)(), first);
+    };
+    if (worker == 0) return work(first);
+    if (next >= findings.size()) return;
+    Experiment own = another();
+    work(own);
   });
-  return experiments.evaluations();
+  return evaluations;
 }
 
 /// A verdict that is not about single entries.
@@ -308,16 +286,10 @@ GradientReport check_gradients(const std::function<Tensor(const std::vector<Tens
 
 GradientReport check_gradients(const std::function<Tensor(const std::vector<Tensor>&)>& f,
                                const std::vector<Tensor>& tensors, const GradientCheckOptions& options) {
-  if (!options.names.empty() && options.names.size() != tensors.size())
-    throw_as<ValueError>("check_gradients: {} names for {} tensors; need one for each, or none", options.names.size(),
-                         tensors.size());
   NamedTensors named;
   for (std::size_t t = 0; t < tensors.size(); ++t) {
     const std::string& label = tensors[t].label();
-    named.emplace_back(!options.names.empty() ? options.names[t]
-                       : !label.empty()       ? label
-                                              : fmt::format("input {}", t),
-                       tensors[t]);
+    named.emplace_back(label.empty() ? fmt::format("input {}", t) : label, tensors[t]);
   }
   return check_gradients(f, named, options);
 }

@@ -35,17 +35,14 @@ class Conversion {
   std::vector<Tensor> originals_;
 };
 
-/// The gradients, in float64, twice.
-std::pair<std::vector<Tensor>, std::vector<Tensor>> gradients_in(DType dtype, const GradientSubject& subject,
-                                                                 const GradientCheckOptions& options) {
+/// The gradients as computed in a dtype, then converted to float64.
+std::vector<Tensor> gradients_in(DType dtype, const GradientSubject& subject, const GradientCheckOptions& options) {
   const Conversion conversion(subject, dtype);
   const DefaultDType constants_are(dtype);
-  Experiment experiment(subject, options, dtype);
-  std::pair<std::vector<Tensor>, std::vector<Tensor>> gradients(experiment.analytical(), experiment.analytical());
+  std::vector<Tensor> gradients = Experiment(subject, options, dtype).analytical();
   const Pause pause;
-  for (std::vector<Tensor>* list : {&gradients.first, &gradients.second})
-    for (Tensor& gradient : *list)
-      if (gradient.defined()) gradient = gradient.to(float64);
+  for (Tensor& gradient : gradients)
+    if (gradient.defined()) gradient = gradient.to(float64);
   return gradients;
 }
 
@@ -82,8 +79,9 @@ void check_precision(GradientReport& report, const GradientSubject& subject, con
     const Pause pause;
     rounded.cotangent = options.cotangent.to(float32);
   }
-  const auto [in32, again] = gradients_in(float32, subject, rounded);
-  const std::vector<Tensor> in64 = gradients_in(float64, subject, rounded).first;
+  const std::vector<Tensor> in32 = gradients_in(float32, subject, rounded);
+  const std::vector<Tensor> again = gradients_in(float32, subject, rounded);
+  const std::vector<Tensor> in64 = gradients_in(float64, subject, rounded);
   for (std::size_t t = 0; t < report.rows.size(); ++t) {
     GradientRow& row = report.rows[t];
     if (!in32[t].defined() && !in64[t].defined())

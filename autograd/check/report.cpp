@@ -117,17 +117,9 @@ const GradientRow& GradientReport::operator[](std::string_view name) const {
 }
 
 bool GradientReport::passed(const GradientRow& row) const {
-  switch (row.verdict) {
-    case GradientVerdict::ok:
-    case GradientVerdict::kink:
-      return true;
-    case GradientVerdict::zero:
-      return allow_zero;
-    case GradientVerdict::unreachable:
-      return allow_zero && row.largest == 0;
-    default:
-      return false;
-  }
+  if (row.verdict == GradientVerdict::zero) return allow_zero;
+  if (row.verdict == GradientVerdict::unreachable) return allow_zero && row.largest == 0;
+  return row.verdict == GradientVerdict::ok || row.verdict == GradientVerdict::kink;
 }
 
 bool GradientReport::ok() const {

@@ -15,9 +15,10 @@ OpRow maxout_row() {
   const auto of = [](std::int64_t pieces) { return [pieces](const OpInputs& x) { return maxout(x[0], pieces); }; };
   OpRow row("maxout", "max over j of x[j·n + i]", of(2));
   row.picks();
-  for (const Shape& shape : {Shape{2}, Shape{34}, Shape{3, 10}, Shape{2, 3, 4}, Shape{0, 4}, Shape{3, 0}})
-    row.sample({{shape}});
-  row.sample({{{3, 5}}}, of(1)).sample({{{3, 15}}}, of(5)).sample({{{1, 1, 1, 1, 1, 1, 2, 6}}}, of(3));
+  row.shapes({{2}, {34}, {3, 10}, {2, 3, 4}, {0, 4}, {3, 0}})
+      .sample({{{3, 5}}}, of(1))
+      .sample({{{3, 15}}}, of(5))
+      .sample({{{1, 1, 1, 1, 1, 1, 2, 6}}}, of(3));
   row.big_sample({{{70, 1002}}}).big_sample({{{257, 300}}}, of(5));
   // Pieces (1, 5), (4, 2) and (3, 0) of a row.
   const Tensor x = tensor({{1, 5, 4, 2, 3, 0}, {-1, -5, -4, -2, -3, -6}});
@@ -78,9 +79,8 @@ std::vector<OpRow> activation_rows() {
                      .points({{1.5, 1.5, 1.0}, {-1.5, 0, 0.0}}, "by hand")
                      .kink({{0, 0, 0.0}, {-0.0, 0, 0.0}})
                      .extreme({{1e4, 1e4, 1.0}, {-1e4, 0, 0.0}, {inf, inf, 1.0}, {-inf, 0, 0.0}, {nan, nan}}));
-  rows.push_back(unary_call(
-                     "leaky_relu", "x for x > 0, slope·x elsewhere",
-                     [](const OpInputs& x) { return leaky_relu(x[0], 0.25); }, away_from({0}))
+  rows.push_back(elementwise("leaky_relu", "x for x > 0, slope·x elsewhere",
+                             [](const OpInputs& x) { return leaky_relu(x[0], 0.25); }, {away_from({0})})
                      .is_flat()
                      .points({{1.5, 1.5, 1.0}, {-2, -0.5, 0.25}}, "by hand")
                      .kink({{0, 0, 0.25}})
@@ -97,9 +97,8 @@ std::vector<OpRow> activation_rows() {
                      .extreme({tensor({1e4, -1e4, inf}), tensor({0.25, 0.25, 0.25})}, tensor({1e4, -2500, inf}),
                               {tensor({1, 0.25, 1}), tensor({0, -1e4, 0})}));
   rows.push_back(
-      unary_call(
-          "elu", "x for x > 0, alpha·(e^x - 1) elsewhere", [](const OpInputs& x) { return elu(x[0], 2.0); },
-          away_from({0}))
+      elementwise("elu", "x for x > 0, alpha·(e^x - 1) elsewhere", [](const OpInputs& x) { return elu(x[0], 2.0); },
+                  {away_from({0})})
           .points({{1.5, 1.5, 1.0}, {-1, -1.2642411176571153, 0.7357588823428847}}, "2·(1/e - 1), OEIS A068985")
           .kink({{0, 0, 2.0}})
           .extreme({{1e4, 1e4, 1.0}, {-1e4, -2, 0.0}, {inf, inf, 1.0}, {-inf, -2, 0.0}})

@@ -90,9 +90,8 @@ void add_choices(std::vector<OpRow>& rows) {
                                 larger ? tensor({inf, 1e4, nan, nan}) : tensor({-inf, -1e4, nan, nan})));
 
   rows.push_back(
-      unary_call(
-          "clamp", "min(max(x, low), high)", [](const OpInputs& x) { return clamp(x[0], -1.0, 0.5); },
-          away_from({-1, 0.5}))
+      elementwise("clamp", "min(max(x, low), high)", [](const OpInputs& x) { return clamp(x[0], -1.0, 0.5); },
+                  {away_from({-1, 0.5})})
           .picks()
           .points({{0.25, 0.25, 1.0}, {-1.5, -1, 0.0}, {2, 0.5, 0.0}}, "by hand")
           .kink({{-1, -1, 1.0}, {0.5, 0.5, 1.0}})

@@ -128,10 +128,6 @@ OpRow elementwise(const std::string& name, const std::string& formula, OpCall f,
   return row;
 }
 
-OpRow unary_call(const std::string& name, const std::string& formula, OpCall f, const Domain& domain) {
-  return elementwise(name, formula, std::move(f), {domain});
-}
-
 OpRow unary(const std::string& name, const std::string& formula, UnaryFunction f, const Domain& domain) {
   return elementwise(name, formula, [f](const OpInputs& x) { return f(x[0]); }, {domain});
 }

@@ -120,6 +120,11 @@ class OpRow {
 
   OpRow& sample(std::vector<Argument> arguments, OpCall with = nullptr);
   OpRow& big_sample(std::vector<Argument> arguments, OpCall with = nullptr);
+  /// Samples of one argument.
+  OpRow& shapes(std::initializer_list<Shape> list, const OpCall& with = nullptr) {
+    for (const Shape& shape : list) sample({{shape}}, with);
+    return *this;
+  }
   OpRow& points(const std::vector<UnaryPoint>& list, const std::string& source) { return add(known, list, source); }
   OpRow& kink(const std::vector<UnaryPoint>& list) { return add(kinks, list, "declared gradient"); }
   OpRow& extreme(const std::vector<UnaryPoint>& list) { return add(extremes, list, "limit"); }
@@ -173,7 +178,6 @@ using ReduceFunction = Tensor (*)(const Tensor&, const Axes&, bool);
 
 /// f(x) elementwise: sizes around vector widths, ranks 0 to 3, no elements; a refused int64.
 OpRow unary(const std::string& name, const std::string& formula, UnaryFunction f, const Domain& domain = {});
-OpRow unary_call(const std::string& name, const std::string& formula, OpCall f, const Domain& domain = {});
 /// f(x, y, ...) elementwise: the same sizes, every broadcast pattern; refused shapes and dtypes.
 OpRow binary(const std::string& name, const std::string& formula, BinaryFunction f, const Domain& x = {},
              const Domain& y = {});

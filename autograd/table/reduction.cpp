@@ -9,10 +9,8 @@ namespace {
 OpRow along_axis(const std::string& name, const std::string& formula, Tensor (*f)(const Tensor&, std::int64_t)) {
   const auto along = [f](std::int64_t axis) { return [f, axis](const OpInputs& x) { return f(x[0], axis); }; };
   OpRow row(name, formula, along(-1));
-  for (const std::int64_t length : {1, 7, 8, 9, 15, 16, 17, 33}) row.sample({{{length}}}, along(0));
-  row.sample({{{3, 5}}}, along(0)).sample({{{3, 5}}}, along(-1)).sample({{{3, 1}}}, along(1));
-  row.sample({{{2, 3, 4}}}, along(1)).sample({{{2, 3, 4}}}, along(-3)).sample({{{0, 3}}}, along(1));
-  row.sample({{{3, 0}}}, along(0)).sample({{{3, 0}}}, along(1)).sample({{{2, 17}}}, along(1));
+  row.shapes({{1}, {7}, {8}, {9}, {15}, {16}, {17}, {33}, {3, 5}, {3, 0}}, along(0));
+  row.shapes({{3, 5}, {3, 1}, {2, 3, 4}, {0, 3}, {3, 0}, {2, 17}}, along(1)).shapes({{2, 3, 4}}, along(-3));
   row.big_sample({{{301, 257}}}, along(1)).big_sample({{{301, 257}}}, along(0)).big_sample({{{2, 40000}}}, along(1));
   const Tensor x = ones({2, 3});
   row.refuses<ShapeError>({x}, name + ": axis 2 of a tensor of rank 2", along(2));
@@ -26,9 +24,8 @@ OpRow index_of(const std::string& name, const std::string& formula, bool largest
     return [=](const OpInputs& x) { return largest ? argmax(x[0], axis, keepdims) : argmin(x[0], axis, keepdims); };
   };
   OpRow row(name, formula, along(-1));
-  for (const std::int64_t length : {1, 7, 8, 9, 15, 16, 17, 33}) row.sample({{{length}}}, along(0));
-  row.sample({{{3, 5}}}, along(0)).sample({{{3, 5}}}, along(1, true)).sample({{{2, 3, 4}}}, along(1));
-  row.sample({{{0, 3}}}, along(1)).sample({{{3, 0}}}, along(0, true));
+  row.shapes({{1}, {7}, {8}, {9}, {15}, {16}, {17}, {33}, {3, 5}}, along(0)).shapes({{2, 3, 4}, {0, 3}}, along(1));
+  row.shapes({{3, 5}}, along(1, true)).shapes({{3, 0}}, along(0, true));
   row.big_sample({{{301, 257}}}, along(1)).big_sample({{{301, 257}}}, along(0));
   row.gives_integers().picks().with_nan(NaNRule::moves);
   const Tensor x = ones({2, 3});
@@ -125,26 +122,15 @@ void add_extremes(std::vector<OpRow>& rows) {
           .point({tensor({{10, 11, 12}, {13, 14, 15}})}, tensor({0, 0}).to(int64), "NumPy documentation of argmin"));
 }
 
-OpRow cross_entropy_row() {
-  OpRow row("softmax_cross_entropy", "log Σ e^x - x[label], or Σ t·(log Σ e^x - x)",
-            [](const OpInputs& in) { return softmax_cross_entropy(in[0], in[1]); });
-  for (const Shape& shape : {Shape{3, 4}, Shape{1, 1}, Shape{1, 7}, Shape{2, 17}, Shape{5, 33}, Shape{0, 3}}) {
+/// With samples of both kinds of targets, labels and weights of the classes.
+OpRow of_logits(const std::string& name, const std::string& formula, BinaryFunction f) {
+  OpRow row(name, formula, [f](const OpInputs& in) { return f(in[0], in[1]); });
+  for (const Shape& shape : {Shape{3, 4}, Shape{1, 1}, Shape{1, 7}, Shape{2, 17}, Shape{5, 33}}) {
     row.sample({{shape}, {{shape[0]}, indices(0, static_cast<double>(shape[1] - 1))}});
     row.sample({{shape}, {shape, {0.1, 1}}});
   }
-  row.big_sample({{{4000, 10}}, {{4000}, indices(0, 9)}}).big_sample({{{500, 157}}, {{500, 157}, {0.1, 1}}});
-  const Tensor logits = tensor({{1000, 0}});
   const Tensor two_rows = zeros({2, 3});
-  row.point({logits, tensor({1}).to(int64)}, tensor({1000}), "SEMANTICS, measured on PyTorch 1.13.1",
-            {tensor({{1, -1}})})
-      .point({logits, tensor({{0, 1}})}, tensor({1000}), "the same with a one-hot target", {tensor({{1, -1}})})
-      .point({zeros({1, 4}), tensor({2}).to(int64)}, tensor({1.3862943611198906}), "log 4 (OEIS A016627)",
-             {tensor({{0.25, 0.25, -0.75, 0.25}})})
-      .point({zeros({1, 2}), tensor({{0.5, 1.5}})}, tensor({1.3862943611198906}), "2·log 2 for targets with the sum 2",
-             {tensor({{0.5, -0.5}}), tensor({{0.6931471805599453, 0.6931471805599453}})})
-      .extreme({tensor({{1e4, -1e4}, {-1e4, -1e4}}), tensor({0, 1}).to(int64)}, tensor({0, 0.6931471805599453}),
-               {tensor({{0, 0}, {0.5, -0.5}})})
-      .extreme({tensor({{1e4, -1e4}}), tensor({{0, 1}})}, tensor({2e4}), {tensor({{1, -1}}), tensor({{0, 2e4}})})
+  return row.big_sample({{{4000, 10}}, {{4000}, indices(0, 9)}})
       .refuses<ValueError>({two_rows, tensor({1, 3}).to(int64)}, "the label of row 1 is 3")
       .refuses<ValueError>({two_rows, tensor({-1, 0}).to(int64)}, "the label of row 0 is -1")
       .refuses<ShapeError>({two_rows, tensor({0, 1, 2}).to(int64)}, "targets are int64 (3,)")
@@ -152,18 +138,29 @@ OpRow cross_entropy_row() {
       .refuses<ShapeError>({zeros({3}), zeros({3})}, "need logits (n, c)")
       .refuses<TypeError>({two_rows, zeros({2, 3}, float32)}, "dtypes do not mix")
       .refuses<TypeError>({two_rows.to(int64), tensor({0, 1}).to(int64)}, "input 0 is int64");
-  return row;
+}
+
+OpRow cross_entropy_row() {
+  const Tensor logits = tensor({{1000, 0}});
+  return of_logits("softmax_cross_entropy", "log Σ e^x - x[label], or Σ t·(log Σ e^x - x)", softmax_cross_entropy)
+      .sample({{{0, 3}}, {{0}, indices(0, 2)}})
+      .sample({{{0, 3}}, {{0, 3}, {0.1, 1}}})
+      .big_sample({{{500, 157}}, {{500, 157}, {0.1, 1}}})
+      .point({logits, tensor({1}).to(int64)}, tensor({1000}), "SEMANTICS, measured on PyTorch 1.13.1",
+             {tensor({{1, -1}})})
+      .point({logits, tensor({{0, 1}})}, tensor({1000}), "the same with a one-hot target", {tensor({{1, -1}})})
+      .point({zeros({1, 4}), tensor({2}).to(int64)}, tensor({1.3862943611198906}), "log 4 (OEIS A016627)",
+             {tensor({{0.25, 0.25, -0.75, 0.25}})})
+      .point({zeros({1, 2}), tensor({{0.5, 1.5}})}, tensor({1.3862943611198906}), "2·log 2 for targets with the sum 2",
+             {tensor({{0.5, -0.5}}), tensor({{0.6931471805599453, 0.6931471805599453}})})
+      .extreme({tensor({{1e4, -1e4}, {-1e4, -1e4}}), tensor({0, 1}).to(int64)}, tensor({0, 0.6931471805599453}),
+               {tensor({{0, 0}, {0.5, -0.5}})})
+      .extreme({tensor({{1e4, -1e4}}), tensor({{0, 1}})}, tensor({2e4}), {tensor({{1, -1}}), tensor({{0, 2e4}})});
 }
 
 OpRow mean_cross_entropy_row() {
-  const Tensor two_rows = zeros({2, 3});
-  OpRow row("mean_softmax_cross_entropy", "the mean of softmax_cross_entropy over the rows",
-            [](const OpInputs& in) { return mean_softmax_cross_entropy(in[0], in[1]); });
-  for (const Shape& shape : {Shape{3, 4}, Shape{1, 1}, Shape{2, 17}, Shape{5, 33}}) {
-    row.sample({{shape}, {{shape[0]}, indices(0, static_cast<double>(shape[1] - 1))}});
-    row.sample({{shape}, {shape, {0.1, 1}}});
-  }
-  row.big_sample({{{4000, 10}}, {{4000}, indices(0, 9)}})
+  return of_logits("mean_softmax_cross_entropy", "the mean of softmax_cross_entropy over the rows",
+                   mean_softmax_cross_entropy)
       .point({tensor({{1000, 0}, {0, 1000}}), tensor({1, 1}).to(int64)}, tensor(500), "half of SEMANTICS' 1000",
              {tensor({{0.5, -0.5}, {0, 0}})})
       .point({zeros({2, 2}), tensor({{0.5, 1.5}, {0, 0}})}, tensor(0.6931471805599453),
@@ -171,11 +168,7 @@ OpRow mean_cross_entropy_row() {
              {tensor({{0.25, -0.25}, {0, 0}}),
               tensor({{0.34657359027997264, 0.34657359027997264}, {0.34657359027997264, 0.34657359027997264}})})
       .extreme({tensor({{1e4, -1e4}, {-1e4, -1e4}}), tensor({0, 1}).to(int64)}, tensor(0.34657359027997264),
-               {tensor({{0, 0}, {0.25, -0.25}})})
-      .refuses<ValueError>({two_rows, tensor({1, 3}).to(int64)}, "the label of row 1 is 3")
-      .refuses<ShapeError>({two_rows, tensor({0, 1, 2}).to(int64)}, "targets are int64 (3,)")
-      .refuses<TypeError>({two_rows, zeros({2, 3}, float32)}, "dtypes do not mix");
-  return row;
+               {tensor({{0, 0}, {0.25, -0.25}})});
 }
 
 void add_exponentials(std::vector<OpRow>& rows) {
