@@ -162,16 +162,19 @@ std::size_t examine_all(std::vector<Finding>& findings, Experiment& first, const
   std::mutex making;
   parallel_parts(make == nullptr ? 1 : std::max<std::size_t>(threads, 1), [&](std::size_t worker) {
     const auto work = [&](Experiment& experiment) {
-      for (std::size_t i = next++; i < findings.size(); i = next++) examine(findings[i], experiment, here, options);
+      try {
+        for (std::size_t i = next++; i < findings.size(); i = next++) examine(findings[i], experiment, here, options);
+      } catch (...) {
+        next = findings.size();  // the others need not go on
+        throw;
+      }
       evaluations += experiment.evaluations();
-    };
-    const auto another = [&] {
-      const std::lock_guard lock(making);
-      return Experiment((*make)(), first);
     };
     if (worker == 0) return work(first);
     if (next >= findings.size()) return;
-    Experiment own = another();
+    std::unique_lock lock(making);
+    Experiment own((*make)(), first);
+    lock.unlock();
     work(own);
   });
   return evaluations;
