@@ -97,7 +97,7 @@ std::string history_numbers(const History& history) {
 std::string class_name(const std::vector<std::string>& names, std::int64_t label) {
   if (names.empty()) return fmt::format("{}", label);
   if (label < 0 || label >= static_cast<std::int64_t>(names.size()))
-    throw_as<ValueError>("report: class {} has no name; need {} classes, as there are names", label, names.size());
+    throw_as<ValueError>("report: class {} has no name; there are {}, need one for each class", label, names.size());
   return names[static_cast<std::size_t>(label)];
 }
 

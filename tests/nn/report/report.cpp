@@ -268,7 +268,7 @@ TEST_CASE("class names that do not fit are refused") {
   report.samples = images();
   report.classes = {"cat"};
   CHECK(error_of([&] { report.html(); }) ==
-        "ValueError: report: class 1 has no name; need 1 classes, as there are names");
+        "ValueError: report: class 1 has no name; there are 1, need one for each class");
 }
 
 TEST_CASE("a page is written whole or not at all") {
