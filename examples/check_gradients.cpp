@@ -3,6 +3,7 @@
 #include <autograd/autograd.hpp>
 #include <autograd/parallel/parts.hpp>
 #include <autograd/table/op_table_check.hpp>
+#include <autograd/text/words.hpp>
 #include <nn/inspection/gradient_check.hpp>
 #include <nn/nn.hpp>
 #include <nn/table/module_table.hpp>
@@ -200,7 +201,7 @@ std::vector<Row> rows_to_check(const Settings& settings) {
     std::erase_if(rows, [&](const Row& row) { return row.name != settings.operation; });
     if (rows.empty())
       throw examples::UsageError("--operation " + settings.operation + ": no operation, layer or loss with gradients" +
-                                 examples::did_you_mean(settings.operation, names));
+                                 did_you_mean(settings.operation, names));
   }
   std::erase_if(rows, [&](const Row& row) { return row.order < settings.order; });
   return rows;

@@ -2,6 +2,8 @@
 
 #include <autograd/ops/random.hpp>
 #include <autograd/tensor/error.hpp>
+#include <autograd/text/json.hpp>
+#include <autograd/text/words.hpp>
 #include <nn/report/whole_file.hpp>
 
 #include <oneapi/tbb/global_control.h>
@@ -15,7 +17,6 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <variant>
 
 namespace examples {
@@ -68,21 +69,7 @@ CLI::Validator in_range(const Range& range) {
   return CLI::Validator(check, rule == "finite" ? "" : rule);
 }
 
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
-
-Json json_of(const nlohmann::ordered_json& value) { return {value.dump()}; }
+Json json_of(const nlohmann::ordered_json& value) { return {xgrad::json_text(value, -1)}; }
 
 std::string underscored(std::string name) {
   std::replace(name.begin(), name.end(), '-', '_');
@@ -92,23 +79,6 @@ std::string underscored(std::string name) {
 }  // namespace
 
 bool interrupted() { return interrupt_requested; }
-
-std::string nearest(const std::string& word, const std::vector<std::string>& candidates) {
-  std::string best;
-  std::size_t smallest = 1 + word.size() / 3;
-  for (const std::string& candidate : candidates) {
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance > smallest || (distance == smallest && !best.empty())) continue;
-    smallest = distance;
-    best = candidate;
-  }
-  return best;
-}
-
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates) {
-  const std::string near = nearest(word, candidates);
-  return near.empty() ? "" : "; did you mean " + near + "?";
-}
 
 struct CommandLine::Flag {
   std::string name;
@@ -208,7 +178,7 @@ void CommandLine::parse(CLI::App& parser, int argc, const char* const* argv) {
   std::vector<std::string> known = {"--help"};
   for (const Flag& flag : flags_) known.push_back("--" + flag.name);
   const std::string name = found->substr(0, found->find('='));
-  throw UsageError("unknown flag " + name + did_you_mean(name, known));
+  throw UsageError("unknown flag " + name + xgrad::did_you_mean(name, known));
 }
 
 std::vector<std::pair<std::string, std::string>> CommandLine::configuration() const {
@@ -234,7 +204,7 @@ std::string CommandLine::json(bool ended_early, const std::string& error) const 
   for (const auto& [name, value] : results_) document[name] = nlohmann::ordered_json::parse(value.text);
   document["interrupted"] = ended_early;
   if (!error.empty()) document["error"] = error;
-  return document.dump(2) + '\n';
+  return xgrad::json_text(document) + '\n';
 }
 
 int CommandLine::run(int argc, const char* const* argv, const std::function<void()>& program) {

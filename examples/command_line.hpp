@@ -125,10 +125,4 @@ class CommandLine {
   const std::uint64_t* seed_ = nullptr;
 };
 
-/// The candidate with the smallest edit distance (Levenshtein 1966) to the word, or "" if none is near.
-std::string nearest(const std::string& word, const std::vector<std::string>& candidates);
-
-/// `; did you mean seed?`, or "" if nothing is near.
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& candidates);
-
 }  // namespace examples

@@ -1,6 +1,7 @@
 #include <autograd/check/experiment.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/random.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -25,9 +26,8 @@ struct OutsideDomain {
 Extents index_of(std::size_t entry, const Shape& shape) {
   Extents index(shape.rank(), 0);
   for (std::size_t axis = shape.rank(); axis-- > 0;) {
-    const auto extent = static_cast<std::size_t>(shape[axis]);
-    index[axis] = static_cast<std::int64_t>(entry % extent);
-    entry /= extent;
+    index[axis] = static_cast<std::int64_t>(entry % shape.extent(axis));
+    entry /= shape.extent(axis);
   }
   return index;
 }
@@ -47,7 +47,7 @@ Scale scale_of(const Tensor& x) {
 bool same_bits(const Tensor& a, const Tensor& b) {
   if (!a.defined() || !b.defined()) return a.defined() == b.defined();
   return a.dtype() == b.dtype() && a.shape() == b.shape() &&
-         (a.bytes() == 0 || std::memcmp(a.mutable_data(), b.mutable_data(), a.bytes()) == 0);
+         (a.bytes() == 0 || std::memcmp(a.untyped_data(), b.untyped_data(), a.bytes()) == 0);
 }
 
 bool same_bits(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
@@ -92,9 +92,10 @@ Experiment::~Experiment() {
 void Experiment::check_tensors_unchanged() const {
   for (std::size_t t = 0; t < handles_.size(); ++t)
     if (handles_[t].version() != versions_[t] || handles_[t].dtype() != dtype_)
-      throw GradientError("check_gradients: the function changed the values of " + subject_.tensors[t].first +
-                          ", of shape " + to_string(handles_[t].shape()) +
-                          "; it must only read its tensors (their values are put back)");
+      throw_as<GradientError>(
+          "check_gradients: the function changed the values of {}, of shape {}; it must only read its tensors (their "
+          "values are put back)",
+          subject_.tensors[t].first, handles_[t].shape());
 }
 
 Tensor Experiment::call() {
@@ -103,30 +104,28 @@ Tensor Experiment::call() {
     y = subject_.f();
   } catch (const ValueError& error) {
     check_tensors_unchanged();
-    if (moving_.empty()) throw;
+    if (step_ == 0) throw;
     throw OutsideDomain{error.what()};
   } catch (const std::exception& error) {
-    if (moving_.empty()) throw;
+    if (step_ == 0) throw;
     std::throw_with_nested(
-        GradientError("check_gradients: the function broke off while " + moving_ + ": " + error.what()));
+        GradientError("check_gradients: the function broke off while " + what_moved() + ": " + error.what()));
   } catch (...) {
-    if (moving_.empty()) throw;
-    std::throw_with_nested(GradientError("check_gradients: the function broke off while " + moving_));
+    if (step_ == 0) throw;
+    std::throw_with_nested(GradientError("check_gradients: the function broke off while " + what_moved()));
   }
   check_tensors_unchanged();
   if (!y.defined()) throw ValueError("check_gradients: the function returned an empty handle; need a tensor");
-  if (y.dtype() != dtype_) {
-    const std::string wanted(name_of(dtype_));
-    throw TypeError("check_gradients: the function returned " + std::string(name_of(y.dtype())) + " for " + wanted +
-                    " tensors; need " + wanted + ": do not convert inside, and make constants in the default dtype");
-  }
-  if (cotangent_.defined()) {
-    if (y.shape() != result_shape_)
-      throw ShapeError("check_gradients: the function returned shape " + to_string(result_shape_) + " at first, then " +
-                       to_string(y.shape()) + (moving_.empty() ? "" : " while " + moving_) + "; need one shape");
-    return y;
-  }
-  set_up_weights(y);
+  if (y.dtype() != dtype_)
+    throw_as<TypeError>(
+        "check_gradients: the function returned {} for {} tensors; need {}: do not convert inside, and make constants "
+        "in the default dtype",
+        y.dtype(), dtype_, dtype_);
+  if (!cotangent_.defined())
+    set_up_weights(y);
+  else if (y.shape() != result_shape_)
+    throw_as<ShapeError>("check_gradients: the function returned shape {} at first, then {}{}; need one shape",
+                         result_shape_, y.shape(), step_ == 0 ? "" : " while " + what_moved());
   return y;
 }
 
@@ -134,15 +133,17 @@ void Experiment::set_up_weights(const Tensor& y) {
   const Pause pause;
   if (options_.cotangent.defined()) {
     if (options_.cotangent.shape() != y.shape())
-      throw ShapeError("check_gradients: the function returned shape " + to_string(y.shape()) + ", the cotangent is " +
-                       to_string(options_.cotangent.shape()) + "; need equal shapes");
+      throw_as<ShapeError>("check_gradients: the function returned shape {}, the cotangent is {}; need equal shapes",
+                           y.shape(), options_.cotangent.shape());
     if (!is_floating(options_.cotangent.dtype()))
       throw TypeError("check_gradients: the cotangent is int64; need float32 or float64");
     cotangent_ = options_.cotangent.to(dtype_);
   } else {
     if (y.size() != 1)
-      throw ShapeError("check_gradients: the function returned shape " + to_string(y.shape()) +
-                       ", not one number; give a cotangent of that shape in the options, or reduce with sum or mean");
+      throw_as<ShapeError>(
+          "check_gradients: the function returned shape {}, not one number; give a cotangent of that shape in the "
+          "options, or reduce with sum or mean",
+          y.shape());
     cotangent_ = ones(y.shape(), dtype_);
   }
   result_shape_ = y.shape();
@@ -155,15 +156,18 @@ void Experiment::set_up_weights(const Tensor& y) {
   }
 }
 
-std::vector<Tensor> Experiment::gradients_of(Tape& tape, const std::vector<Tensor>& results, double factor,
-                                             bool differentiable) const {
+/// The gradients of the results' sum, each times its weight and the factor; an empty handle for a tensor that they do
+/// not depend on.
+std::vector<Tensor> Experiment::sweep(Tape& tape, const std::vector<Tensor>& results,
+                                      const std::vector<Tensor>& weights, double factor, bool differentiable) const {
   std::vector<Tensor> list(handles_.size()), outputs, cotangents;
-  for (const Tensor& result : results) {
-    const Tensor output = result.is_leaf() ? result.clone() : result;  // a function may hand out its input
+  for (std::size_t k = 0; k < results.size(); ++k) {
+    if (!results[k].defined()) continue;
+    const Tensor output = results[k].is_leaf() ? results[k].clone() : results[k];  // a function may hand out its input
     if (!is_recorded(output)) continue;
     const Pause pause;
     outputs.push_back(output);
-    cotangents.push_back(factor == 1 ? cotangent_ : mul(cotangent_, factor));
+    cotangents.push_back(factor == 1 ? weights[k] : mul(weights[k], factor));
   }
   if (outputs.empty()) return list;
   const Gradients gradients = tape.backward(outputs, cotangents, {.differentiable = differentiable});
@@ -174,33 +178,23 @@ std::vector<Tensor> Experiment::gradients_of(Tape& tape, const std::vector<Tenso
 
 std::vector<Tensor> Experiment::analytical(double factor) {
   Tape tape;
-  if (options_.order == 1) return gradients_of(tape, {call()}, factor, false);
-  const std::vector<Tensor> first = gradients_of(tape, {call()}, 1, true);
-  std::vector<Tensor> second(handles_.size()), outputs, cotangents;
-  for (std::size_t t = 0; t < first.size(); ++t)
-    if (first[t].defined() && (is_recorded(first[t]) || first[t].is_leaf())) {
-      const Pause pause;
-      outputs.push_back(first[t]);
-      cotangents.push_back(mul(weights_[t], factor));
-    }
-  if (outputs.empty()) return second;
-  const Gradients gradients = tape.backward(outputs, cotangents);
-  for (std::size_t t = 0; t < handles_.size(); ++t)
-    if (const Tensor* gradient = gradients.find(handles_[t])) second[t] = *gradient;
-  return second;
+  const Tensor y = call();
+  if (options_.order == 1) return sweep(tape, {y}, weights_, factor);
+  return sweep(tape, sweep(tape, {y}, {cotangent_}, 1, true), weights_, factor);
 }
 
 std::vector<Tensor> Experiment::analytical_of_two_calls() {
   Tape tape;
-  const Tensor first = call();
-  return gradients_of(tape, {first, call()}, 1, false);
+  const Tensor first = call(), second = call();
+  return sweep(tape, {first, second}, {cotangent_, cotangent_});
 }
 
 std::vector<Tensor> Experiment::outputs() {
   ++evaluations_;
   if (options_.order == 2) {
     Tape tape;
-    return gradients_of(tape, {call()}, 1, false);
+    const Tensor y = call();
+    return sweep(tape, {y}, {cotangent_});
   }
   const Pause pause;
   Tensor y = call();
@@ -214,6 +208,7 @@ double Experiment::moved(std::size_t i, double step) const {
 }
 
 void Experiment::write(double step) {
+  step_ = step;
   handles_[move_.tensor].modify([&](std::span<double> values) {
     if (!move_.along_direction()) {
       values[move_.entry] = moved(move_.entry, step);
@@ -224,16 +219,21 @@ void Experiment::write(double step) {
   versions_[move_.tensor] = handles_[move_.tensor].version();
 }
 
+/// `entry (2,) of x was moved up`
+std::string Experiment::what_moved() const {
+  const std::string& name = subject_.tensors[move_.tensor].first;
+  const char* const direction = step_ < 0 ? "down" : "up";
+  if (move_.along_direction()) return fmt::format("all entries of {} were moved {}", name, direction);
+  return fmt::format("entry {} of {} was moved {}", index_of(move_.entry, originals_[move_.tensor].shape()), name,
+                     direction);
+}
+
 /// Empty where f refuses the values.
-std::vector<Tensor> Experiment::outputs_at(double step, const char* direction) {
+std::vector<Tensor> Experiment::outputs_at(double step) {
   if (!move_.along_direction() &&
       (!std::isfinite(moved(move_.entry, step)) || moved(move_.entry, step) == moved(move_.entry, 0)))
     return {};
   write(step);
-  moving_ = (move_.along_direction() ? std::string("all entries")
-                                     : "entry " + to_string(index_of(move_.entry, originals_[move_.tensor].shape()))) +
-            " of " + subject_.tensors[move_.tensor].first + (move_.along_direction() ? " were moved " : " was moved ") +
-            direction;
   std::vector<Tensor> list;
   try {
     list = outputs();
@@ -241,7 +241,6 @@ std::vector<Tensor> Experiment::outputs_at(double step, const char* direction) {
     ++refusals_;
     refusal_ = refused.text;
   }
-  moving_.clear();
   write(0);
   return list;
 }
@@ -304,8 +303,8 @@ Quotients Experiment::quotients(double step) {
   // The distances that are left after rounding.
   const double below_by = entry ? moved(move_.entry, 0) - moved(move_.entry, -step) : step;
   const double above_by = entry ? moved(move_.entry, step) - moved(move_.entry, 0) : step;
-  const std::vector<Tensor> below = outputs_at(-step, "down");
-  const std::vector<Tensor> above = outputs_at(step, "up");
+  const std::vector<Tensor> below = outputs_at(-step);
+  const std::vector<Tensor> above = outputs_at(step);
   note_affected(below);
   note_affected(above);
   return {quotient(below, *here_, step, below_by), quotient(*here_, above, step, above_by),

@@ -33,7 +33,6 @@ class Experiment {
   Experiment& operator=(const Experiment&) = delete;
   ~Experiment();
 
-  const NamedTensors& tensors() const { return subject_.tensors; }
   /// What the tape says: the gradient of `factor` times the weighted sum for every tensor, an empty handle if it is not
   /// reached.
   std::vector<Tensor> analytical(double factor = 1);
@@ -50,7 +49,7 @@ class Experiment {
   bool any_finite(const std::vector<Tensor>& outputs) const;
 
   std::size_t evaluations() const { return evaluations_; }
-  /// How often moved values were refused since the last call, and why at last.
+  /// How often moved values were refused since the last call, and why the last time.
   std::pair<std::size_t, std::string> take_refusals() { return {std::exchange(refusals_, 0), refusal_}; }
 
  private:
@@ -58,9 +57,10 @@ class Experiment {
   Tensor call();
   void set_up_weights(const Tensor& y);
   void check_tensors_unchanged() const;
-  std::vector<Tensor> gradients_of(Tape& tape, const std::vector<Tensor>& results, double factor,
-                                   bool differentiable) const;
-  std::vector<Tensor> outputs_at(double step, const char* direction);
+  std::vector<Tensor> sweep(Tape& tape, const std::vector<Tensor>& results, const std::vector<Tensor>& weights,
+                            double factor = 1, bool differentiable = false) const;
+  std::vector<Tensor> outputs_at(double step);
+  std::string what_moved() const;
   double moved(std::size_t i, double step) const;
   void write(double step);
   void note_affected(const std::vector<Tensor>& moved);
@@ -82,7 +82,7 @@ class Experiment {
   const std::vector<Tensor>* here_ = nullptr;
   std::vector<std::vector<char>> affected_;  // which outputs the move has changed so far
   bool any_affected_ = false;
-  std::string moving_;  // what is moved, for messages; empty while nothing is
+  double step_ = 0;  // of the move; 0 while nothing is moved
   std::size_t evaluations_ = 0;
   std::size_t refusals_ = 0;
   std::string refusal_;

@@ -1,4 +1,5 @@
 #include <autograd/check/finding.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -8,93 +9,103 @@ namespace xgrad {
 
 namespace {
 
-GradientVerdict judge(const Finding& finding, const NumericalDerivative& derivative) {
-  const double difference = finding.difference();
-  const double error = finding.numerical.error;
+GradientVerdict judge(const Finding& finding, const NumericalDerivative& derivative, double noise_limit) {
   if (derivative.jumps()) return GradientVerdict::kink;  // any slope is as good as another
-  if (!std::isfinite(finding.numerical.value)) return GradientVerdict::non_finite;
-  const Slope& left = derivative.left();
-  const Slope& right = derivative.right();
+  if (!std::isfinite(finding.numerical)) return GradientVerdict::non_finite;
+  const Estimate& left = derivative.left();
+  const Estimate& right = derivative.right();
   const double slack = finding.tolerance + 2 * (left.error + right.error);
   if (left.defined() && right.defined() && std::abs(right.value - left.value) > slack) {
     const auto [low, high] = std::minmax(left.value, right.value);
     const bool between = finding.analytical >= low - slack && finding.analytical <= high + slack;
     return between ? GradientVerdict::kink : GradientVerdict::wrong;
   }
-  if (difference > finding.tolerance + 2 * error) return GradientVerdict::wrong;
-  return error > finding.noise_limit ? GradientVerdict::inconclusive : GradientVerdict::ok;
+  if (finding.absolute_error > finding.tolerance + 2 * finding.noise) return GradientVerdict::wrong;
+  return finding.noise > noise_limit ? GradientVerdict::inconclusive : GradientVerdict::ok;
 }
 
-/// An error relative to the largest of both values and the rms.
-double relative(double error, const Finding& finding) {
-  return error == 0 ? 0
-                    : error / std::max({std::abs(finding.analytical), std::abs(finding.numerical.value), finding.rms});
+void set_numerical(Finding& finding, const Estimate& estimate) {
+  finding.numerical = estimate.value;
+  finding.noise = estimate.error;
+  finding.step = estimate.step;
+  finding.absolute_error = std::abs(finding.numerical - finding.analytical);
+  finding.relative_error = relative(finding.absolute_error, finding, finding.rms);
 }
 
 }  // namespace
 
-double Finding::difference() const { return std::abs(numerical.value - analytical); }
-
-bool Finding::vanishes() const {
-  return std::abs(numerical.value) <= 2 * numerical.error && std::abs(analytical) <= numerical.error;
+double relative(double error, const GradientEntry& entry, double rms) {
+  return error == 0 ? 0 : error / std::max({std::abs(entry.analytical), std::abs(entry.numerical), rms});
 }
 
+bool Finding::vanishes() const { return std::abs(numerical) <= 2 * noise && std::abs(analytical) <= noise; }
+
 std::pair<GradientVerdict, double> Finding::urgency() const {
-  const bool noisy = verdict == GradientVerdict::inconclusive;
-  const double excess = relative(noisy ? numerical.error : difference(), *this);
+  const double excess = verdict == GradientVerdict::inconclusive ? relative(noise, *this, rms) : relative_error;
   return {verdict, std::isnan(excess) ? std::numeric_limits<double>::infinity() : excess};
 }
 
-GradientEntry Finding::entry(const Shape& shape) const {
-  GradientEntry entry;
-  entry.direction = move.along_direction();
-  if (!entry.direction) entry.index = index_of(move.entry, shape);
-  entry.numerical = numerical.value;
-  entry.analytical = analytical;
-  entry.absolute_error = difference();
-  entry.relative_error = relative(difference(), *this);
-  entry.noise = numerical.error;
-  entry.tolerance = tolerance;
-  entry.step = numerical.step;
-  entry.left = left;
-  entry.right = right;
-  return entry;
-}
-
-Finding examine(const Comparison& comparison, Experiment& experiment, const std::vector<Tensor>& here,
-                const GradientCheckOptions& options) {
+void examine(Finding& finding, Experiment& experiment, const std::vector<Tensor>& here,
+             const GradientCheckOptions& options) {
   constexpr double wanted = 1e-9;  // error of a numerical value, if that is cheap
-  const double analytical = comparison.analytical;
-  const double size = std::max(std::isfinite(analytical) ? std::abs(analytical) : 0, comparison.rms);
-  const double tolerance = options.tolerance * size;
-  Finding finding;
-  finding.move = comparison.move;
-  finding.analytical = analytical;
-  finding.rms = comparison.rms;
-  finding.tolerance = tolerance;
-  finding.noise_limit = options.noise_limit * size;
+  const bool finite = std::isfinite(finding.analytical);
+  const double size = std::max(finite ? std::abs(finding.analytical) : 0, finding.rms);
+  finding.tolerance = options.tolerance * size;
 
-  const std::size_t evaluations = experiment.evaluations();
-  experiment.begin(comparison.move, here, comparison.rms);
-  NumericalDerivative derivative([&](double step) { return experiment.quotients(step); }, comparison.x,
-                                 comparison.typical);
-  const bool smooth = derivative.quick(wanted * size, tolerance);
-  finding.numerical = derivative.central();
-  const double error = finding.numerical.error;
-  const bool agrees = (error <= tolerance && finding.difference() <= tolerance + error) ||
-                      (tolerance == 0 && finding.difference() == 0);  // the whole gradient is 0
-  if (!std::isfinite(analytical)) {
+  experiment.begin(finding.move, here, finding.rms);
+  NumericalDerivative derivative([&](double step) { return experiment.quotients(step); }, finding.x, finding.typical);
+  const bool smooth = derivative.quick(wanted * size, finding.tolerance);
+  set_numerical(finding, derivative.central());
+  const bool agrees =
+      (finding.noise <= finding.tolerance && finding.absolute_error <= finding.tolerance + finding.noise) ||
+      (finding.tolerance == 0 && finding.absolute_error == 0);  // the whole gradient is 0
+  if (!finite) {
     finding.verdict = GradientVerdict::non_finite;
-  } else if (!smooth || (comparison.reached && !agrees)) {
+  } else if (!smooth || (finding.reached && !agrees)) {
     derivative.thorough();
-    finding.numerical = derivative.central();
+    set_numerical(finding, derivative.central());
     finding.left = derivative.left().value;
     finding.right = derivative.right().value;
-    finding.verdict = judge(finding, derivative);
+    finding.verdict = judge(finding, derivative, options.noise_limit * size);
   }
-  finding.evaluations = experiment.evaluations() - evaluations;
   std::tie(finding.refusals, finding.refusal) = experiment.take_refusals();
-  return finding;
+}
+
+void conclude(GradientRow& row, std::span<const Finding> findings, const Tensor& gradient, int order) {
+  constexpr std::size_t listed = 3;
+  bool all_vanish = true;
+  double noise = 0;
+  std::size_t refusals = 0;
+  std::string refusal;
+  std::vector<const Finding*> worst;
+  for (const Finding& finding : findings) {
+    row.directional = row.directional || finding.direction;
+    row.entries += !finding.direction;
+    all_vanish = all_vanish && finding.verdict != GradientVerdict::kink && finding.vanishes();
+    noise = std::max(noise, finding.noise);
+    const double size = std::abs(finding.numerical);
+    if (std::isfinite(size) && size > 2 * finding.noise) row.largest = std::max(row.largest, size);
+    if (finding.refusals > 0) refusal = finding.refusal;
+    refusals += finding.refusals;
+    worst.push_back(&finding);
+  }
+  std::stable_sort(worst.begin(), worst.end(),
+                   [](const Finding* a, const Finding* b) { return a->urgency() > b->urgency(); });
+  if (!worst.empty()) {
+    static_cast<GradientEntry&>(row) = *worst[0];
+    row.verdict = worst[0]->verdict;
+    for (const Finding* finding : worst) {
+      if (row.verdict == GradientVerdict::ok || finding->verdict != row.verdict) break;
+      if (row.failed++ > 0 && row.others.size() + 1 < listed) row.others.push_back(*finding);
+    }
+  }
+  const bool reached = gradient.defined();
+  if (!reached || (all_vanish && scale_of(gradient).largest <= noise)) {
+    // A function that is linear has no second derivative on the tape, and needs none.
+    row.verdict = reached || (order == 2 && row.largest == 0) ? GradientVerdict::zero : GradientVerdict::unreachable;
+    row.others.clear();
+  }
+  if (refusals > 0) row.note = fmt::format("the function refused moved values {} times: {}", refusals, refusal);
 }
 
 }  // namespace xgrad

@@ -5,46 +5,39 @@
 #include <autograd/check/numerical_derivative.hpp>
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace xgrad {
 
-/// One derivative to compare: the tape's value, and the size of the gradient that errors are relative to.
-struct Comparison {
+/// One derivative to compare, and, once it has been examined, what was found. `analytical` is 0 if not reached.
+struct Finding : GradientEntry {
   Move move;
-  bool reached = true;    ///< whether the tape gives the tensor a gradient at all
-  double analytical = 0;  ///< 0 if not reached
-  double rms = 0;         ///< of the tensor's gradient; along a direction its norm, the size of what is expected there
-  double x = 0;           ///< the value that is moved
-  double typical = 0;     ///< size of the tensor's values
-};
+  bool reached = true;  ///< whether the tape gives the tensor a gradient at all
+  double rms = 0;       ///< of the tensor's gradient; along a direction its norm, the size of what is expected there
+  double x = 0;         ///< the value that is moved
+  double typical = 0;   ///< size of the tensor's values
 
-/// What was found out about it.
-struct Finding {
-  Move move;
   GradientVerdict verdict = GradientVerdict::ok;
-  double analytical = 0;
-  double rms = 0;
-  double tolerance = 0;
-  double noise_limit = 0;
-  Slope numerical;
-  double left = GradientEntry::unknown;
-  double right = GradientEntry::unknown;
-  std::size_t evaluations = 0;
-  std::size_t refusals = 0;
-  std::string refusal;
+  std::size_t refusals = 0;  ///< how often f refused moved values
+  std::string refusal;       ///< why, the last time
 
-  double difference() const;
   /// Whether both values are 0 to within the numerical one's error.
   bool vanishes() const;
   /// Larger for what a reader should see first.
   std::pair<GradientVerdict, double> urgency() const;
-  GradientEntry entry(const Shape& shape) const;
 };
 
-/// here: the experiment's outputs where nothing is moved.
-Finding examine(const Comparison& comparison, Experiment& experiment, const std::vector<Tensor>& here,
-                const GradientCheckOptions& options);
+/// An error relative to the largest of both values and the gradient's rms.
+double relative(double error, const GradientEntry& entry, double rms);
+
+/// Compares the derivative with the numerical one. here: the experiment's outputs where nothing is moved.
+void examine(Finding& finding, Experiment& experiment, const std::vector<Tensor>& here,
+             const GradientCheckOptions& options);
+
+/// Fills a row from the findings about its tensor.
+void conclude(GradientRow& row, std::span<const Finding> findings, const Tensor& gradient, int order);
 
 }  // namespace xgrad

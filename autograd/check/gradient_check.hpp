@@ -47,8 +47,6 @@ struct GradientCheckOptions {
   /// whose call is const, and not for functions, which may have state. The report has the same bits either way, and for
   /// every number of threads.
   std::optional<bool> parallel = {};
-  /// Of the tensors; otherwise their labels, or `input 0`, `input 1`, ...
-  std::vector<std::string> names = {};
   /// Lets tensors pass whose gradient vanishes everywhere, as those of sign and floor do.
   bool allow_zero = false;
 };
@@ -68,7 +66,7 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 /// Throws TypeError for an int64 tensor (let f capture it) or a result that is not float64; ShapeError for a result of
 /// several numbers without a cotangent, or of another shape at a second call; ValueError for options that do not fit;
 /// GradientError when f breaks off midway (with its own exception nested) or changes its tensors. What f throws for the
-/// tensors as they are passes through.
+/// tensors as they are passes through. Tensors without a name have their label, or `input 0`, `input 1`, ...
 GradientReport check_gradients(const std::function<Tensor(const std::vector<Tensor>&)>& f,
                                const std::vector<Tensor>& tensors, const GradientCheckOptions& options = {});
 GradientReport check_gradients(const std::function<Tensor(const std::vector<Tensor>&)>& f, const NamedTensors& tensors,

@@ -24,12 +24,12 @@ std::vector<Quotient> column(const std::vector<Quotients>& ladder, Quotient Quot
 
 /// The best extrapolated value that ends at each step, undefined where fewer than three steps in a row are finite.
 /// `power`: the quotient's error is a series in step^power.
-std::vector<Slope> extrapolate(const std::vector<Quotient>& quotients, int power) {
+std::vector<Estimate> extrapolate(const std::vector<Quotient>& quotients, int power) {
   struct Entry {
     double value;
     double rounding;
   };
-  std::vector<Slope> best(quotients.size());
+  std::vector<Estimate> best(quotients.size());
   std::vector<Entry> row, above;
   for (std::size_t k = 0; k < quotients.size(); ++k) {
     const Quotient& quotient = quotients[k];
@@ -52,23 +52,15 @@ std::vector<Slope> extrapolate(const std::vector<Quotient>& quotients, int power
   return best;
 }
 
-Slope of_least_error(const std::vector<Slope>& slopes) {
-  Slope best;
-  for (const Slope& slope : slopes)
-    if (slope.defined() && slope.error < best.error) best = slope;
-  return best;
-}
-
-/// The one of least error among those that no estimate from smaller steps contradicts.
-Slope of_least_error_uncontradicted(const std::vector<Slope>& slopes) {
-  Slope best;
-  for (std::size_t k = 0; k < slopes.size(); ++k) {
-    if (!slopes[k].defined() || !(slopes[k].error < best.error)) continue;
-    bool contradicted = false;
-    for (std::size_t j = k + 1; j < slopes.size(); ++j)
-      contradicted = contradicted || (slopes[j].defined() && std::abs(slopes[k].value - slopes[j].value) >
-                                                                 slopes[k].error + 4 * slopes[j].error);
-    if (!contradicted) best = slopes[k];
+/// The one of least error; with a veto, of those that no estimate from smaller steps contradicts.
+Estimate of_least_error(const std::vector<Estimate>& estimates, bool veto) {
+  Estimate best;
+  for (auto one = estimates.begin(); one != estimates.end(); ++one) {
+    const auto contradicts = [&one](const Estimate& smaller) {
+      return smaller.defined() && std::abs(one->value - smaller.value) > one->error + 4 * smaller.error;
+    };
+    const bool better = one->defined() && one->error < best.error;
+    if (better && !(veto && std::any_of(one + 1, estimates.end(), contradicts))) best = *one;
   }
   return best;
 }
@@ -91,14 +83,14 @@ bool is_jump(const std::vector<Quotient>& quotients) {
                      [&](const Quotient& q) { return std::abs(q.value * q.step - jump) <= 1e-3 * std::abs(jump); });
 }
 
-Slope best_slope(std::vector<Quotient> quotients, int power) {
+Estimate best_estimate(std::vector<Quotient> quotients, int power) {
   // Between two steps of h and 2h the quotient of a smooth function changes by O(h), which is nothing here.
   const std::vector<Quotient> last = tail(quotients);
   double noise = 0;
   for (std::size_t k = 0; k + 1 < last.size(); ++k)
     noise = std::max(noise, std::abs(last[k].value - last[k + 1].value) * last[k].step);
   for (Quotient& quotient : quotients) quotient.rounding = std::max(quotient.rounding, noise / quotient.step);
-  return of_least_error_uncontradicted(extrapolate(quotients, power));
+  return of_least_error(extrapolate(quotients, power), true);
 }
 
 }  // namespace
@@ -139,7 +131,7 @@ bool NumericalDerivative::quick(double wanted, double tolerance) {
   }
   while (ladder_.size() < quick_steps) {
     const Quotient last = descend().central;
-    central_ = of_least_error(extrapolate(column(ladder_, &Quotients::central), 2));
+    central_ = of_least_error(extrapolate(column(ladder_, &Quotients::central), 2), false);
     if (central_.error <= wanted || last.rounding >= central_.error) break;
   }
   return central_.defined() && confirmed_far_below(tolerance);
@@ -171,14 +163,14 @@ void NumericalDerivative::thorough() {
   const std::vector<Quotient> left = column(ladder_, &Quotients::left);
   const std::vector<Quotient> right = column(ladder_, &Quotients::right);
   const auto one_sided = [this](const std::vector<Quotient>& quotients) {
-    if (!is_jump(quotients)) return best_slope(quotients, 1);
+    if (!is_jump(quotients)) return best_estimate(quotients, 1);
     jumps_ = true;
     const Quotient last = tail(quotients).front();
-    return Slope{std::copysign(std::numeric_limits<double>::infinity(), last.value), 0, last.step};
+    return Estimate{std::copysign(std::numeric_limits<double>::infinity(), last.value), 0, last.step};
   };
   left_ = one_sided(left);
   right_ = one_sided(right);
-  central_ = best_slope(column(ladder_, &Quotients::central), 2);
+  central_ = best_estimate(column(ladder_, &Quotients::central), 2);
   if (jumps_) central_.value = std::numeric_limits<double>::infinity();
   // At the edge of its domain a function has the slope of the one side that is there.
   if (!central_.defined() && left_.defined() != right_.defined()) central_ = left_.defined() ? left_ : right_;

@@ -8,7 +8,7 @@
 namespace xgrad {
 
 /// A derivative from differences, with what is known about its error: truncation and rounding together.
-struct Slope {
+struct Estimate {
   double value = std::numeric_limits<double>::quiet_NaN();
   double error = std::numeric_limits<double>::infinity();
   double step = 0;  ///< the smallest step that it was made from
@@ -52,10 +52,10 @@ class NumericalDerivative {
   /// Goes down as far as rounding permits; measures the function's noise there and counts it in. Fills left and right.
   void thorough();
 
-  const Slope& central() const { return central_; }
+  const Estimate& central() const { return central_; }
   /// One-sided slopes, infinite at a jump. Undefined before `thorough`.
-  const Slope& left() const { return left_; }
-  const Slope& right() const { return right_; }
+  const Estimate& left() const { return left_; }
+  const Estimate& right() const { return right_; }
   /// Whether the function is discontinuous at the point. Known after `thorough`.
   bool jumps() const { return jumps_; }
 
@@ -69,7 +69,7 @@ class NumericalDerivative {
   double first_step_;
   double largest_step_;
   std::vector<Quotients> ladder_;  // every step half of the one before, but for gaps outside of the domain
-  Slope central_, left_, right_;
+  Estimate central_, left_, right_;
   bool jumps_ = false;
 };
 

@@ -1,4 +1,4 @@
-#include <autograd/check/experiment.hpp>
+#include <autograd/check/finding.hpp>
 #include <autograd/check/precision.hpp>
 
 #include <algorithm>
@@ -35,47 +35,38 @@ class Conversion {
   std::vector<Tensor> originals_;
 };
 
-/// The gradients, in float64, twice.
-std::pair<std::vector<Tensor>, std::vector<Tensor>> gradients_in(DType dtype, const GradientSubject& subject,
-                                                                 const GradientCheckOptions& options) {
+/// The gradients as computed in a dtype, then converted to float64.
+std::vector<Tensor> gradients_in(DType dtype, const GradientSubject& subject, const GradientCheckOptions& options) {
   const Conversion conversion(subject, dtype);
   const DefaultDType constants_are(dtype);
-  Experiment experiment(subject, options, dtype);
-  std::pair<std::vector<Tensor>, std::vector<Tensor>> gradients(experiment.analytical(), experiment.analytical());
+  std::vector<Tensor> gradients = Experiment(subject, options, dtype).analytical();
   const Pause pause;
-  for (std::vector<Tensor>* list : {&gradients.first, &gradients.second})
-    for (Tensor& gradient : *list)
-      if (gradient.defined()) gradient = gradient.to(float64);
+  for (Tensor& gradient : gradients)
+    if (gradient.defined()) gradient = gradient.to(float64);
   return gradients;
 }
 
 void compare(GradientRow& row, const Tensor& in32, const Tensor& in64, double limit) {
   row.entries = in64.size();
   const double rms = scale_of(in64).rms;
-  const auto entry = [&](std::size_t i) {
-    GradientEntry result;
-    result.index = index_of(i, row.shape);
-    result.numerical = in64.data<double>()[i];
-    result.analytical = in32.data<double>()[i];
-    const double size = std::max(std::abs(result.numerical), rms);
-    result.absolute_error = std::abs(result.numerical - result.analytical);
-    result.relative_error = result.absolute_error == 0 ? 0 : result.absolute_error / size;
-    result.tolerance = limit * rounding * size;
-    return result;
-  };
   for (std::size_t i = 0; i < row.entries; ++i) {
-    const GradientEntry found = entry(i);
-    const bool finite = std::isfinite(found.numerical) && std::isfinite(found.analytical);
+    GradientEntry entry;
+    entry.numerical = in64.data<double>()[i];
+    entry.analytical = in32.data<double>()[i];
+    entry.absolute_error = std::abs(entry.numerical - entry.analytical);
+    entry.relative_error = relative(entry.absolute_error, entry, rms);
+    entry.tolerance = limit * rounding * std::max(std::abs(entry.numerical), rms);
+    const bool finite = std::isfinite(entry.numerical) && std::isfinite(entry.analytical);
     const GradientVerdict verdict = !finite                                  ? GradientVerdict::non_finite
-                                    : found.absolute_error > found.tolerance ? GradientVerdict::wrong
+                                    : entry.absolute_error > entry.tolerance ? GradientVerdict::wrong
                                                                              : GradientVerdict::ok;
-    if (verdict == row.verdict && verdict != GradientVerdict::ok) ++row.failed;
-    const bool worse =
-        i == 0 || verdict > row.verdict || (verdict == row.verdict && found.relative_error > row.relative_error);
-    if (!worse) continue;
-    if (verdict > row.verdict) row.failed = 1;
+    if (verdict > row.verdict) row.failed = 0;
+    if (verdict != GradientVerdict::ok && verdict >= row.verdict) ++row.failed;
+    const bool worse = verdict == row.verdict && entry.relative_error > row.relative_error;
+    if (i > 0 && verdict <= row.verdict && !worse) continue;
+    entry.index = index_of(i, row.shape);
+    static_cast<GradientEntry&>(row) = entry;
     row.verdict = verdict;
-    static_cast<GradientEntry&>(row) = found;
   }
   if (row.verdict == GradientVerdict::ok && scale_of(in64).largest == 0) row.verdict = GradientVerdict::zero;
 }
@@ -88,8 +79,9 @@ void check_precision(GradientReport& report, const GradientSubject& subject, con
     const Pause pause;
     rounded.cotangent = options.cotangent.to(float32);
   }
-  const auto [in32, again] = gradients_in(float32, subject, rounded);
-  const std::vector<Tensor> in64 = gradients_in(float64, subject, rounded).first;
+  const std::vector<Tensor> in32 = gradients_in(float32, subject, rounded);
+  const std::vector<Tensor> again = gradients_in(float32, subject, rounded);
+  const std::vector<Tensor> in64 = gradients_in(float64, subject, rounded);
   for (std::size_t t = 0; t < report.rows.size(); ++t) {
     GradientRow& row = report.rows[t];
     if (!in32[t].defined() && !in64[t].defined())
@@ -97,7 +89,7 @@ void check_precision(GradientReport& report, const GradientSubject& subject, con
     else if (!same_bits(in32[t], again[t]))
       row.verdict = GradientVerdict::nondeterministic;
     else if (in32[t].defined() != in64[t].defined())
-      row.verdict = GradientVerdict::wrong, row.note = "a gradient in one of both dtypes only";
+      row.verdict = GradientVerdict::wrong, row.note = "a gradient in one of the two dtypes only";
     else
       compare(row, in32[t], in64[t], options.rounding_limit);
   }

@@ -5,13 +5,20 @@ namespace xgrad {
 
 namespace {
 
+constexpr double ln2 = 0.6931471805599453;               // OEIS A002162
+constexpr double sigmoid_1 = 0.7310585786300049;         // e/(1 + e), OEIS A001113
+constexpr double sigmoid_minus_1 = 0.2689414213699951;   // 1/(1 + e)
+constexpr double sigmoid_slope_1 = 0.19661193324148185;  // e/(1 + e)²
+constexpr double softplus_1 = 1.3132616875182228;        // log(1 + e)
+
 OpRow maxout_row() {
   const auto of = [](std::int64_t pieces) { return [pieces](const OpInputs& x) { return maxout(x[0], pieces); }; };
   OpRow row("maxout", "max over j of x[j·n + i]", of(2));
-  row.is_flat().is_exact();
-  for (const Shape& shape : {Shape{2}, Shape{34}, Shape{3, 10}, Shape{2, 3, 4}, Shape{0, 4}, Shape{3, 0}})
-    row.sample({{shape}});
-  row.sample({{{3, 5}}}, of(1)).sample({{{3, 15}}}, of(5)).sample({{{1, 1, 1, 1, 1, 1, 2, 6}}}, of(3));
+  row.picks();
+  row.shapes({{2}, {34}, {3, 10}, {2, 3, 4}, {0, 4}, {3, 0}})
+      .sample({{{3, 5}}}, of(1))
+      .sample({{{3, 15}}}, of(5))
+      .sample({{{1, 1, 1, 1, 1, 1, 2, 6}}}, of(3));
   row.big_sample({{{70, 1002}}}).big_sample({{{257, 300}}}, of(5));
   // Pieces (1, 5), (4, 2) and (3, 0) of a row.
   const Tensor x = tensor({{1, 5, 4, 2, 3, 0}, {-1, -5, -4, -2, -3, -6}});
@@ -22,111 +29,91 @@ OpRow maxout_row() {
       .point({x}, x, "one piece is the identity", {ones({2, 6})}, of(1))
       .kink({tensor({{2, 0, 2, 1}})}, tensor({{2, 1}}), {tensor({{0.5, 0, 0.5, 1}})})
       .extreme({tensor({-1e4, 0, 1e4, -1})}, tensor({1e4, 0}), {tensor({0, 1, 1, 0})})
-      .extreme({tensor({-infinity, infinity})}, tensor({infinity}), {tensor({0, 1})})
-      .extreme({tensor({not_a_number, 1})}, tensor({not_a_number}))
+      .extreme({tensor({-inf, inf})}, tensor({inf}), {tensor({0, 1})})
+      .extreme({tensor({nan, 1})}, tensor({nan}))
       .refuses<ShapeError>({ones({2, 5})}, "maxout: x is (2, 5); need a last axis of 2 pieces of one length")
       .refuses<ShapeError>({ones({})}, "maxout: x is (); need a last axis of 2 pieces")
       .refuses<ValueError>({ones({2, 4})}, "maxout: 0 pieces; need at least one", of(0))
       .refuses<TypeError>({ones({2, 4}, int64)}, "maxout: input 0 is int64");
 }
 
-}  // namespace
-
-std::vector<OpRow> activation_rows() {
-  const double ln2 = 0.6931471805599453;               // OEIS A002162
-  const double sigmoid_1 = 0.7310585786300049;         // e/(1 + e), OEIS A001113
-  const double sigmoid_minus_1 = 0.2689414213699951;   // 1/(1 + e)
-  const double sigmoid_slope_1 = 0.19661193324148185;  // e/(1 + e)²
-  const double softplus_1 = 1.3132616875182228;        // log(1 + e)
-  std::vector<OpRow> rows;
+void add_sigmoids(std::vector<OpRow>& rows) {
   rows.push_back(
       unary(
           "step", "0 for x < 0, 1 for x > 0, at_zero for 0", [](const Tensor& x) { return step(x); }, away_from({0}))
           .with_order(0)
-          .is_flat()
-          .is_exact()
+          .picks()
           .points({{-1.5, 0, 0.0}, {2, 1, 0.0}}, "NumPy documentation of heaviside")
           .point({tensor({-1.5, 0, 2.0})}, tensor({0, 0.5, 1}), "NumPy documentation of heaviside, with 0.5")
           .point({tensor({-1.5, 0, 2.0})}, tensor({0, 1, 1}), "NumPy documentation of heaviside, with 1",
                  {tensor({0, 0, 0})}, [](const OpInputs& x) { return step(x[0], 1); })
           .kink({{0, 0.5, 0.0}, {-0.0, 0.5, 0.0}})
-          .extreme(
-              {{1e4, 1, 0.0}, {-1e4, 0, 0.0}, {infinity, 1, 0.0}, {-infinity, 0, 0.0}, {not_a_number, not_a_number}}));
+          .extreme({{1e4, 1, 0.0}, {-1e4, 0, 0.0}, {inf, 1, 0.0}, {-inf, 0, 0.0}, {nan, nan}}));
   rows.push_back(unary("sigmoid", "1/(1 + e^-x)", sigmoid)
                      .sample({{{33}, {-30, 30}}})
                      .points({{1, sigmoid_1, sigmoid_slope_1}, {-1, sigmoid_minus_1, sigmoid_slope_1}}, "e/(1 + e)")
                      .extreme({{0, 0.5, 0.25},
                                {1e4, 1, 0.0},
                                {-1e4, 0, 0.0},
-                               {infinity, 1, 0.0},
-                               {-infinity, 0, 0.0},
+                               {inf, 1, 0.0},
+                               {-inf, 0, 0.0},
                                {-60, 8.75651076269652e-27, 8.75651076269652e-27},
                                {60, 1, 8.75651076269652e-27}}));
-  rows.push_back(
-      unary("log_sigmoid", "-log(1 + e^-x)", log_sigmoid)
-          .sample({{{33}, {-30, 30}}})
-          .points({{1, 1 - softplus_1, sigmoid_minus_1}, {-1, -softplus_1, sigmoid_1}}, "1 - log(1 + e)")
-          .extreme(
-              {{0, -ln2, 0.5}, {1e4, 0, 0.0}, {-1e4, -1e4, 1.0}, {infinity, 0, 0.0}, {-infinity, -infinity, 1.0}}));
-  rows.push_back(
-      unary("softplus", "log(1 + e^x)", softplus)
-          .sample({{{33}, {-30, 30}}})
-          .points({{1, softplus_1, sigmoid_1}, {-1, softplus_1 - 1, sigmoid_minus_1}}, "log(1 + e)")
-          .extreme({{0, ln2, 0.5}, {1e4, 1e4, 1.0}, {-1e4, 0, 0.0}, {infinity, infinity, 1.0}, {-infinity, 0, 0.0}}));
+  rows.push_back(unary("log_sigmoid", "-log(1 + e^-x)", log_sigmoid)
+                     .sample({{{33}, {-30, 30}}})
+                     .points({{1, 1 - softplus_1, sigmoid_minus_1}, {-1, -softplus_1, sigmoid_1}}, "1 - log(1 + e)")
+                     .extreme({{0, -ln2, 0.5}, {1e4, 0, 0.0}, {-1e4, -1e4, 1.0}, {inf, 0, 0.0}, {-inf, -inf, 1.0}}));
+  rows.push_back(unary("softplus", "log(1 + e^x)", softplus)
+                     .sample({{{33}, {-30, 30}}})
+                     .points({{1, softplus_1, sigmoid_1}, {-1, softplus_1 - 1, sigmoid_minus_1}}, "log(1 + e)")
+                     .extreme({{0, ln2, 0.5}, {1e4, 1e4, 1.0}, {-1e4, 0, 0.0}, {inf, inf, 1.0}, {-inf, 0, 0.0}}));
+}
+
+}  // namespace
+
+std::vector<OpRow> activation_rows() {
+  std::vector<OpRow> rows;
+  add_sigmoids(rows);
   rows.push_back(unary("relu", "max(x, 0)", relu, away_from({0}))
-                     .is_flat()
-                     .is_exact()
+                     .picks()
                      .points({{1.5, 1.5, 1.0}, {-1.5, 0, 0.0}}, "by hand")
                      .kink({{0, 0, 0.0}, {-0.0, 0, 0.0}})
-                     .extreme({{1e4, 1e4, 1.0},
-                               {-1e4, 0, 0.0},
-                               {infinity, infinity, 1.0},
-                               {-infinity, 0, 0.0},
-                               {not_a_number, not_a_number}}));
-  rows.push_back(
-      unary_call(
-          "leaky_relu", "x for x > 0, slope·x elsewhere", [](const OpInputs& x) { return leaky_relu(x[0], 0.25); },
-          away_from({0}))
-          .is_flat()
-          .points({{1.5, 1.5, 1.0}, {-2, -0.5, 0.25}}, "by hand")
-          .kink({{0, 0, 0.25}})
-          .extreme({{1e4, 1e4, 1.0}, {-1e4, -2500, 0.25}, {infinity, infinity, 1.0}, {-infinity, -infinity, 0.25}})
-          .sample({{{7}, away_from({0})}}, [](const OpInputs& x) { return leaky_relu(x[0]); })
-          .point({tensor({-200})}, tensor({-2}), "the default slope is 0.01", {tensor({0.01})},
-                 [](const OpInputs& x) { return leaky_relu(x[0]); }));
+                     .extreme({{1e4, 1e4, 1.0}, {-1e4, 0, 0.0}, {inf, inf, 1.0}, {-inf, 0, 0.0}, {nan, nan}}));
+  rows.push_back(elementwise("leaky_relu", "x for x > 0, slope·x elsewhere",
+                             [](const OpInputs& x) { return leaky_relu(x[0], 0.25); }, {away_from({0})})
+                     .is_flat()
+                     .points({{1.5, 1.5, 1.0}, {-2, -0.5, 0.25}}, "by hand")
+                     .kink({{0, 0, 0.25}})
+                     .extreme({{1e4, 1e4, 1.0}, {-1e4, -2500, 0.25}, {inf, inf, 1.0}, {-inf, -inf, 0.25}})
+                     .sample({{{7}, away_from({0})}}, [](const OpInputs& x) { return leaky_relu(x[0]); })
+                     .point({tensor({-200})}, tensor({-2}), "the default slope is 0.01", {tensor({0.01})},
+                            [](const OpInputs& x) { return leaky_relu(x[0]); }));
   rows.push_back(binary("prelu", "x for x > 0, slope·x elsewhere", prelu, away_from({0}), {0.1, 0.4})
                      .with_nan(NaNRule::moves)  // the slope is not read for x > 0
-                     .point({tensor({not_a_number, -1, 1}), tensor({1, not_a_number, not_a_number})},
-                            tensor({not_a_number, not_a_number, 1}), "definition")
+                     .point({tensor({nan, -1, 1}), tensor({1, nan, nan})}, tensor({nan, nan, 1}), "definition")
                      .point({tensor({{1, -2}, {-3, 4}}), tensor({0.25, 0.5})}, tensor({{1, -1}, {-0.75, 4}}), "by hand",
                             {tensor({{1, 0.5}, {0.25, 1}}), tensor({-3, -2})})
                      .kink({tensor({0, 0}), tensor({0.25, -2})}, tensor({0, 0}), {tensor({0.25, -2}), tensor({0, 0})})
-                     .extreme({tensor({1e4, -1e4, infinity}), tensor({0.25, 0.25, 0.25})},
-                              tensor({1e4, -2500, infinity}), {tensor({1, 0.25, 1}), tensor({0, -1e4, 0})}));
+                     .extreme({tensor({1e4, -1e4, inf}), tensor({0.25, 0.25, 0.25})}, tensor({1e4, -2500, inf}),
+                              {tensor({1, 0.25, 1}), tensor({0, -1e4, 0})}));
   rows.push_back(
-      unary_call(
-          "elu", "x for x > 0, alpha·(e^x - 1) elsewhere", [](const OpInputs& x) { return elu(x[0], 2.0); },
-          away_from({0}))
+      elementwise("elu", "x for x > 0, alpha·(e^x - 1) elsewhere", [](const OpInputs& x) { return elu(x[0], 2.0); },
+                  {away_from({0})})
           .points({{1.5, 1.5, 1.0}, {-1, -1.2642411176571153, 0.7357588823428847}}, "2·(1/e - 1), OEIS A068985")
           .kink({{0, 0, 2.0}})
-          .extreme({{1e4, 1e4, 1.0}, {-1e4, -2, 0.0}, {infinity, infinity, 1.0}, {-infinity, -2, 0.0}})
+          .extreme({{1e4, 1e4, 1.0}, {-1e4, -2, 0.0}, {inf, inf, 1.0}, {-inf, -2, 0.0}})
           .sample({{{7}, away_from({0})}}, [](const OpInputs& x) { return elu(x[0]); }));
   rows.push_back(unary("swish", "x/(1 + e^-x)", swish)
                      .sample({{{33}, {-30, 30}}})
                      .points({{1, sigmoid_1, 0.9276705118714868}, {-1, -sigmoid_minus_1, 0.07232948812851325}},
                              "x·σ(x), σ(x) + x·σ(x)·σ(-x)")
                      .extreme({{0, 0, 0.5}, {1e4, 1e4, 1.0}, {-1e4, 0, 0.0}, {-100, -3.7200759760208356e-42}}));
-  rows.push_back(unary("hard_tanh", "min(max(x, -1), 1)", hard_tanh, away_from({-1, 1}))
-                     .is_flat()
-                     .is_exact()
-                     .points({{0.5, 0.5, 1.0}, {-2, -1, 0.0}, {1.5, 1, 0.0}}, "by hand")
-                     .kink({{1, 1, 0.0}, {-1, -1, 0.0}})
-                     .extreme({{0, 0, 1.0},
-                               {1e4, 1, 0.0},
-                               {-1e4, -1, 0.0},
-                               {infinity, 1, 0.0},
-                               {-infinity, -1, 0.0},
-                               {not_a_number, not_a_number}}));
+  rows.push_back(
+      unary("hard_tanh", "min(max(x, -1), 1)", hard_tanh, away_from({-1, 1}))
+          .picks()
+          .points({{0.5, 0.5, 1.0}, {-2, -1, 0.0}, {1.5, 1, 0.0}}, "by hand")
+          .kink({{1, 1, 0.0}, {-1, -1, 0.0}})
+          .extreme({{0, 0, 1.0}, {1e4, 1, 0.0}, {-1e4, -1, 0.0}, {inf, 1, 0.0}, {-inf, -1, 0.0}, {nan, nan}}));
   rows.push_back(maxout_row());
   return rows;
 }

@@ -11,26 +11,12 @@ OpCall product(bool transpose_x, bool transpose_y) {
 
 OpRow matmul_row() {
   OpRow row("matmul", "x · y", [](const OpInputs& in) { return matmul(in[0], in[1]); });
-  const std::vector<std::pair<Shape, Shape>> shapes = {{{2, 3}, {3, 4}},
-                                                       {{1, 1}, {1, 1}},
-                                                       {{7, 9}, {9, 17}},
-                                                       {{16, 8}, {8, 15}},
-                                                       {{3}, {3}},
-                                                       {{2, 3}, {3}},
-                                                       {{3}, {3, 4}},
-                                                       {{5, 2, 3}, {3}},
-                                                       {{3}, {5, 3, 2}},
-                                                       {{5, 2, 3}, {3, 4}},
-                                                       {{2, 3}, {5, 3, 4}},
-                                                       {{5, 2, 3}, {5, 3, 4}},
-                                                       {{2, 1, 2, 3}, {4, 3, 2}},
-                                                       {{1, 2, 3}, {4, 3, 2}},
-                                                       {{2, 1, 2, 3}, {1, 4, 3, 2}},
-                                                       {{0, 3}, {3, 2}},
-                                                       {{2, 0}, {0, 3}},
-                                                       {{0}, {0}},
-                                                       {{0, 2, 3}, {3, 2}}};
-  for (const auto& [x, y] : shapes) row.sample({{x}, {y}});
+  row.sample({{{2, 3}}, {{3, 4}}}).sample({{{1, 1}}, {{1, 1}}}).sample({{{7, 9}}, {{9, 17}}});
+  row.sample({{{16, 8}}, {{8, 15}}}).sample({{{3}}, {{3}}}).sample({{{2, 3}}, {{3}}}).sample({{{3}}, {{3, 4}}});
+  row.sample({{{5, 2, 3}}, {{3}}}).sample({{{3}}, {{5, 3, 2}}}).sample({{{5, 2, 3}}, {{3, 4}}});
+  row.sample({{{2, 3}}, {{5, 3, 4}}}).sample({{{5, 2, 3}}, {{5, 3, 4}}}).sample({{{2, 1, 2, 3}}, {{4, 3, 2}}});
+  row.sample({{{1, 2, 3}}, {{4, 3, 2}}}).sample({{{2, 1, 2, 3}}, {{1, 4, 3, 2}}}).sample({{{0, 3}}, {{3, 2}}});
+  row.sample({{{2, 0}}, {{0, 3}}}).sample({{{0}}, {{0}}}).sample({{{0, 2, 3}}, {{3, 2}}});
   row.sample({{{3, 2}}, {{3, 4}}}, product(true, false)).sample({{{2, 3}}, {{4, 3}}}, product(false, true));
   row.sample({{{3, 2}}, {{4, 3}}}, product(true, true)).sample({{{5, 3, 2}}, {{4, 3}}}, product(true, true));
   row.sample({{{3, 2}}, {{5, 3, 4}}}, product(true, false)).sample({{{5, 2, 3}}, {{1, 4, 3}}}, product(false, true));

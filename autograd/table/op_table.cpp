@@ -1,20 +1,13 @@
+#include <autograd/ops/random.hpp>
 #include <autograd/table/op_table.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 namespace xgrad {
 
 namespace {
-
-/// splitmix64 (Steele, Lea and Flood 2014), for a fixed order of the values.
-std::uint64_t next_random(std::uint64_t& state) {
-  std::uint64_t z = state += 0x9E3779B97F4A7C15u;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-  return z ^ (z >> 31);
-}
 
 double keep_away(double value, const Domain& domain) {
   const double margin = (domain.high - domain.low) / 100;
@@ -65,76 +58,50 @@ void add_elementwise_samples(OpRow& row, const std::vector<Domain>& domains) {
   row.big_sample(with_shapes({Shape{70, 1}, Shape{70, 1001}}));
 }
 
-void append(std::vector<OpPoint>& points, const OpCall& call, const std::vector<UnaryPoint>& list,
-            const std::string& source) {
-  for (const auto& [x, y, slope] : list)
-    points.push_back({call,
-                      {tensor({x}, float64)},
-                      tensor({y}, float64),
-                      slope ? OpInputs{tensor({*slope}, float64)} : OpInputs{},
-                      source});
-}
-
 }  // namespace
 
 OpRow& OpRow::sample(std::vector<Argument> arguments, OpCall with) {
-  samples.push_back({with ? std::move(with) : call, std::move(arguments)});
-  return *this;
+  return add(samples, {std::move(with), std::move(arguments)});
 }
 
 OpRow& OpRow::big_sample(std::vector<Argument> arguments, OpCall with) {
-  big.push_back({with ? std::move(with) : call, std::move(arguments)});
-  return *this;
+  return add(big, {std::move(with), std::move(arguments)});
 }
 
 OpRow& OpRow::point(OpInputs inputs, Tensor value, const std::string& source, OpInputs gradients, OpCall with) {
-  known.push_back({with ? std::move(with) : call, std::move(inputs), std::move(value), std::move(gradients), source});
-  return *this;
+  return add(known, {std::move(with), std::move(inputs), std::move(value), std::move(gradients), source});
 }
 
 OpRow& OpRow::kink(OpInputs inputs, Tensor value, OpInputs gradients, OpCall with) {
-  kinks.push_back(
-      {with ? std::move(with) : call, std::move(inputs), std::move(value), std::move(gradients), "declared gradient"});
-  return *this;
+  return add(kinks, {std::move(with), std::move(inputs), std::move(value), std::move(gradients), "declared gradient"});
 }
 
 OpRow& OpRow::extreme(OpInputs inputs, Tensor value, OpInputs gradients, OpCall with) {
-  extremes.push_back(
-      {with ? std::move(with) : call, std::move(inputs), std::move(value), std::move(gradients), "limit"});
-  return *this;
+  return add(extremes, {std::move(with), std::move(inputs), std::move(value), std::move(gradients), "limit"});
 }
 
-OpRow& OpRow::points(std::vector<UnaryPoint> list, const std::string& source) {
-  append(known, call, list, source);
-  return *this;
-}
-
-OpRow& OpRow::kink(std::vector<UnaryPoint> list) {
-  append(kinks, call, list, "declared gradient");
-  return *this;
-}
-
-OpRow& OpRow::extreme(std::vector<UnaryPoint> list) {
-  append(extremes, call, list, "limit");
+OpRow& OpRow::add(std::vector<OpPoint>& list, const std::vector<UnaryPoint>& points, const std::string& source) {
+  for (const auto& [x, y, derivative] : points) {
+    const OpInputs gradients = derivative ? OpInputs{tensor({*derivative}, float64)} : OpInputs{};
+    add(list, OpPoint{call, {tensor({x}, float64)}, tensor({y}, float64), gradients, source});
+  }
   return *this;
 }
 
 OpInputs make_inputs(const OpSample& sample, DType dtype, std::uint64_t seed) {
   std::size_t count = 0;
   for (const Argument& argument : sample.arguments) count += argument.shape.elements();
-  std::vector<std::size_t> rank(count);
-  std::iota(rank.begin(), rank.end(), std::size_t{0});
-  std::uint64_t state = seed == 0 ? count : count ^ next_random(seed);
-  for (std::size_t i = count; i > 1; --i) std::swap(rank[i - 1], rank[next_random(state) % i]);
   // Equal parts of the interval hold one value each, all at this place in their part.
-  const double offset = seed == 0 ? 0.37 : 0.1 + 0.8 * (static_cast<double>(next_random(state) >> 11) * 0x1p-53);
+  Generator generator(seed, count);
+  const Tensor order = permutation(static_cast<std::int64_t>(count), generator);
+  const double offset = seed == 0 ? 0.37 : uniform({}, 0.1, 0.9, float64, generator).item();
 
   OpInputs inputs;
-  std::size_t next = 0;
+  const std::int64_t* part = order.data<std::int64_t>();
   for (const auto& [shape, domain] : sample.arguments) {
     std::vector<double> values(shape.elements());
     for (double& value : values) {
-      const double place = (static_cast<double>(rank[next++]) + offset) / static_cast<double>(count);
+      const double place = (static_cast<double>(*part++) + offset) / static_cast<double>(count);
       value = domain.kind == Domain::Kind::real ? keep_away(domain.low + place * (domain.high - domain.low), domain)
                                                 : domain.low + std::floor(place * (domain.high - domain.low + 1));
     }
@@ -151,7 +118,7 @@ OpRow elementwise(const std::string& name, const std::string& formula, OpCall f,
   for (std::size_t i = 0; i < domains.size(); ++i) {
     OpInputs bad = good;
     bad[i] = zeros({2, 3}, int64);
-    row.refuses<TypeError>(bad, name + ": input " + std::to_string(i) + " is int64");
+    row.refuses<TypeError>(bad, fmt::format("{}: input {} is int64", name, i));
     if (domains.size() == 1) break;
     bad[i] = zeros({4}, float64);
     row.refuses<ShapeError>(bad, name + ": shapes " + (i == 0 ? "(4,) and (2, 3)" : "(2, 3) and (4,)"));
@@ -159,10 +126,6 @@ OpRow elementwise(const std::string& name, const std::string& formula, OpCall f,
     row.refuses<TypeError>(bad, "dtypes do not mix");
   }
   return row;
-}
-
-OpRow unary_call(const std::string& name, const std::string& formula, OpCall f, const Domain& domain) {
-  return elementwise(name, formula, std::move(f), {domain});
 }
 
 OpRow unary(const std::string& name, const std::string& formula, UnaryFunction f, const Domain& domain) {
@@ -218,7 +181,7 @@ const std::vector<OpRow>& op_table() {
 const OpRow& op_row(const std::string& name) {
   for (const OpRow& row : op_table())
     if (row.name == name) return row;
-  throw ValueError("op_table: no operation " + name);
+  throw_as<ValueError>("op_table: no operation {}", name);
 }
 
 }  // namespace xgrad

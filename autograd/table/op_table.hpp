@@ -17,8 +17,8 @@ namespace xgrad {
 
 // The list of operations. A row says what an operation is, how to call it, where to try it and what must come out;
 // tests, the gradient-check program, benchmarks and the README's list are loops over the rows. Tensors in a row are
-// float64 (or int64 for indices); whoever loops converts them. A new operation needs one row, in the op_table_*.cpp of
-// its kind.
+// float64 (or int64 for indices); whoever loops converts them. A new operation needs one row, in the source of its
+// kind.
 
 using OpInputs = std::vector<Tensor>;
 using OpCall = std::function<Tensor(const OpInputs&)>;
@@ -77,14 +77,14 @@ enum class NaNRule : std::uint8_t {
   compares,    ///< the result is 0 or 1
 };
 
-inline constexpr double infinity = std::numeric_limits<double>::infinity();
-inline constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+inline constexpr double inf = std::numeric_limits<double>::infinity();
+inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// A point of an elementwise function of one number.
 struct UnaryPoint {
   double x;
   double y;
-  std::optional<double> slope = {};
+  std::optional<double> derivative = {};
 };
 
 class OpRow {
@@ -120,22 +120,27 @@ class OpRow {
 
   OpRow& sample(std::vector<Argument> arguments, OpCall with = nullptr);
   OpRow& big_sample(std::vector<Argument> arguments, OpCall with = nullptr);
-  OpRow& points(std::vector<UnaryPoint> list, const std::string& source);
-  OpRow& kink(std::vector<UnaryPoint> list);
-  OpRow& extreme(std::vector<UnaryPoint> list);
+  /// Samples of one argument.
+  OpRow& shapes(std::initializer_list<Shape> list, const OpCall& with = nullptr) {
+    for (const Shape& shape : list) sample({{shape}}, with);
+    return *this;
+  }
+  OpRow& points(const std::vector<UnaryPoint>& list, const std::string& source) { return add(known, list, source); }
+  OpRow& kink(const std::vector<UnaryPoint>& list) { return add(kinks, list, "declared gradient"); }
+  OpRow& extreme(const std::vector<UnaryPoint>& list) { return add(extremes, list, "limit"); }
   OpRow& point(OpInputs inputs, Tensor value, const std::string& source, OpInputs gradients = {},
                OpCall with = nullptr);
   OpRow& kink(OpInputs inputs, Tensor value, OpInputs gradients, OpCall with = nullptr);
   OpRow& extreme(OpInputs inputs, Tensor value, OpInputs gradients = {}, OpCall with = nullptr);
   template <class E>
   OpRow& refuses(OpInputs inputs, const std::string& text, OpCall with = nullptr) {
-    bad.push_back({with ? std::move(with) : call, std::move(inputs), is_error<E>, text});
-    return *this;
+    return add(bad, {std::move(with), std::move(inputs), is_error<E>, text});
   }
   OpRow& with_order(int value) { return set(order, value); }
   OpRow& is_linear() { return set(linear, true).is_flat(); }
   OpRow& is_flat() { return set(curved, false); }
   OpRow& is_exact() { return set(exact, true); }
+  OpRow& picks() { return is_flat().is_exact(); }  ///< among its inputs and constants
   OpRow& takes_any_dtype() { return set(any_dtype, true); }
   OpRow& gives_integers() { return set(integer_result, true).with_order(0); }
   OpRow& with_nan(NaNRule rule) { return set(nan, rule); }
@@ -143,6 +148,13 @@ class OpRow {
   OpRow& within(double value, double gradient) { return set(value_bound, value).set(gradient_bound, gradient); }
 
  private:
+  template <class Item>
+  OpRow& add(std::vector<Item>& list, Item item) {
+    if (!item.call) item.call = call;
+    list.push_back(std::move(item));
+    return *this;
+  }
+  OpRow& add(std::vector<OpPoint>& list, const std::vector<UnaryPoint>& points, const std::string& source);
   template <class T>
   OpRow& set(T& column, std::type_identity_t<T> value) {
     column = std::move(value);
@@ -166,7 +178,6 @@ using ReduceFunction = Tensor (*)(const Tensor&, const Axes&, bool);
 
 /// f(x) elementwise: sizes around vector widths, ranks 0 to 3, no elements; a refused int64.
 OpRow unary(const std::string& name, const std::string& formula, UnaryFunction f, const Domain& domain = {});
-OpRow unary_call(const std::string& name, const std::string& formula, OpCall f, const Domain& domain = {});
 /// f(x, y, ...) elementwise: the same sizes, every broadcast pattern; refused shapes and dtypes.
 OpRow binary(const std::string& name, const std::string& formula, BinaryFunction f, const Domain& x = {},
              const Domain& y = {});

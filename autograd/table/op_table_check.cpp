@@ -2,6 +2,7 @@
 #include <autograd/ops/elementary.hpp>
 #include <autograd/table/op_table_check.hpp>
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <algorithm>
 #include <string>
@@ -29,7 +30,7 @@ GradientSubject op_subject(const OpRow& row, const OpSample& sample, std::uint64
   subject.f = [call = sample.call, inputs] { return call(inputs); };
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (takes_gradient(row, inputs, i))
-      subject.tensors.emplace_back("input " + std::to_string(i), inputs[i]);
+      subject.tensors.emplace_back(fmt::format("input {}", i), inputs[i]);
     else
       subject.companions.push_back(inputs[i]);
   }

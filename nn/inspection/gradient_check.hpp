@@ -22,7 +22,7 @@ struct ModelAndLoss {
   std::function<Tensor(const Tensor& x, const Tensor& y)> loss;
 };
 
-/// check_gradients for what `make` gives; ValueError for names in the options: parameters have their own.
+/// check_gradients for what `make` gives.
 GradientReport check_models(const std::function<ModelAndLoss()>& make, const Tensor& x, const Tensor& y,
                             const GradientCheckOptions& options);
 

@@ -1,4 +1,4 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <autograd/text/utf8.hpp>
 #include <nn/report/gnuplot.hpp>
 
@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <sstream>
 
 extern char** environ;
 
@@ -19,19 +20,17 @@ namespace xgrad::nn {
 
 namespace {
 
-[[noreturn]] void fail(const std::string& what) { throw FileError("picture: " + what); }
-
-/// A file without a name, for a stream of the child: unlike pipes, three of them need nobody who reads in turn.
+/// A file without a name, for a stream of the child: three pipes would have to be served in turn.
 class StreamFile {
  public:
   StreamFile() : file_(std::tmpfile(), &std::fclose) {
-    if (!file_) fail(std::string("no temporary file: ") + std::strerror(errno));
+    if (!file_) throw_as<FileError>("picture: no temporary file: {}", std::strerror(errno));
     fcntl(descriptor(), F_SETFD, FD_CLOEXEC);  // no other child gets it
   }
   int descriptor() const { return fileno(file_.get()); }
   void write(const std::string& text) {
     if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size() || std::fflush(file_.get()) != 0)
-      fail(std::string("a temporary file cannot be written: ") + std::strerror(errno));
+      throw_as<FileError>("picture: a temporary file cannot be written: {}", std::strerror(errno));
     std::rewind(file_.get());
   }
   std::string read() {
@@ -49,14 +48,10 @@ class StreamFile {
 
 /// One line.
 std::string words(const std::string& text) {
-  std::string result;
-  for (const char c : text)
-    if (c != ' ' && c != '\n')
-      result += c;
-    else if (!result.empty() && result.back() != ' ')
-      result += ' ';
-  if (result.ends_with(' ')) result.pop_back();
-  return printable(result);
+  std::istringstream stream(text);
+  std::string line;
+  for (std::string word; stream >> word;) line += (line.empty() ? "" : " ") + word;
+  return printable(line);
 }
 
 }  // namespace
@@ -75,14 +70,14 @@ std::string run_gnuplot(const std::string& commands) {
   pid_t child = 0;
   const int refused = posix_spawnp(&child, program.c_str(), &streams, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&streams);
-  if (refused == ENOENT) fail("gnuplot is not installed; apt-get install gnuplot-nox");
-  if (refused != 0) fail(std::string("gnuplot cannot be run: ") + std::strerror(refused));
+  if (refused == ENOENT) throw FileError("picture: gnuplot is not installed; apt-get install gnuplot-nox");
+  if (refused != 0) throw_as<FileError>("picture: gnuplot cannot be run: {}", std::strerror(refused));
 
   int status = 0;
   while (waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) fail(std::string("gnuplot cannot be waited for: ") + std::strerror(errno));
-  if (WIFSIGNALED(status)) fail("gnuplot was ended by signal " + std::to_string(WTERMSIG(status)));
-  if (status != 0) fail("gnuplot failed: " + words(errors.read()));
+    if (errno != EINTR) throw_as<FileError>("picture: gnuplot cannot be waited for: {}", std::strerror(errno));
+  if (WIFSIGNALED(status)) throw_as<FileError>("picture: gnuplot was ended by signal {}", WTERMSIG(status));
+  if (status != 0) throw_as<FileError>("picture: gnuplot failed: {}", words(errors.read()));
   return output.read();
 }
 

@@ -1,58 +1,43 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <autograd/text/utf8.hpp>
 #include <nn/report/html.hpp>
 
 #include <zlib.h>
 
-#include <cstddef>
+#include <array>
 
 namespace xgrad::nn::html {
 
 std::string escaped(std::string_view text) {
+  constexpr std::string_view special = "&<>\"'";
+  constexpr std::array<std::string_view, 5> entities = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
   std::string result;
   for (const char c : printable(text)) {
-    switch (c) {
-      case '&':
-        result += "&amp;";
-        break;
-      case '<':
-        result += "&lt;";
-        break;
-      case '>':
-        result += "&gt;";
-        break;
-      case '"':
-        result += "&quot;";
-        break;
-      case '\'':
-        result += "&#39;";
-        break;
-      default:
-        result += c;
-    }
+    const std::size_t found = special.find(c);
+    result += found < entities.size() ? entities[found] : std::string_view(&c, 1);
   }
   return result;
 }
 
-std::string table(const std::vector<std::string>& head, const std::vector<std::vector<std::string>>& rows,
-                  std::size_t first_number) {
-  const auto line = [&](const std::vector<std::string>& cells, const std::string& kind) {
-    if (cells.size() != head.size())
-      throw ShapeError("table: a row of " + std::to_string(cells.size()) + " cells under a head of " +
-                       std::to_string(head.size()) + "; need as many");
-    std::string text = "<tr>";
-    for (std::size_t i = 0; i < cells.size(); ++i)
-      text += "<" + kind + (i < first_number ? ">" : " class=\"number\">") + escaped(cells[i]) + "</" + kind + ">";
-    return text + "</tr>\n";
-  };
-  std::string text = "<table>\n<thead>" + line(head, "th") + "</thead>\n<tbody>\n";
-  for (const auto& row : rows) text += line(row, "td");
+std::string table(const TextTable& lines, std::size_t first_number) {
+  std::string text = "<table>\n<thead>";
+  for (const auto& line : lines) {
+    const bool head = &line == &lines.front();
+    if (line.size() != lines.front().size())
+      throw_as<ShapeError>("table: a row of {} cells under a head of {}; need equal lengths", line.size(),
+                           lines.front().size());
+    text += "<tr>";
+    for (std::size_t i = 0; i < line.size(); ++i)
+      text += fmt::format("<{0}{1}>{2}</{0}>", head ? "th" : "td", i < first_number ? "" : " class=\"number\"",
+                          escaped(line[i]));
+    text += head ? "</tr>\n</thead>\n<tbody>\n" : "</tr>\n";
+  }
   return text + "</tbody>\n</table>\n";
 }
 
 std::string data_uri(std::string_view type, std::string_view bytes) {
   constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string uri = "data:" + std::string(type) + ";base64,";
+  std::string uri = fmt::format("data:{};base64,", type);
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::size_t count = bytes.size() - i;  // of which 3 make 4 digits
     const auto byte = [&](std::size_t k) -> std::uint32_t {
@@ -84,8 +69,8 @@ std::string png_chunk(const std::string& type, const std::string& data) {
 
 std::string gray_png(std::span<const std::uint8_t> pixels, std::int64_t height, std::int64_t width) {
   if (height < 1 || width < 1 || height * width != static_cast<std::int64_t>(pixels.size()))
-    throw ShapeError("gray_png: " + std::to_string(pixels.size()) + " pixels for " + std::to_string(height) + " by " +
-                     std::to_string(width) + "; need as many, and at least one");
+    throw_as<ShapeError>("gray_png: {} pixels for {} by {}; need height · width, and at least one", pixels.size(),
+                         height, width);
   std::string lines;
   for (std::size_t i = 0; i < pixels.size(); ++i) {
     if (i % static_cast<std::size_t>(width) == 0) lines += '\0';  // filter: none
@@ -94,7 +79,7 @@ std::string gray_png(std::span<const std::uint8_t> pixels, std::int64_t height, 
   uLongf size = compressBound(lines.size());
   std::string compressed(size, '\0');
   if (compress2(reinterpret_cast<Bytef*>(compressed.data()), &size, bytes_of(lines), lines.size(), 9) != Z_OK)
-    throw ValueError("gray_png: zlib has no memory for " + std::to_string(lines.size()) + " bytes");
+    throw_as<ValueError>("gray_png: zlib has no memory for {} bytes", lines.size());
   compressed.resize(size);
   const std::string gray_of_8_bits("\x08\0\0\0\0", 5);  // depth, colour type, compression, filter, interlace
   const auto extent = [](std::int64_t value) { return big_endian(static_cast<std::uint64_t>(value)); };

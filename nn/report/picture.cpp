@@ -1,4 +1,5 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
+#include <autograd/text/numbers.hpp>
 #include <autograd/text/utf8.hpp>
 #include <nn/report/gnuplot.hpp>
 #include <nn/report/picture.hpp>
@@ -8,7 +9,6 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
 
 namespace xgrad::nn {
 
@@ -41,27 +41,22 @@ std::vector<std::string> shortened(std::vector<std::string> names, std::size_t c
 }
 
 /// Exact for gnuplot, which reads NaN as missing.
-std::string number(double value, const char* format = "%.17g") {
-  if (!std::isfinite(value)) return "NaN";
-  std::array<char, 40> text;
-  std::snprintf(text.data(), text.size(), format, value);
-  return text.data();
-}
+std::string number(double value) { return std::isfinite(value) ? exact_number(value) : "NaN"; }
 
 /// Tics at names; a percent sign would be a format.
 std::string tics(const char* axis, const std::vector<std::string>& names, const char* rotation) {
   std::string list;
   for (std::size_t i = 0; i < names.size(); ++i) {
     std::string name;
-    for (const char c : names[i]) name += c == '%' ? "%%" : std::string(1, c);
-    list += (i > 0 ? ", " : "") + gnuplot_text(name) + ' ' + std::to_string(i);
+    for (const char c : names[i]) name.append(c == '%' ? 2 : 1, c);
+    list += fmt::format("{}{} {}", i > 0 ? ", " : "", gnuplot_text(name), i);
   }
-  return std::string("set ") + axis + "tics (" + list + ") scale 0 " + rotation + '\n';
+  return fmt::format("set {}tics ({}) scale 0 {}\n", axis, list, rotation);
 }
 
 std::string labels(const std::string& title, const std::string& x_label, const std::string& y_label) {
-  return "set title " + gnuplot_text(title) + "\nset xlabel " + gnuplot_text(x_label) + " offset 0,0.4\nset ylabel " +
-         gnuplot_text(y_label) + '\n';
+  return fmt::format("set title {}\nset xlabel {} offset 0,0.4\nset ylabel {}\n", gnuplot_text(title),
+                     gnuplot_text(x_label), gnuplot_text(y_label));
 }
 
 /// Where all x are whole numbers, such as epochs, so are the tics: 1, 2 or 5 times a power of 10 apart.
@@ -79,37 +74,30 @@ constexpr std::array<const char*, 7> colours = {"#0072B2", "#D55E00", "#009E73",
                                                 "#000000", "#E69F00", "#56B4E9"};
 
 void check(const LinePlot& plot) {
-  const auto fail = [&](const std::string& what) { throw ValueError("picture '" + plot.title + "': " + what); };
+  const auto fail = [&](const std::string& what) { throw_as<ValueError>("picture '{}': {}", plot.title, what); };
   if (plot.series.empty()) fail("no curves; need one or more");
   if (plot.x.empty()) fail("x is empty; need one number or more");
   if (!std::all_of(plot.x.begin(), plot.x.end(), [](double x) { return std::isfinite(x); }))
     fail("a number of x is not finite; only y has gaps");
   for (const Series& one : plot.series)
     if (one.y.size() != plot.x.size())
-      fail("'" + one.name + "' has " + std::to_string(one.y.size()) + " numbers, x has " +
-           std::to_string(plot.x.size()) + "; need as many");
+      fail(fmt::format("'{}' has {} numbers, x has {}; need equal lengths", one.name, one.y.size(), plot.x.size()));
 }
 
 void check(const HeatMap& map) {
-  const auto fail = [&](const std::string& what) { throw ValueError("picture '" + map.title + "': " + what); };
+  const auto fail = [&](const std::string& what) { throw_as<ValueError>("picture '{}': {}", map.title, what); };
   const std::size_t cells = map.rows.size() * map.columns.size();
   if (cells == 0) fail("no rows or no columns; need one or more");
   if (map.values.size() != cells || (!map.shades.empty() && map.shades.size() != cells))
-    fail(std::to_string(map.values.size()) + " values and " + std::to_string(map.shades.size()) + " shades for " +
-         std::to_string(map.rows.size()) + " rows and " + std::to_string(map.columns.size()) +
-         " columns; need one for each cell, or no shades");
+    fail(fmt::format("{} values and {} shades for {} rows and {} columns; need one for each cell, or no shades",
+                     map.values.size(), map.shades.size(), map.rows.size(), map.columns.size()));
   for (const double shade : map.shades)
-    if (!(shade >= 0 && shade <= 1)) fail("a shade of " + number(shade, "%g") + "; need 0 to 1");
+    if (!(shade >= 0 && shade <= 1)) fail(fmt::format("a shade of {}; need 0 to 1", shade));
 }
 
 /// The values brought to [0, 1]; all 0 if they are alike.
 std::vector<double> shades_of(const std::vector<double>& values) {
-  double least = INFINITY, largest = -INFINITY;
-  for (const double value : values) {
-    if (!std::isfinite(value)) continue;
-    least = std::min(least, value);
-    largest = std::max(largest, value);
-  }
+  const auto [least, largest] = finite_range(values);
   std::vector<double> shades;
   // Halves do not overflow.
   for (const double value : values)
@@ -118,6 +106,16 @@ std::vector<double> shades_of(const std::vector<double>& values) {
 }
 
 }  // namespace
+
+std::pair<double, double> finite_range(std::span<const double> values) {
+  double least = INFINITY, largest = -INFINITY;
+  for (const double value : values) {
+    if (!std::isfinite(value)) continue;
+    least = std::min(least, value);
+    largest = std::max(largest, value);
+  }
+  return {least, largest};
+}
 
 Picture::Picture(const LinePlot& plot) {
   check(plot);
@@ -142,29 +140,32 @@ Picture::Picture(const LinePlot& plot) {
     names.push_back(shortened(one.name));
     // A curve of gaps alone is kept for its name in the legend.
     const bool gaps = std::none_of(one.y.begin(), one.y.end(), shown);
-    curves += (i > 0 ? ", " : "plot ") + (gaps ? "NaN" : "$data using 1:" + std::to_string(i + 2)) +
-              " with linespoints linewidth 1.5 pointtype 7 pointsize " + (plot.x.size() > 30 ? "0.3" : "0.5") +
-              " dashtype " + std::to_string(1 + i / colours.size() % 5) + " linecolor rgb '" +
-              colours[i % colours.size()] + "' title " + gnuplot_text(names.back());
+    curves += fmt::format(
+        "{}{} with linespoints linewidth 1.5 pointtype 7 pointsize {} dashtype {} linecolor rgb '{}' title {}",
+        i > 0 ? ", " : "plot ", gaps ? "NaN" : fmt::format("$data using 1:{}", i + 2),
+        plot.x.size() > 30 ? "0.3" : "0.5", 1 + i / colours.size() % 5, colours[i % colours.size()],
+        gnuplot_text(names.back()));
   }
 
-  const bool legend = plot.series.size() > 1;
   width_ = 560;
   const int columns = std::max(1, (width_ - 60) / (width_of(names) + 50));
-  const int lines = legend ? (static_cast<int>(names.size()) + columns - 1) / columns : 0;
+  const int lines = names.size() > 1 ? (static_cast<int>(names.size()) + columns - 1) / columns : 0;
   height_ = 310 + line * lines;
-  commands_ = labels(plot.title, plot.x_label, plot.y_label) + data +
-              "end\nset border 3\nset tics nomirror\nset grid linecolor rgb '#999999'\n" +
-              "set format '%g'\nset xrange [" + number(*first - margin) + ':' + number(*last + margin) + "]\n" +
-              whole_tics(plot.x, *last - *first) + (plot.logarithmic ? "set logscale y\n" : "") +
-              (empty                         ? "set yrange [1:10]\n"
-               : plot.from_zero && !negative ? "set yrange [0:*]\n"
-                                             : "") +
-              "set bmargin at screen " + number((56.0 + line * lines) / height_) +
-              (legend ? "\nset key at screen 0.5, screen " + number((6.0 + line * lines) / height_) +
-                            " center top horizontal Left reverse samplen 2 maxcols " + std::to_string(columns) + '\n'
-                      : "\nset key off\n") +
-              curves + '\n';
+  const auto from_bottom = [&](int place) { return number(static_cast<double>(place + line * lines) / height_); };
+  const std::string legend =
+      lines == 0
+          ? "set key off\n"
+          : fmt::format("set key at screen 0.5, screen {} center top horizontal Left reverse samplen 2 maxcols {}\n",
+                        from_bottom(6), columns);
+  commands_ = fmt::format(
+      "{}{}end\nset border 3\nset tics nomirror\nset grid linecolor rgb '#999999'\nset format '%g'\n"
+      "set xrange [{}:{}]\n{}{}{}set bmargin at screen {}\n{}{}\n",
+      labels(plot.title, plot.x_label, plot.y_label), data, number(*first - margin), number(*last + margin),
+      whole_tics(plot.x, *last - *first), plot.logarithmic ? "set logscale y\n" : "",
+      empty                         ? "set yrange [1:10]\n"
+      : plot.from_zero && !negative ? "set yrange [0:*]\n"
+                                    : "",
+      from_bottom(56), legend, curves);
 }
 
 Picture::Picture(const HeatMap& map) {
@@ -175,49 +176,48 @@ Picture::Picture(const HeatMap& map) {
   const std::vector<std::string> columns = shortened(map.columns, 24), rows = shortened(map.rows, 24);
 
   std::vector<std::string> texts;
-  for (const double value : map.values) texts.push_back(number(value, "%.6g"));
+  for (const double value : map.values) texts.push_back(short_number(value, 6));
   std::string data = "$cells << end\n";
   for (std::size_t i = 0; i < texts.size(); ++i)
     if (std::isfinite(map.values[i]))
-      data += std::to_string(i % columns.size()) + ' ' + std::to_string(i / columns.size()) + ' ' + number(shades[i]) +
-              ' ' + texts[i] + (shades[i] > 0.5 ? " 0xffffff\n" : " 0x000000\n");
+      data += fmt::format("{} {} {} {} {}\n", i % columns.size(), i / columns.size(), number(shades[i]), texts[i],
+                          shades[i] > 0.5 ? "0xffffff" : "0x000000");
 
   const auto n = static_cast<int>(columns.size()), m = static_cast<int>(rows.size());
   const int cell = with_numbers ? std::max(38, width_of(texts) + 10) : 12;
   const int left = 70 + width_of(rows), right = 100, top = 40, bottom = 50 + width_of(columns) * 3 / 4;
   width_ = left + std::max(n * cell, 200) + right;
   height_ = top + std::max(m * (with_numbers ? 30 : 12), 50 + width_of({map.shade_label})) + bottom;
-  const auto at = [](const char* side, double place) {
-    return std::string("set ") + side + "margin at screen " + number(place) + '\n';
-  };
-  commands_ =
-      labels(map.title, map.x_label, map.y_label) + data + "end\n" + at("l", static_cast<double>(left) / width_) +
-      at("r", 1 - static_cast<double>(right) / width_) + at("b", static_cast<double>(bottom) / height_) +
-      at("t", 1 - static_cast<double>(top) / height_) + "set xrange [-0.5:" + number(n - 0.5) + "]\nset yrange [" +
-      number(m - 0.5) + ":-0.5]\nset cbrange [0:1]\n" +
-      "set palette defined (0 '#ffffff', 1 '#08519c')\nset key off\nset cblabel " + gnuplot_text(map.shade_label) +
-      '\n' + (map.shades.empty() ? "unset colorbox\n" : "") + tics("x", columns, "rotate by 45 right") +
-      tics("y", rows, "") + "plot $cells using 1:2:($1-0.5):($1+0.5):($2-0.5):($2+0.5):3 with boxxyerror " +
-      "linecolor palette fillstyle solid 1 border linecolor rgb '#dddddd'" +
-      (with_numbers ? ", $cells using 1:2:4:5 with labels textcolor rgb variable\n" : "\n");
+  const auto part = [](int pixels, int of) { return static_cast<double>(pixels) / of; };
+  commands_ = fmt::format(
+      "{}{}end\nset lmargin at screen {}\nset rmargin at screen {}\nset bmargin at screen {}\n"
+      "set tmargin at screen {}\nset xrange [-0.5:{}]\nset yrange [{}:-0.5]\nset cbrange [0:1]\n"
+      "set palette defined (0 '#ffffff', 1 '#08519c')\nset key off\nset cblabel {}\n{}{}{}"
+      "plot $cells using 1:2:($1-0.5):($1+0.5):($2-0.5):($2+0.5):3 with boxxyerror "
+      "linecolor palette fillstyle solid 1 border linecolor rgb '#dddddd'{}\n",
+      labels(map.title, map.x_label, map.y_label), data, part(left, width_), 1 - part(right, width_),
+      part(bottom, height_), 1 - part(top, height_), n - 0.5, m - 0.5, gnuplot_text(map.shade_label),
+      map.shades.empty() ? "unset colorbox\n" : "", tics("x", columns, "rotate by 45 right"), tics("y", rows, ""),
+      with_numbers ? ", $cells using 1:2:4:5 with labels textcolor rgb variable" : "");
 }
 
 std::string Picture::svg() const {
-  return run_gnuplot("set encoding utf8\nset terminal svg noenhanced background '#ffffff' font 'sans-serif,12' size " +
-                     std::to_string(width_) + ',' + std::to_string(height_) + '\n' + commands_);
+  return run_gnuplot(fmt::format(
+      "set encoding utf8\nset terminal svg noenhanced background '#ffffff' font 'sans-serif,12' size {},{}\n{}", width_,
+      height_, commands_));
 }
 
 std::string Picture::png() const {
-  return run_gnuplot(
-      "set encoding utf8\nset terminal pngcairo noenhanced background '#ffffff' font 'sans-serif,9' fontscale 2 " +
-      std::string("linewidth 2 pointscale 2 size ") + std::to_string(2 * width_) + ',' + std::to_string(2 * height_) +
-      '\n' + commands_);
+  return run_gnuplot(fmt::format(
+      "set encoding utf8\nset terminal pngcairo noenhanced background '#ffffff' font 'sans-serif,9' fontscale 2 "
+      "linewidth 2 pointscale 2 size {},{}\n{}",
+      2 * width_, 2 * height_, commands_));
 }
 
 void Picture::write(const std::string& path) const {
   const bool svg_file = path.ends_with(".svg");
   if (!svg_file && !path.ends_with(".png"))
-    throw ValueError("picture: '" + path + "' ends with neither .svg nor .png, the formats that there are");
+    throw_as<ValueError>("picture: '{}' ends with neither .svg nor .png, the formats that there are", path);
   WholeFile file(path);
   file.write(svg_file ? svg() : png());
 }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace xgrad::nn {
@@ -23,7 +25,7 @@ struct LinePlot {
 };
 
 /// A table of numbers (rows, columns), the first row at the top: each number stands in its cell, as long as there are
-/// at most 40 columns, and the cell is the darker the larger its shade. A cell that is not finite stays empty.
+/// at most 40 columns, and cells of larger shades are darker. A cell that is not finite stays empty.
 struct HeatMap {
   std::string title = {};
   std::string x_label;
@@ -35,8 +37,8 @@ struct HeatMap {
   std::string shade_label = {};     ///< what the shades are
 };
 
-/// A picture on a white ground, drawn by the program gnuplot (Debian's package gnuplot-nox), run as a child process
-/// with nothing but its standard streams; no shell sees a text. The same numbers give the same bytes.
+/// A picture on white, drawn by the program gnuplot (Debian's package gnuplot-nox), which runs as a child process with
+/// nothing but its standard streams; no text passes through a shell. The same numbers give the same bytes.
 ///
 /// Texts are shown as they are, but for bytes that are not UTF-8 (shown as U+FFFD), line ends (spaces), and names of
 /// more than 60 characters (their end).
@@ -44,7 +46,7 @@ class Picture {
  public:
   /// ValueError unless there is a curve, x is finite and not empty, and every y is as long as x.
   Picture(const LinePlot& plot);  // NOLINT(google-explicit-constructor): Picture(plot).svg(), write({...})
-  /// ValueError unless there are rows and columns, and so many values and shades, these in [0, 1].
+  /// ValueError unless there are rows and columns, a value for each cell, and a shade in [0, 1] for each cell or none.
   Picture(const HeatMap& map);  // NOLINT(google-explicit-constructor)
 
   /// The text of an SVG document. FileError if gnuplot is not installed, or with its own message if it fails.
@@ -61,8 +63,10 @@ class Picture {
   std::string commands_;
 };
 
-/// FileError, which says what to install, unless gnuplot can be run: to be known before a long run whose pictures it
-/// will draw.
+/// FileError, which says what to install, unless gnuplot can be run: call it before a long run that ends in pictures.
 void require_gnuplot();
+
+/// The least and the largest of the finite values; (∞, -∞) if there is none.
+std::pair<double, double> finite_range(std::span<const double> values);
 
 }  // namespace xgrad::nn

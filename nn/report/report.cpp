@@ -1,45 +1,35 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
+#include <autograd/text/numbers.hpp>
+#include <autograd/text/words.hpp>
 #include <nn/report/html.hpp>
 #include <nn/report/picture.hpp>
 #include <nn/report/report.hpp>
 #include <nn/report/whole_file.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <cstdio>
 #include <functional>
 
 namespace xgrad::nn {
 
 namespace {
 
-using Pairs = std::vector<std::vector<std::string>>;
-
-std::string number(double value, const char* format = "%.4g") {
-  if (std::isnan(value)) return "NaN";  // not -nan, which some are
-  std::array<char, 64> text;
-  std::snprintf(text.data(), text.size(), format, value);
-  return text.data();
-}
-std::string percent(double fraction) { return number(100 * fraction, "%.1f") + "\u00A0%"; }
+std::string number(std::optional<double> value) { return short_number(value, 4); }
+std::string percentage(double fraction) { return fmt::format("{:.1f}\u00A0%", 100 * fraction); }
 
 std::string section(const std::string& title, const std::string& body) {
-  return "<section>\n<h2>" + html::escaped(title) + "</h2>\n" + body + "</section>\n";
+  return fmt::format("<section>\n<h2>{}</h2>\n{}</section>\n", html::escaped(title), body);
 }
-std::string preformatted(const std::string& text) { return "<pre>" + html::escaped(text) + "</pre>\n"; }
-std::string paragraph(const std::string& text) { return "<p>" + html::escaped(text) + "</p>\n"; }
-std::string details(const std::string& summary, const std::string& body) {
-  return "<details>\n<summary>" + html::escaped(summary) + "</summary>\n" + body + "</details>\n";
-}
+std::string preformatted(const std::string& text) { return fmt::format("<pre>{}</pre>\n", html::escaped(text)); }
+std::string paragraph(const std::string& text) { return fmt::format("<p>{}</p>\n", html::escaped(text)); }
 std::string grid(const std::string& items, const char* kind) {
-  return items.empty() ? "" : std::string("<div class=\"") + kind + "\">\n" + items + "</div>\n";
+  return items.empty() ? "" : fmt::format("<div class=\"{}\">\n{}</div>\n", kind, items);
 }
 
 /// Each as a document of its own: the names inside of two pictures in one page would clash.
 std::string picture(const Picture& drawn, const std::string& description) {
-  return "<img class=\"picture\" alt=\"" + html::escaped(description) + "\" src=\"" +
-         html::data_uri("image/svg+xml", drawn.svg()) + "\" />\n";
+  return fmt::format("<img class=\"picture\" alt=\"{}\" src=\"{}\" />\n", html::escaped(description),
+                     html::data_uri("image/svg+xml", drawn.svg()));
 }
 
 enum class Scale : std::uint8_t { fitted, from_zero, logarithmic };
@@ -57,62 +47,65 @@ std::string curves(const std::string& title, const std::string& y_label, std::ve
   return picture(plot, title + " over epochs");
 }
 
-double metric_of(const EpochRecord& epoch, std::size_t i) { return i < epoch.metrics.size() ? epoch.metrics[i] : NAN; }
+std::string history_facts(const History& history) {
+  std::string facts = fmt::format("{}, {} steps in {} s; it ended because {}.", counted(history.epochs.size(), "epoch"),
+                                  history.steps, number(history.seconds), to_string(history.reason));
+  if (history.best_epoch && *history.best_epoch < history.epochs.size()) {
+    const EpochRecord& best = history.epochs[*history.best_epoch];
+    facts += fmt::format(" Least validation loss: {}, in epoch {}.", number(best.validation_loss), best.epoch + 1);
+  }
+  return paragraph(facts);
+}
 
-std::string history_section(const History& history) {
+std::string history_curves(const History& history) {
   const auto over_epochs = [&](const std::string& name, const auto& value) {
     Series series{name, {}};
-    for (const EpochRecord& epoch : history.epochs) series.y.push_back(value(epoch));
+    for (const EpochRecord& epoch : history.epochs) series.y.push_back(std::invoke(value, epoch));
     return series;
   };
-  const Series training = over_epochs("training", [](const EpochRecord& e) { return e.loss; });
-  const Series validation =
-      over_epochs("validation", [](const EpochRecord& e) { return e.validation_loss.value_or(NAN); });
-  std::string pictures = curves("Loss", "loss", {training, validation});
-  std::vector<std::string> head = {"epoch", "steps", "training loss", "validation loss"};
+  const auto validation = [](const EpochRecord& e) { return e.validation_loss.value_or(NAN); };
+  std::string pictures =
+      curves("Loss", "loss", {over_epochs("training", &EpochRecord::loss), over_epochs("validation", validation)});
   for (std::size_t i = 0; i < history.metrics.size(); ++i) {
     const std::string& name = history.metrics[i];
-    head.push_back(name);
-    pictures += curves(name, name, {over_epochs(name, [i](const EpochRecord& e) { return metric_of(e, i); })});
+    const auto metric = [i](const EpochRecord& e) { return i < e.metrics.size() ? e.metrics[i] : NAN; };
+    pictures += curves(name, name, {over_epochs(name, metric)});
   }
   pictures += curves("Learning rate", "learning rate of the last step",
-                     {over_epochs("learning rate", [](const EpochRecord& e) { return e.learning_rate; })});
-  pictures += curves("Time", "time of the steps / s",
-                     {over_epochs("time", [](const EpochRecord& e) { return e.seconds; })}, Scale::from_zero);
+                     {over_epochs("learning rate", &EpochRecord::learning_rate)});
+  pictures += curves("Time", "time of the steps / s", {over_epochs("time", &EpochRecord::seconds)}, Scale::from_zero);
+  return grid(pictures, "pictures");
+}
 
-  head.insert(head.end(), {"learning rate", "seconds"});
-  Pairs rows;
+std::string history_numbers(const History& history) {
+  TextTable table = {{"epoch", "steps", "training loss", "validation loss"}};
+  table[0].insert(table[0].end(), history.metrics.begin(), history.metrics.end());
+  table[0].insert(table[0].end(), {"learning rate", "seconds"});
   for (const EpochRecord& epoch : history.epochs) {
-    rows.push_back({std::to_string(epoch.epoch + 1) + (epoch.complete ? "" : " (cut short)"),
-                    std::to_string(epoch.steps), number(epoch.loss),
-                    epoch.validation_loss ? number(*epoch.validation_loss) : "-"});
+    auto& line = table.emplace_back();
+    line = {fmt::format("{}{}", epoch.epoch + 1, epoch.complete ? "" : " (cut short)"), fmt::format("{}", epoch.steps),
+            number(epoch.loss), number(epoch.validation_loss)};
     for (std::size_t i = 0; i < history.metrics.size(); ++i)
-      rows.back().push_back(i < epoch.metrics.size() ? number(epoch.metrics[i]) : "-");
-    rows.back().insert(rows.back().end(), {number(epoch.learning_rate), number(epoch.seconds)});
+      line.push_back(i < epoch.metrics.size() ? number(epoch.metrics[i]) : "-");
+    line.insert(line.end(), {number(epoch.learning_rate), number(epoch.seconds)});
   }
-  std::string facts = std::to_string(history.epochs.size()) + " epochs, " + std::to_string(history.steps) +
-                      " steps in " + number(history.seconds) + " s; it ended because " + to_string(history.reason) +
-                      ".";
-  if (history.best_epoch && *history.best_epoch < history.epochs.size())
-    facts += " Least validation loss: " + number(history.epochs[*history.best_epoch].validation_loss.value_or(NAN)) +
-             ", in epoch " + std::to_string(history.epochs[*history.best_epoch].epoch + 1) + ".";
-  return section("Training", paragraph(facts) + grid(pictures, "pictures") +
-                                 (rows.empty() ? "" : details("Numbers of every epoch", html::table(head, rows, 0))));
+  return history.epochs.empty() ? ""
+                                : fmt::format("<details>\n<summary>Numbers of every epoch</summary>\n{}</details>\n",
+                                              html::table(table, 0));
 }
 
 std::string class_name(const std::vector<std::string>& names, std::int64_t label) {
-  if (names.empty()) return std::to_string(label);
+  if (names.empty()) return fmt::format("{}", label);
   if (label < 0 || label >= static_cast<std::int64_t>(names.size()))
-    throw ValueError("report: class " + std::to_string(label) + " has no name; need " + std::to_string(names.size()) +
-                     " classes, as there are names");
+    throw_as<ValueError>("report: class {} has no name; there are {}, need one for each class", label, names.size());
   return names[static_cast<std::size_t>(label)];
 }
 
 std::string confusion_section(const ConfusionMatrix& matrix, const std::vector<std::string>& names) {
   const std::int64_t classes = matrix.classes();
   if (!names.empty() && static_cast<std::int64_t>(names.size()) != classes)
-    throw ValueError("report: " + std::to_string(names.size()) + " class names for a confusion matrix of " +
-                     std::to_string(classes) + " classes; need as many");
+    throw_as<ValueError>("report: {} class names for a confusion matrix of {} classes; need one for each", names.size(),
+                         classes);
   HeatMap map{.title = "Confusion matrix",
               .x_label = "predicted",
               .y_label = "label",
@@ -121,8 +114,12 @@ std::string confusion_section(const ConfusionMatrix& matrix, const std::vector<s
               .values = {},
               .shades = {},
               .shade_label = "fraction of the label's rows"};
-  Pairs rows;
-  const auto score = [](double value) { return number(value, "%.4f"); };
+  TextTable table = {{"class", "rows", "precision", "recall", "F1"}};
+  const auto score = [](double value) { return fmt::format("{:.4f}", value); };
+  const auto add_scores = [&](const std::string& name, std::int64_t rows, auto which) {
+    table.push_back({name, fmt::format("{}", rows), score(matrix.precision(which)), score(matrix.recall(which)),
+                     score(matrix.f1(which))});
+  };
   for (std::int64_t label = 0; label < classes; ++label) {
     map.rows.push_back(class_name(names, label));
     std::int64_t total = 0;
@@ -132,17 +129,14 @@ std::string confusion_section(const ConfusionMatrix& matrix, const std::vector<s
       map.values.push_back(count);
       map.shades.push_back(total == 0 ? 0 : count / static_cast<double>(total));
     }
-    rows.push_back({map.rows.back(), std::to_string(total), score(matrix.precision(label)), score(matrix.recall(label)),
-                    score(matrix.f1(label))});
+    add_scores(map.rows.back(), total, label);
   }
   map.columns = map.rows;
-  for (const auto& [name, average] : {std::pair{"macro average", Average::macro}, {"micro average", Average::micro}})
-    rows.push_back({name, std::to_string(matrix.total()), score(matrix.precision(average)),
-                    score(matrix.recall(average)), score(matrix.f1(average))});
-  return section("Classes", paragraph("Accuracy " + score(matrix.accuracy()) + " of " + std::to_string(matrix.total()) +
-                                      " rows.") +
-                                picture(map, "Confusion matrix, whose scores stand in the table below") +
-                                html::table({"class", "rows", "precision", "recall", "F1"}, rows, 1));
+  add_scores("macro average", matrix.total(), Average::macro);
+  add_scores("micro average", matrix.total(), Average::micro);
+  return section("Classes",
+                 paragraph(fmt::format("Accuracy {} of {} rows.", score(matrix.accuracy()), matrix.total())) +
+                     picture(map, "Confusion matrix, whose scores stand in the table below") + html::table(table, 1));
 }
 
 std::vector<double> numbers_of(const Tensor& x) {
@@ -154,14 +148,11 @@ std::vector<double> numbers_of(const Tensor& x) {
 }
 
 /// Black for the least number of all images, white for the largest; what is not finite is black.
-std::string images_of(const std::vector<Sample>& samples, const std::function<std::string(const Sample&)>& caption) {
-  double least = INFINITY, largest = -INFINITY;
+std::string images_of(const std::vector<Sample>& samples, const std::vector<std::string>& names) {
+  std::vector<double> all;
   for (const Sample& sample : samples)
-    for (const double value : numbers_of(sample.input))
-      if (std::isfinite(value)) {
-        least = std::min(least, value);
-        largest = std::max(largest, value);
-      }
+    for (const double value : numbers_of(sample.input)) all.push_back(value);
+  const auto [least, largest] = finite_range(all);
   std::string figures;
   for (const Sample& sample : samples) {
     std::vector<std::uint8_t> pixels;
@@ -170,42 +161,45 @@ std::string images_of(const std::vector<Sample>& samples, const std::function<st
       pixels.push_back(gray > 0 ? static_cast<std::uint8_t>(std::lround(std::min(gray, 255.0))) : std::uint8_t{0});
     }
     const bool right = sample.predicted == sample.label;
-    figures += std::string("<figure class=\"") + (right ? "right" : "wrong") + "\"><img alt=\"row " +
-               std::to_string(sample.row) + "\" src=\"" +
-               html::data_uri("image/png", html::gray_png(pixels, sample.input.shape(0), sample.input.shape(1))) +
-               "\" /><figcaption>" + caption(sample) + "</figcaption></figure>\n";
+    const std::string label = right ? ""
+                                    : fmt::format("is {} {}<br />", html::escaped(class_name(names, sample.label)),
+                                                  percentage(sample.label_probability));
+    figures += fmt::format(
+        "<figure class=\"{}\"><img alt=\"row {}\" src=\"{}\" /><figcaption><b>{} {}</b> {}<br />{}row {}</figcaption>"
+        "</figure>\n",
+        right ? "right" : "wrong", sample.row,
+        html::data_uri("image/png", html::gray_png(pixels, sample.input.shape(0), sample.input.shape(1))),
+        right ? "✓" : "✗", html::escaped(class_name(names, sample.predicted)), percentage(sample.probability), label,
+        sample.row);
   }
   return grid(figures, "samples");
 }
 
-std::string samples_section(const std::vector<Sample>& samples, const std::vector<std::string>& names) {
+std::string number_table(const std::vector<Sample>& samples, const std::vector<std::string>& names) {
   constexpr std::size_t max_numbers = 12;
-  const bool images = std::all_of(samples.begin(), samples.end(),
-                                  [](const Sample& one) { return one.input.rank() == 2 && one.input.size() > 0; });
-  const auto verdict = [](const Sample& one) { return one.predicted == one.label ? "✓ right" : "✗ wrong"; };
-  if (images)
-    return section("Samples", images_of(samples, [&](const Sample& one) {
-                     const bool right = one.predicted == one.label;
-                     return "<b>" + html::escaped(std::string(right ? "✓ " : "✗ ") + class_name(names, one.predicted)) +
-                            "</b> " + percent(one.probability) + "<br />" +
-                            (right ? ""
-                                   : "is " + html::escaped(class_name(names, one.label)) + " " +
-                                         percent(one.label_probability) + "<br />") +
-                            "row " + std::to_string(one.row);
-                   }));
   std::size_t inputs = 0;
   for (const Sample& one : samples) inputs = std::max(inputs, std::min(one.input.size(), max_numbers));
-  std::vector<std::string> head = {"", "predicted", "label", "row", "probability", "of the label"};
-  for (std::size_t i = 0; i < inputs; ++i) head.push_back(std::string("x").append(std::to_string(i)));
-  Pairs rows;
+  TextTable table = {{"", "predicted", "label", "row", "probability", "of the label"}};
+  for (std::size_t i = 0; i < inputs; ++i) table[0].push_back(fmt::format("x{}", i));
   for (const Sample& one : samples) {
-    rows.push_back({verdict(one), class_name(names, one.predicted), class_name(names, one.label),
-                    std::to_string(one.row), percent(one.probability), percent(one.label_probability)});
+    auto& line = table.emplace_back();
+    line = {one.predicted == one.label ? "✓ right" : "✗ wrong",
+            class_name(names, one.predicted),
+            class_name(names, one.label),
+            fmt::format("{}", one.row),
+            percentage(one.probability),
+            percentage(one.label_probability)};
     const std::vector<double> numbers = numbers_of(one.input);
-    for (std::size_t i = 0; i < inputs; ++i) rows.back().push_back(i < numbers.size() ? number(numbers[i]) : "");
-    if (numbers.size() > max_numbers) rows.back().back() += " …";
+    for (std::size_t i = 0; i < inputs; ++i) line.push_back(i < numbers.size() ? number(numbers[i]) : "");
+    if (numbers.size() > max_numbers) line.back() += " …";
   }
-  return section("Samples", html::table(head, rows, 3));
+  return html::table(table, 3);
+}
+
+std::string samples_section(const std::vector<Sample>& samples, const std::vector<std::string>& names) {
+  const bool images = std::all_of(samples.begin(), samples.end(),
+                                  [](const Sample& one) { return one.input.rank() == 2 && one.input.size() > 0; });
+  return section("Samples", images ? images_of(samples, names) : number_table(samples, names));
 }
 
 /// What f says of every layer or parameter of the last epoch, over epochs. One that an epoch does not have is a gap.
@@ -219,7 +213,7 @@ std::vector<Series> over_epochs(const std::vector<Diagnosis>& epochs, std::vecto
     for (const Diagnosis& epoch : epochs) {
       const std::vector<Row>& now = epoch.*rows;
       const bool known = i < now.size() && now[i].name == last[i].name;
-      series.back().y.push_back(known ? std::optional<double>(f(now[i])).value_or(NAN) : NAN);
+      series.back().y.push_back(known ? std::optional<double>(std::invoke(f, now[i])).value_or(NAN) : NAN);
     }
   }
   return series;
@@ -235,22 +229,20 @@ std::string diagnostics_section(const std::vector<Diagnosis>& epochs) {
   for (Series& one : layers([&](const LayerDiagnostics& l) { return in_percent(l.saturated); }, ", saturated numbers"))
     idle.push_back(std::move(one));
   const std::string pictures =
-      curves("Mean of the outputs", "mean", layers([](const LayerDiagnostics& l) { return l.mean; })) +
-      curves("Spread of the outputs", "standard deviation",
-             layers([](const LayerDiagnostics& l) { return l.deviation; })) +
+      curves("Mean of the outputs", "mean", layers(&LayerDiagnostics::mean)) +
+      curves("Spread of the outputs", "standard deviation", layers(&LayerDiagnostics::deviation)) +
       curves("Dead and saturated", "share / %", std::move(idle), Scale::from_zero) +
-      curves("Gradients of the outputs", "norm of the gradient",
-             layers([](const LayerDiagnostics& l) { return l.gradient_norm; }), Scale::logarithmic) +
-      curves("Gradients of the parameters", "norm of the gradient",
-             parameters([](const ParameterDiagnostics& p) { return p.gradient_norm; }), Scale::logarithmic) +
+      curves("Gradients of the outputs", "norm of the gradient", layers(&LayerDiagnostics::gradient_norm),
+             Scale::logarithmic) +
+      curves("Gradients of the parameters", "norm of the gradient", parameters(&ParameterDiagnostics::gradient_norm),
+             Scale::logarithmic) +
       curves("Updates of the parameters", "norm of update / norm of weight",
-             parameters([](const ParameterDiagnostics& p) { return p.update_ratio; }), Scale::logarithmic);
-  return section("Diagnostics", grid(pictures, "pictures") + "<h3>After epoch " +
-                                    std::to_string(epochs.back().epoch + 1) + "</h3>\n" +
-                                    preformatted(epochs.back().text()));
+             parameters(&ParameterDiagnostics::update_ratio), Scale::logarithmic);
+  return section("Diagnostics", fmt::format("{}<h3>After epoch {}</h3>\n{}", grid(pictures, "pictures"),
+                                            epochs.back().epoch + 1, preformatted(epochs.back().text())));
 }
 
-// The grounds of the page are those of its pictures: white, and 93 % inverted #121212.
+// The page has the background of its pictures: white, and #121212, to which a filter of 93 % inverts it.
 constexpr const char* style = R"(
 :root { color-scheme: light dark; --text: #1a1a1a; --ground: #ffffff; --line: #cccccc; --faint: #f4f4f4;
         --right: #00734f; --wrong: #b03a00; }
@@ -280,22 +272,24 @@ figure.wrong { border-color: var(--wrong); } figure.wrong b { color: var(--wrong
 std::string Report::html() const {
   std::string body;
   if (!configuration.empty()) {
-    Pairs rows;
-    for (const auto& [name, value] : configuration) rows.push_back({name, value});
-    body += section("Configuration", html::table({"name", "value"}, rows, 2));
+    TextTable table = {{"name", "value"}};
+    for (const auto& [name, value] : configuration) table.push_back({name, value});
+    body += section("Configuration", html::table(table, 2));
   }
   if (!summary.empty()) body += section("Model", preformatted(summary));
   if (doctor) body += section("Doctor", preformatted(doctor->text()));
-  if (history) body += history_section(*history);
+  if (history)
+    body += section("Training", history_facts(*history) + history_curves(*history) + history_numbers(*history));
+
   if (confusion) body += confusion_section(*confusion, classes);
   if (!samples.empty()) body += samples_section(samples, classes);
   if (!diagnostics.empty()) body += diagnostics_section(diagnostics);
-  if (body.empty()) throw ValueError("report '" + title + "': nothing to tell; set one of its members");
-  const std::string name = html::escaped(title);
-  return "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n"
-         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\n<title>" +
-         name + "</title>\n<style>" + style + "</style>\n</head>\n<body>\n<h1>" + name + "</h1>\n" + body +
-         "</body>\n</html>\n";
+  if (body.empty()) throw_as<ValueError>("report '{}': nothing to tell; set one of its members", title);
+  return fmt::format(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\" />\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\" />\n<title>{0}</title>\n"
+      "<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{2}</body>\n</html>\n",
+      html::escaped(title), style, body);
 }
 
 void Report::write(const std::string& path) const {

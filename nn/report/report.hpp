@@ -13,7 +13,7 @@
 
 namespace xgrad::nn {
 
-/// What is to be told about a run, as one page. Set what there is; the others leave no trace:
+/// What there is to tell about a run, as one page. Set what you have; the rest leaves no trace:
 ///
 ///     nn::Report report{.title = "Iris", .configuration = {{"epochs", "20"}}};
 ///     report.history = nn::fit(net, nn::cross_entropy, optimizer, train, diagnostics.watch({.epochs = 20}));
@@ -36,9 +36,9 @@ struct Report {
   std::vector<Diagnosis> diagnostics = {};
 
   /// One HTML5 page, well-formed XML too, that needs nothing else: no script, no file, no network; for light and dark
-  /// screens and for paper. The same report gives the same bytes. ValueError for a report of a title alone, class names
-  /// that are fewer or more than the classes of the matrix, or a sample of a class without a name; FileError if curves
-  /// or a matrix are to be drawn and gnuplot cannot (see Picture).
+  /// screens and for paper. The same report gives the same bytes. ValueError for a report of a title alone, fewer or
+  /// more class names than the matrix has classes, or a sample of a class without a name; FileError if there are curves
+  /// or a matrix and gnuplot cannot draw them (see Picture).
   std::string html() const;
   /// The page as a file, whole or not at all. FileError if it cannot be written.
   void write(const std::string& path) const;

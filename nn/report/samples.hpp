@@ -19,8 +19,8 @@ struct Sample {
 };
 
 struct PickOptions {
-  std::int64_t wrong = 12;  ///< at most so many rows that were predicted wrong, the most confident first
-  std::int64_t right = 12;  ///< at most so many that were predicted right, drawn at random, in order
+  std::int64_t wrong = 12;  ///< most rows that were predicted wrong, the most confident ones, in this order
+  std::int64_t right = 12;  ///< most rows that were predicted right, drawn at random, in the dataset's order
   std::uint64_t seed = 0;   ///< of the draw
 };
 

@@ -1,4 +1,4 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/report/whole_file.hpp>
 
 #include <unistd.h>
@@ -18,7 +18,7 @@ WholeFile::WholeFile(const std::string& path) : given_(path), path_(path) {
   if (!fs::exists(path_, ignored) || fs::is_regular_file(path_, ignored))
     written_ += ".part" + std::to_string(getpid());
   stream_ = std::fopen(written_.c_str(), "wb");
-  if (stream_ == nullptr) throw FileError(given_ + ": cannot be written: " + std::strerror(errno));
+  if (stream_ == nullptr) throw_as<FileError>("{}: cannot be written: {}", given_, std::strerror(errno));
 }
 
 WholeFile::~WholeFile() {
@@ -27,8 +27,8 @@ WholeFile::~WholeFile() {
 }
 
 void WholeFile::write(std::string_view bytes) {
-  if (stream_ == nullptr) throw FileError(given_ + ": was written before");
-  const auto refuse = [this] { throw FileError(given_ + ": writing failed: " + std::strerror(errno)); };
+  if (stream_ == nullptr) throw_as<FileError>("{}: was written before", given_);
+  const auto refuse = [this] { throw_as<FileError>("{}: writing failed: {}", given_, std::strerror(errno)); };
   if (std::fwrite(bytes.data(), 1, bytes.size(), stream_) != bytes.size()) refuse();
   if (std::fclose(std::exchange(stream_, nullptr)) != 0) refuse();
   if (written_ == path_) return;

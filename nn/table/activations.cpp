@@ -126,7 +126,7 @@ ModuleRow sigmoid_row() {
              "1 - sigmoid(x)")
       .point(layer_case(Sigmoid(0), tensor({5.0})), tensor({0.5}), {tensor({0.0})}, "flat")
       .point(layer_case(Sigmoid(1000), tensor({10, -10.0})), tensor({1, 0}), {zeros({2})}, "the limit");
-  row.refuses<ValueError>([](const OpInputs& x) { return Sigmoid(infinity)(x[0]); }, {ones({1})},
+  row.refuses<ValueError>([](const OpInputs& x) { return Sigmoid(inf)(x[0]); }, {ones({1})},
                           "Sigmoid: slope inf; need a finite number");
   return row;
 }
@@ -138,7 +138,7 @@ ModuleRow tanh_row() {
   row.point(layer_case(Tanh(2), tensor({0, 0.5, -0.5})), tensor({0, tanh_1, -tanh_1}),
             {tensor({2, 2 * tanh_slope_1, 2 * tanh_slope_1})}, "OEIS A073744")
       .point(layer_case(Tanh(1000), tensor({10, -10.0})), tensor({1, -1}), {zeros({2})}, "the limit");
-  row.refuses<ValueError>([](const OpInputs& x) { return Tanh(not_a_number)(x[0]); }, {ones({1})},
+  row.refuses<ValueError>([](const OpInputs& x) { return Tanh(nan)(x[0]); }, {ones({1})},
                           "Tanh: slope nan; need a finite number");
   return row;
 }
@@ -150,7 +150,7 @@ ModuleRow swish_row() {
             {tensor({0.5, sigmoid_1 + sigmoid_slope_1, sigmoid_minus_1 - sigmoid_slope_1})}, "e/(1 + e)")
       .point(layer_case(Swish(0), tensor({3, -5})), tensor({1.5, -2.5}), {full({2}, 0.5)}, "x/2")
       .point(layer_case(Swish(1e4), tensor({3, -5})), tensor({3, 0}), {tensor({1, 0})}, "the limit, relu");
-  row.refuses<ValueError>([](const OpInputs& x) { return Swish(-infinity)(x[0]); }, {ones({1})},
+  row.refuses<ValueError>([](const OpInputs& x) { return Swish(-inf)(x[0]); }, {ones({1})},
                           "Swish: beta -inf; need a finite number");
   return row;
 }

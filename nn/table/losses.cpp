@@ -83,9 +83,9 @@ ModuleRow elementwise_row(const std::string& name, const std::string& formula, c
       .refuses<TypeError>(call, {ones({4}), ones({4}, int64)}, name + ": input 1 is int64")
       .refuses<TypeError>(call, {ones({4}, int64), ones({4})}, name + ": input 0 is int64");
   const Tensor good = tensor({0.5, 0.25});
-  const Tensor bad = tensor({0.5, not_a_number});
-  row.point(loss_case(call, {bad, good}), tensor(not_a_number), {}, "NaN stays")
-      .point(loss_case(call, {good, bad}), tensor(not_a_number), {}, "NaN stays");
+  const Tensor bad = tensor({0.5, nan});
+  row.point(loss_case(call, {bad, good}), tensor(nan), {}, "NaN stays")
+      .point(loss_case(call, {good, bad}), tensor(nan), {}, "NaN stays");
   return row;
 }
 
@@ -142,7 +142,7 @@ ModuleRow huber_row() {
              {tensor({0, 1, -1, 0.5}), tensor({0, -1, 1, -0.5})}, "by hand, delta 1");
   add_points(row, two, {tensor({3, 1}), tensor({0, 0})}, tensor({4, 0.5}), {tensor({2, 1}), tensor({-2, -1})},
              "by hand, delta 2");
-  row.point(called(huber, tensor({infinity}), zeros({1})), tensor(infinity), {tensor({1}), tensor({-1})}, "limit")
+  row.point(called(huber, tensor({inf}), zeros({1})), tensor(inf), {tensor({1}), tensor({-1})}, "limit")
       .point(called(huber, tensor({3, 1}), tensor({1, 1})), tensor(0.75), {}, "the mean if nothing is said")
       .kink(called(huber, tensor({1, -1}), zeros({2})), tensor(0.5), {tensor({0.5, -0.5}), tensor({-0.5, 0.5})})
       .kink(called(half, tensor({0.5, -0.5}), zeros({2})), tensor(0.125),
@@ -223,7 +223,7 @@ void add_cross_entropy_points(ModuleRow& row) {
              "the same with a one-hot target")
       .point(at({extreme, first}), tensor(0.0), {zeros({1, 2})}, "the likely class")
       .point(at({zeros({1, 2}), tensor({{0.5, 0.5}})}), tensor(ln2), {zeros({1, 2}), tensor({{ln2, ln2}})}, "log 2")
-      .point(at({tensor({{0, not_a_number}}), first}), tensor(not_a_number), {}, "NaN stays");
+      .point(at({tensor({{0, nan}}), first}), tensor(nan), {}, "NaN stays");
   const double sigmoid_1 = 0.7310585786300049;   // e/(1 + e), OEIS A001113
   const double softplus_1 = 1.3132616875182228;  // log(1 + e)
   const Tensor logits = tensor({{0, 0}, {1, 0}});
@@ -326,7 +326,7 @@ ModuleRow cross_entropy_row() {
           "cross_entropy: logits are (4, 3), class weights are (4,); need logits (n, c) and weights (c,)")
       .refuses<TypeError>(call, {zero, tensor({0, 1, 2, 0}, int64), ones({3}, float32)},
                           "cross_entropy: logits are float64, class weights are float32; need equal dtypes");
-  for (const double smoothing : {-0.1, 1.1, not_a_number})
+  for (const double smoothing : {-0.1, 1.1, nan})
     row.refuses<ValueError>(
         smoothed(smoothing), {zero, tensor({0, 1, 2, 0}, int64)},
         "cross_entropy: label smoothing " + std::to_string(smoothing) + "; need 0 <= smoothing <= 1");

@@ -1,3 +1,4 @@
+#include <autograd/tensor/format.hpp>
 #include <nn/training/digest.hpp>
 
 #include <cstdint>
@@ -12,9 +13,7 @@ std::string digest(const std::vector<Tensor>& tensors) {
       for (const std::byte byte : std::as_bytes(tensor.values<decltype(zero)>()))
         hash = (hash ^ static_cast<std::uint64_t>(byte)) * 0x100000001b3u;
     });
-  std::string text;
-  for (int shift = 60; shift >= 0; shift -= 4) text += "0123456789abcdef"[(hash >> shift) & 15];
-  return text;
+  return fmt::format("{:016x}", hash);
 }
 
 }  // namespace xgrad::nn

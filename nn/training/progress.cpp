@@ -1,14 +1,14 @@
+#include <autograd/text/numbers.hpp>
 #include <nn/training/progress.hpp>
+
+#include <fmt/core.h>
 
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <iomanip>
 #include <iostream>
-#include <sstream>
 #include <utility>
 
 namespace xgrad::nn {
@@ -24,13 +24,6 @@ int terminal_columns() {
 
 double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-std::string duration(double seconds) {
-  const auto whole = static_cast<std::int64_t>(std::ceil(seconds));
-  if (whole < 60) return std::to_string(whole) + " s";
-  if (whole < 3600) return std::to_string(whole / 60) + " min " + std::to_string(whole % 60) + " s";
-  return std::to_string(whole / 3600) + " h " + std::to_string(whole % 3600 / 60) + " min";
 }
 
 }  // namespace
@@ -64,15 +57,13 @@ void Progress::update(std::int64_t done, const std::string& note) {
 
   const double seconds = now - start_;
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
-  std::ostringstream line;
-  line << note << "  " << done << "/" << total_ << " " << unit_;
-  if (rate > 0) {
-    line << "  " << std::fixed << std::setprecision(rate < 10 ? 1 : 0) << rate << " " << unit_ << "/s  "
-         << duration(static_cast<double>(total_ - done) / rate) << " left";
-  }
+  std::string line = fmt::format("{}  {}/{} {}", note, done, total_, unit_);
+  if (rate > 0)
+    line += fmt::format("  {:.{}f} {}/s  {} left", rate, rate < 10 ? 1 : 0, unit_,
+                        duration(static_cast<double>(total_ - done) / rate));
   erase();
   // A line as wide as the terminal would wrap and could not be redrawn.
-  stream_ << line.str().substr(0, static_cast<std::size_t>(std::max(columns_ - 1, 1))) << std::flush;
+  stream_ << line.substr(0, static_cast<std::size_t>(std::max(columns_ - 1, 1))) << std::flush;
   line_shown_ = true;
 }
 

@@ -24,8 +24,8 @@ class Progress {
   /// From now on counts up to total units, from 0.
   void begin(std::int64_t total, std::string unit);
 
-  /// So many units are done; the note (say, the epoch and loss) stands before rate and time left. Cheap: the line is
-  /// redrawn at most ten times a second.
+  /// Shows how many units are done; the note (say, the epoch and loss) stands before rate and time left. Cheap: the
+  /// line is redrawn at most ten times a second.
   void update(std::int64_t done, const std::string& note);
 
   /// A line that stays.

@@ -255,13 +255,6 @@ TEST_CASE("the first Ctrl-C is a request, the second would kill, and the results
   CHECK(run(program.line, {}, [] { CHECK_FALSE(examples::interrupted()); }).code == 0);
 }
 
-TEST_CASE("the nearest word is the one with the fewest edits, and none if all are far") {
-  CHECK(examples::nearest("sed", {"seed", "speed"}) == "seed");
-  CHECK(examples::nearest("eopchs", {"batch", "epochs"}) == "epochs");
-  CHECK(examples::nearest("batch", {"quiet", "json"}) == "");
-  CHECK(examples::nearest("x", {}) == "");
-}
-
 // ThreadSanitizer cannot see into TBB.
 #ifndef XGRAD_THREADS_BACKEND_STD
 TEST_CASE("--threads gives a program that many threads, also more than there are cores") {

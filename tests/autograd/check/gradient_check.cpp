@@ -207,8 +207,8 @@ TEST_CASE("gradients that prove nothing do not pass") {
   CHECK(cut["cut"].verdict == Verdict::unreachable);
   CHECK(cut["cut"].largest == doctest::Approx(2.6));  // its slopes are the column sums of b
   CHECK(cut["b"].verdict == Verdict::ok);
-  CHECK(
-      expect::contains(cut.text(), "cut: on the tape the output does not depend on it; numerically its slopes reach"));
+  CHECK(expect::contains(cut.text(),
+                         "cut: on the tape the output does not depend on it; numerically its gradient reaches"));
   CHECK_FALSE(
       check_gradients([](const Arguments& in) { return sum(detach(in[0]) * in[1]); }, {a, b}, {.allow_zero = true})
           .ok());
@@ -402,7 +402,6 @@ TEST_CASE("bad input is an error that says so, with the tensors put back") {
                          "TypeError: check_gradients: the function returned float32"));
   CHECK(expect::contains(error(square_sum, {a}, {.order = 3}), "ValueError: check_gradients: order 3"));
   CHECK(expect::contains(error(square_sum, {a}, {.tolerance = 0}), "ValueError: check_gradients: tolerance"));
-  CHECK(expect::contains(error(square_sum, {a}, {.names = {"x", "y"}}), "2 names for 1 tensors"));
   CHECK(expect::contains(error(square_sum, {}), "no tensors"));
   CHECK(expect::contains(error(nullptr, {a}), "the function is empty"));
   CHECK(expect::contains(error([](const Arguments&) { return Tensor(); }, {a}), "empty handle"));

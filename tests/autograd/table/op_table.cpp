@@ -210,7 +210,7 @@ TEST_CASE("NaN reaches its own element of an elementwise result and leaves the o
           poisoned[i] = inputs[i].clone();
           poisoned[i].modify([&](auto values) {
             using T = typename decltype(values)::value_type;
-            values[position] = static_cast<T>(not_a_number);
+            values[position] = static_cast<T>(NAN);
           });
           const Tensor result = sample.call(poisoned);
           const Tensor origin = broadcast_to(
@@ -243,7 +243,7 @@ TEST_CASE("NaN anywhere in what a reduction or product reads reaches its result"
             poisoned[i] = inputs[i].clone();
             poisoned[i].modify([&](auto values) {
               using T = typename decltype(values)::value_type;
-              values[position] = static_cast<T>(not_a_number);
+              values[position] = static_cast<T>(NAN);
             });
             INFO(row.name, " in ", name_of(dtype), " of ", shapes_of(inputs), ", NaN in input ", i, " at ", position);
             CHECK(!all_finite(sample.call(poisoned)));

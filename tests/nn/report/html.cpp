@@ -27,15 +27,15 @@ TEST_CASE("text is escaped and printable") {
 }
 
 TEST_CASE("a table has a head and rows, numbers at the right") {
-  const std::string table = html::table({"name", "n"}, {{"<b>", "1"}, {"", "2"}}, 1);
+  const std::string table = html::table({{"name", "n"}, {"<b>", "1"}, {"", "2"}}, 1);
   CHECK(xml::fault(table) == "");
   CHECK(table ==
         "<table>\n<thead><tr><th>name</th><th class=\"number\">n</th></tr>\n</thead>\n<tbody>\n"
         "<tr><td>&lt;b&gt;</td><td class=\"number\">1</td></tr>\n<tr><td></td><td class=\"number\">2</td></tr>\n"
         "</tbody>\n</table>\n");
   CHECK(expect::error_of([] {
-          html::table({"a", "b"}, {{"1"}}, 0);
-        }) == "ShapeError: table: a row of 1 cells under a head of 2; need as many");
+          html::table({{"a", "b"}, {"1"}}, 0);
+        }) == "ShapeError: table: a row of 1 cells under a head of 2; need equal lengths");
 }
 
 TEST_CASE("data URIs are base64: the test vectors of RFC 4648, section 10") {

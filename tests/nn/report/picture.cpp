@@ -237,7 +237,7 @@ TEST_CASE("pictures that cannot be drawn are refused") {
         }) == "ValueError: picture 'title': a number of x is not finite; only y has gaps");
   CHECK(error_of([] {
           nn::Picture(plot_of({1, 2}, {{"y", {1, 2, 3}}}));
-        }) == "ValueError: picture 'title': 'y' has 3 numbers, x has 2; need as many");
+        }) == "ValueError: picture 'title': 'y' has 3 numbers, x has 2; need equal lengths");
   CHECK(error_of([] {
           nn::Picture(two_by_two({1, 2, 3}));
         }) ==

@@ -182,7 +182,7 @@ TEST_CASE("the history is curves and numbers of every epoch") {
                  "2.5, in epoch 2."));
   CHECK(has_row(page, {"1", "4", "2", "3", "0.5", "0.1", "1.5"}, 0));
   CHECK(has_row(page, {"2", "4", "1", "2.5", "0.75", "0.05", "1.25"}, 0));
-  CHECK(has_row(page, {"3 (cut short)", "1", "NaN", "-", "-", "0.01", "0.5"}, 0));
+  CHECK(has_row(page, {"3 (cut short)", "1", "nan", "-", "-", "0.01", "0.5"}, 0));
   const auto drawn = pictures(page);
   REQUIRE(drawn.size() == 4);
   const std::vector<std::vector<std::string>> expected = {
@@ -280,12 +280,12 @@ TEST_CASE("class names that do not fit are refused") {
   nn::Report report{.title = "a", .classes = {"cat", "dog", "bird"}};
   report.confusion = matrix_of({{3, 1}, {2, 4}});
   CHECK(error_of([&] { report.html(); }) ==
-        "ValueError: report: 3 class names for a confusion matrix of 2 classes; need as many");
+        "ValueError: report: 3 class names for a confusion matrix of 2 classes; need one for each");
   report.confusion.reset();
   report.samples = images();
   report.classes = {"cat"};
   CHECK(error_of([&] { report.html(); }) ==
-        "ValueError: report: class 1 has no name; need 1 classes, as there are names");
+        "ValueError: report: class 1 has no name; there are 1, need one for each class");
 }
 
 TEST_CASE("a page is written whole or not at all") {

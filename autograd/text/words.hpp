@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Words of messages.
+
+namespace xgrad {
+
+/// `1 row`, `2 rows`; of a noun with a plural of its own `1 entry`, `2 entries`.
+std::string counted(std::size_t count, std::string_view noun, std::string_view plural = "");
+
+/// `a, b, c`. word: what to write of an item, a function or a member such as `&GradientRow::name`.
+template <class Items, class Word = std::identity>
+std::string joined(const Items& items, const Word& word = {}) {
+  std::string text;
+  for (const auto& item : items) text.append(text.empty() ? "" : ", ").append(std::invoke(word, item));
+  return text;
+}
+
+/// `; did you mean epochs?`, the end of a message about an unknown word: the known one with the smallest edit distance
+/// (Levenshtein 1966). "" if none is near.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
+
+}  // namespace xgrad

@@ -1,0 +1,30 @@
+#include <autograd/text/words.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace xgrad;
+
+TEST_CASE("a count comes with its noun") {
+  CHECK(counted(0, "row") == "0 rows");
+  CHECK(counted(1, "row") == "1 row");
+  CHECK(counted(1, "entry", "entries") == "1 entry");
+  CHECK(counted(7, "entry", "entries") == "7 entries");
+}
+
+TEST_CASE("words are joined by commas") {
+  CHECK(joined(std::vector<std::string>{}) == "");
+  CHECK(joined(std::vector<std::string>{"a", "b", "c"}) == "a, b, c");
+  CHECK(joined(std::vector<std::pair<std::string, int>>{{"a", 1}, {"b", 2}}, &std::pair<std::string, int>::first) ==
+        "a, b");
+}
+
+TEST_CASE("the nearest word is the one with the fewest edits, and none if all are far") {
+  CHECK(did_you_mean("sed", {"seed", "speed"}) == "; did you mean seed?");
+  CHECK(did_you_mean("eopchs", {"batch", "epochs"}) == "; did you mean epochs?");
+  CHECK(did_you_mean("batch", {"quiet", "json"}) == "");
+  CHECK(did_you_mean("x", {}) == "");
+}
