@@ -57,6 +57,8 @@ class Rows {
 struct Batch {
   Tensor inputs;   ///< (n, ...)
   Tensor targets;  ///< (n, ...), int64 (n,) for class labels
+
+  std::int64_t rows() const { return inputs.shape(0); }
 };
 
 /// Examples: a column of inputs and one of targets. Copies and subsets share the values.

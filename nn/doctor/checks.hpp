@@ -1,9 +1,15 @@
 #pragma once
 
+#include <autograd/tensor/format.hpp>
 #include <nn/doctor/doctor.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <initializer_list>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace xgrad::nn {
@@ -21,31 +27,54 @@ struct DoctorRun {
 };
 
 struct Patient {
-  const DoctorCalls& calls;
+  const AnyModel& model;
+  Optimizer* const optimizer;  ///< nullptr: SGD
+  const double learning_rate;
   const Dataset& data;
   const DoctorOptions& options;
+  AnyModel copy;  ///< all parameters require gradients, in training mode
   Batch batch = {};
-  ModelCopy copy = {};            ///< all parameters require gradients, in training mode
-  DoctorRun run = {};             ///< of it on the batch
+  DoctorRun run = {};             ///< of the copy on the batch
   std::string output_layer = {};  ///< that gave the prediction
   DoctorReport report = {};
 
-  void begin(const char* check) { report.checks.push_back({check}); }
-  void measured(const std::string& text) { report.checks.back().measured = text; }
-  void skip(const std::string& why) { report.checks.back().skipped = why; }
+  /// Rows of the data as training would get them.
+  Batch take(std::span<const std::int64_t> rows) const {
+    const Batch plain = data.take(rows, options.dtype);
+    return options.transform ? options.transform(plain) : plain;
+  }
+  /// So many of them, or all, drawn at random.
+  Batch draw(std::int64_t rows) const;
+
+  // What a check says.
+
+  template <class... V>
+  void measured(fmt::format_string<V...> text, V&&... values) {
+    report.checks.back().measured = fmt::format(text, std::forward<V>(values)...);
+  }
+  void skip(std::string why) { report.checks.back().skipped = std::move(why); }
+  template <class... V>
+  void error(std::string layer, double value, std::string rule, fmt::format_string<V...> text, V&&... values) {
+    find(Severity::error, std::move(layer), value, std::move(rule), fmt::format(text, std::forward<V>(values)...));
+  }
+  template <class... V>
+  void warn(std::string layer, double value, std::string rule, fmt::format_string<V...> text, V&&... values) {
+    find(Severity::warning, std::move(layer), value, std::move(rule), fmt::format(text, std::forward<V>(values)...));
+  }
   void find(Severity severity, std::string layer, double value, std::string rule, std::string text) {
     report.findings.push_back(
         {report.checks.back().name, severity, std::move(layer), value, std::move(rule), std::move(text)});
   }
 };
 
-std::string short_number(double value);  ///< three digits
-std::string percent_of(double fraction);
+inline bool among(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 /// A clone whose parameters all require gradients.
-ModelCopy unfrozen_copy(const DoctorCalls& calls);
+AnyModel unfrozen_clone(const AnyModel& model);
 /// Fills the run; errors of model and loss pass through.
-void run_model(const ModelCopy& model, const TrainingCalls& calls, const Batch& batch, DoctorRun& run, bool backward);
+void run_model(const AnyModel& model, const Batch& batch, DoctorRun& run, bool backward);
 
 /// False if nothing more can be looked at.
 bool check_shapes(Patient& patient);

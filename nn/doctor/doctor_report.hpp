@@ -10,7 +10,7 @@
 namespace xgrad::nn {
 
 enum class Severity : bool {
-  warning,  ///< may be meant so
+  warning,  ///< may be intended
   error,
 };
 

@@ -1,11 +1,9 @@
-#include <autograd/ops/random.hpp>
 #include <nn/doctor/checks.hpp>
 #include <nn/layers/batch_part.hpp>
 #include <nn/training/snapshot.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <memory>
 
@@ -17,43 +15,32 @@ constexpr std::int64_t rate_steps = 30;
 constexpr double max_loss_growth = 1.5;
 constexpr double overfit_rate = 0.01;
 constexpr double overfit_loss = 0.5;  // of the loss before
-constexpr double deviations = 3;
+constexpr double min_agreement = 3;   // in standard deviations
 
 /// The loss of a batch, and a step of the optimizer unless it is not finite.
-double step_on(const std::function<Tensor(const Tensor&)>& model, const TrainingCalls& calls, const Batch& batch,
-               Optimizer& optimizer) {
+double step_on(const AnyModel& model, const Batch& batch, Optimizer& optimizer) {
   const BatchPart part(0, nullptr);  // its notes are not taken: streams and running statistics stay
   Tape tape;
-  const Tensor loss = calls.loss(model(batch.inputs), batch.targets);
+  const Tensor loss = model.loss_of(batch.inputs, batch.targets);
   if (std::isfinite(loss.item())) optimizer.step(tape.backward(loss));
   return loss.item();
 }
 
-/// Puts parameters, buffers, mode and optimizer back.
+/// Puts parameters, buffers and optimizer back.
 class Restore {
  public:
-  explicit Restore(const DoctorCalls& calls)
-      : calls_(calls), tensors_(everything(calls)), training_(calls.training.training()) {
-    if (calls.optimizer != nullptr) state_ = calls.optimizer->state();
-    calls.training.set_training(true);
-  }
+  Restore(const AnyModel& model, Optimizer& optimizer)
+      : tensors_(model.with_buffers(model.module().parameters())), optimizer_(optimizer), state_(optimizer.state()) {}
   ~Restore() {
     tensors_.restore();
-    calls_.training.set_training(training_);
-    if (calls_.optimizer != nullptr) calls_.optimizer->state(state_);
+    optimizer_.state(state_);
   }
   Restore(const Restore&) = delete;
   Restore& operator=(const Restore&) = delete;
 
  private:
-  static std::vector<Tensor> everything(const DoctorCalls& calls) {
-    std::vector<Tensor> tensors = calls.model->parameters();
-    tensors.insert(tensors.end(), calls.training.buffers.begin(), calls.training.buffers.end());
-    return tensors;
-  }
-  const DoctorCalls& calls_;
   Snapshot tensors_;
-  bool training_;
+  Optimizer& optimizer_;
   OptimizerState state_;
 };
 
@@ -63,12 +50,13 @@ struct RateTrial {
   std::string layer;   // of it
 };
 
-RateTrial try_rate(const std::function<Tensor(const Tensor&)>& model, const std::vector<NamedTensor>& parameters,
-                   const TrainingCalls& calls, const Batch& batch, Optimizer& optimizer) {
+RateTrial try_rate(const AnyModel& model, const Batch& batch, Optimizer& optimizer) {
+  const ModeScope mode(model, true);
   RateTrial trial;
+  const std::vector<NamedTensor> parameters = model.parameters();
   std::vector<Tensor> before;
   for (const NamedTensor& named : parameters) before.push_back(named.tensor.clone());
-  trial.first = trial.last = step_on(model, calls, batch, optimizer);
+  trial.first = trial.last = step_on(model, batch, optimizer);
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const double norm = norm_of(before[i]);
     if (before[i].rank() < 2 || norm == 0) continue;
@@ -78,8 +66,19 @@ RateTrial try_rate(const std::function<Tensor(const Tensor&)>& model, const std:
     trial.layer = layer_of_parameter(parameters[i].path);
   }
   for (std::int64_t step = 0; step < rate_steps && std::isfinite(trial.last); ++step)
-    trial.last = step_on(model, calls, batch, optimizer);
+    trial.last = step_on(model, batch, optimizer);
   return trial;
+}
+
+/// Of the patient's optimizer on the model itself, which is put back, or of SGD on a clone.
+RateTrial try_rate(const Patient& p) {
+  if (p.optimizer != nullptr) {
+    const Restore restore(p.model, *p.optimizer);
+    return try_rate(p.model, p.batch, *p.optimizer);
+  }
+  const AnyModel copy = p.model.clone();
+  SGD optimizer(copy.module().parameters(), {.learning_rate = p.learning_rate});
+  return try_rate(copy, p.batch, optimizer);
 }
 
 /// Σ (x_i - y_i)² of two rows.
@@ -146,94 +145,74 @@ double agreement(const Tensor& targets, const std::vector<std::size_t>& nearest)
 }  // namespace
 
 void check_sampled_gradients(Patient& p) {
-  p.begin("gradients");
   if (!std::isfinite(p.run.loss.item())) return p.skip("the loss is not finite");
   constexpr std::int64_t few = 4;
-  const Tensor rows = arange(std::min<std::int64_t>(few, p.data.size()));
-  Batch batch = p.data.take(rows.values<std::int64_t>(), p.options.dtype);
-  if (p.options.transform) batch = p.options.transform(batch);
+  const Tensor rows = arange(std::min(few, p.data.size()));
+  const Batch batch = p.take(rows.values<std::int64_t>());
   GradientReport report;
   try {
-    report = p.calls.check_gradients(batch, {.mode = GradientMode::sampled,
-                                             .sample = p.options.gradient_sample,
-                                             .seed = p.options.seed,
-                                             .allow_zero = true});
+    report = check_gradients_of(p.model, batch.inputs, batch.targets,
+                                {.mode = GradientMode::sampled,
+                                 .sample = p.options.gradient_sample,
+                                 .seed = p.options.seed,
+                                 .allow_zero = true});
   } catch (const Error& error) {
     return p.skip(std::string("the model cannot be checked in float64: ") + error.what());
   }
-  p.measured(std::to_string(report.rows.size()) + " tensors against differences");
+  p.measured("{} tensors against differences", report.rows.size());
   for (const GradientRow& row : report.rows) {
     if (row.name == "input" || report.passed(row)) continue;
     if (row.verdict != GradientVerdict::wrong && row.verdict != GradientVerdict::non_finite &&
         row.verdict != GradientVerdict::nondeterministic)
       continue;
-    p.find(Severity::error, layer_of_parameter(row.name), row.relative_error, "relative error at most 1e-6",
-           "the gradient of " + row.name + " is " + std::string(name_of(row.verdict)) + ": numerical " +
-               short_number(row.numerical) + ", analytical " + short_number(row.analytical) +
-               "; check the vjp of your own operations with check_gradients");
+    p.error(layer_of_parameter(row.name), row.relative_error, "relative error at most 1e-6",
+            "the gradient of {} is {}: numerical {:.3g}, analytical {:.3g}; check the vjp of your own operations with "
+            "check_gradients",
+            row.name, name_of(row.verdict), row.numerical, row.analytical);
   }
 }
 
 void check_learning_rate(Patient& p) {
-  p.begin("learning rate");
-  RateTrial trial;
-  double rate = p.calls.learning_rate;
-  if (p.calls.optimizer != nullptr) {
-    rate = p.calls.optimizer->learning_rate();
-    const Restore restore(p.calls);
-    trial = try_rate(p.calls.training.model, p.calls.model->named_parameters(), p.calls.training, p.batch,
-                     *p.calls.optimizer);
-  } else {
-    const ModelCopy copy = p.calls.copy();
-    copy.module->train();
-    SGD optimizer(copy.module->parameters(), {.learning_rate = rate});
-    trial = try_rate(copy.call, copy.module->named_parameters(), p.calls.training, p.batch, optimizer);
-  }
-  p.measured(short_number(rate) + ": loss " + short_number(trial.first) + " to " + short_number(trial.last) +
-             ", longest first step " + short_number(trial.longest) + " of its weight");
+  const RateTrial trial = try_rate(p);
+  p.measured("{:.3g}: loss {:.3g} to {:.3g}, longest first step {:.3g} of its weight", p.learning_rate, trial.first,
+             trial.last, trial.longest);
   const bool grows = !(trial.last <= max_loss_growth * trial.first);
   if (!grows && !(trial.longest > 1)) return;
-  p.find(Severity::error, trial.layer.empty() ? p.output_layer : trial.layer, rate,
-         "no first step longer than its weight, loss at most 1.5 times after 30 steps",
-         "the learning rate " + short_number(rate) + " is too large: the first step changes the weights by " +
-             percent_of(trial.longest) + " of their size, and after " + std::to_string(rate_steps) +
-             " steps on one batch the loss went from " + short_number(trial.first) + " to " + short_number(trial.last) +
-             "; try a tenth or less until it falls");
+  p.error(trial.layer.empty() ? p.output_layer : trial.layer, p.learning_rate,
+          "no first step longer than its weight, loss at most 1.5 times after 30 steps",
+          "the learning rate {:.3g} is too large: the first step changes the weights by {:.3g} % of their size, and "
+          "after {} steps on one batch the loss went from {:.3g} to {:.3g}; try a tenth or less until it falls",
+          p.learning_rate, 100 * trial.longest, rate_steps, trial.first, trial.last);
 }
 
 void check_overfit(Patient& p) {
-  p.begin("overfit");
-  const ModelCopy copy = unfrozen_copy(p.calls);
-  copy.module->eval();  // without dropout
-  Adam optimizer(copy.module->parameters(), {.learning_rate = overfit_rate});
-  const double first = step_on(copy.call, p.calls.training, p.batch, optimizer);
+  const AnyModel copy = unfrozen_clone(p.model);
+  copy.training(false);  // without dropout
+  Adam optimizer(copy.module().parameters(), {.learning_rate = overfit_rate});
+  const double first = step_on(copy, p.batch, optimizer);
   double least = first;
   for (std::int64_t step = 1; step < p.options.steps && least >= overfit_loss * first; ++step)
-    least = std::min(least, step_on(copy.call, p.calls.training, p.batch, optimizer));
-  p.measured("loss " + short_number(first) + " to " + short_number(least));
+    least = std::min(least, step_on(copy, p.batch, optimizer));
+  p.measured("loss {:.3g} to {:.3g}", first, least);
   if (least < overfit_loss * first) return;
-  p.find(Severity::error, p.output_layer, least / first, "the loss of one batch falls below half",
-         "the model cannot learn one batch by heart: in " + std::to_string(p.options.steps) +
-             " steps of Adam the loss went only from " + short_number(first) + " to " + short_number(least) +
-             "; it has too few units, information is lost on the way, or the inputs do not determine the targets");
+  p.error(
+      p.output_layer, least / first, "the loss of one batch falls below half",
+      "the model cannot memorise one batch: in {} steps of Adam the loss went only from {:.3g} to {:.3g}; it has too "
+      "few units, information is lost on the way, or the inputs do not determine the targets",
+      p.options.steps, first, least);
 }
 
 void check_labels(Patient& p) {
-  p.begin("labels");
-  Generator generator(p.options.seed);
-  const Tensor order = permutation(p.data.size(), generator);
-  const auto count = static_cast<std::size_t>(std::min(p.options.label_rows, p.data.size()));
-  constexpr std::size_t fewest = 50;
-  if (count < fewest) return p.skip("fewer than 50 rows");
-  Batch batch = p.data.take(order.values<std::int64_t>().first(count), p.options.dtype);
-  if (p.options.transform) batch = p.options.transform(batch);
+  if (std::min(p.options.label_rows, p.data.size()) < 50) return p.skip("fewer than 50 rows");
+  const Batch batch = p.draw(p.options.label_rows);
   if (!is_floating(batch.inputs.dtype())) return p.skip("indices have no distances");
   const double found = agreement(batch.targets, nearest_rows(batch.inputs));
-  p.measured("neighbours agree by " + short_number(found) + " standard deviations more than by chance");
-  if (found >= deviations) return;
-  p.find(Severity::warning, "targets", found, "at least 3 standard deviations more agreement than by chance",
-         "examples that are alike have targets as different as any others: were inputs and targets shuffled apart, or "
-         "a column shifted? The model could learn them by heart, but nothing that holds for new examples");
+  p.measured("neighbours agree by {:.3g} standard deviations more than by chance", found);
+  if (found >= min_agreement) return;
+  p.warn(
+      "targets", found, "at least 3 standard deviations more agreement than by chance",
+      "examples that are alike have targets as different as any others: were inputs and targets shuffled apart, or a "
+      "column shifted? The model could memorise them, but would learn nothing that holds for new examples");
 }
 
 }  // namespace xgrad::nn

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <autograd/tape/gradients.hpp>
 #include <autograd/tensor/error.hpp>
 #include <autograd/tensor/tensor.hpp>
 #include <nn/data/batches.hpp>
@@ -8,12 +7,11 @@
 #include <nn/losses/losses.hpp>
 #include <nn/optimizers/optimizer.hpp>
 #include <nn/optimizers/schedules.hpp>
+#include <nn/training/model.hpp>
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -140,39 +138,8 @@ struct EvaluateOptions {
   Reduction reduction = Reduction::mean;
 };
 
-/// What training needs of a model and a loss, without their types.
-struct TrainingCalls {
-  std::function<Tensor(const Tensor&)> model;
-  std::function<Tensor(const Tensor&, const Tensor&)> loss;
-  std::function<bool()> training;  ///< the model's mode
-  std::function<void(bool)> set_training;
-  std::vector<Tensor> buffers = {};
-};
-
-History fit_of(const TrainingCalls& calls, Optimizer& optimizer, const Dataset& data, const FitOptions& options);
-Evaluation evaluate_of(const TrainingCalls& calls, const Dataset& data, const EvaluateOptions& options);
-
-template <class M>
-concept TrainableModel = std::is_invocable_r_v<Tensor, const M&, const Tensor&>;
-template <class L>
-concept TrainingLoss = std::is_invocable_r_v<Tensor, const L&, const Tensor&, const Tensor&>;
-
-/// References to a model and a loss, which must outlive it. Models without train() and eval() have no modes.
-template <TrainableModel M, TrainingLoss L>
-TrainingCalls training_calls(M& model, const L& loss) {
-  TrainingCalls calls;
-  calls.model = [&model](const Tensor& x) -> Tensor { return std::as_const(model)(x); };
-  calls.loss = [&loss](const Tensor& p, const Tensor& t) -> Tensor { return loss(p, t); };
-  calls.training = [] { return true; };
-  calls.set_training = [](bool) {};
-  if constexpr (requires { model.train(), model.eval(), model.training(); }) {
-    calls.training = [&model] { return model.training(); };
-    calls.set_training = [&model](bool on) { on ? model.train() : model.eval(); };
-  }
-  if constexpr (requires { model.named_buffers().front().tensor; })
-    for (const auto& named : model.named_buffers()) calls.buffers.push_back(named.tensor);
-  return calls;
-}
+History fit_of(const AnyModel& model, Optimizer& optimizer, const Dataset& data, const FitOptions& options);
+Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const EvaluateOptions& options);
 
 /// Trains a model on data, and tells how it went:
 ///
@@ -190,14 +157,14 @@ TrainingCalls training_calls(M& model, const L& loss) {
 /// throw; NonFiniteLoss.
 template <TrainableModel M, TrainingLoss L>
 History fit(M& model, const L& loss, Optimizer& optimizer, const Dataset& data, const FitOptions& options = {}) {
-  return fit_of(training_calls(model, loss), optimizer, data, options);
+  return fit_of(AnyModel(model, loss), optimizer, data, options);
 }
 
 /// Loss and metrics of a model on data, in eval mode without a tape. ValueError for an empty dataset, a size below 1 or
 /// Reduction::none.
 template <TrainableModel M, TrainingLoss L>
 Evaluation evaluate(M& model, const L& loss, const Dataset& data, const EvaluateOptions& options = {}) {
-  return evaluate_of(training_calls(model, loss), data, options);
+  return evaluate_of(AnyModel(model, loss), data, options);
 }
 
 }  // namespace xgrad::nn

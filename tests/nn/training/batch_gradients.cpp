@@ -224,7 +224,7 @@ TEST_CASE("batches that do not fit, and functions that give no number, are refus
     return expect::error_of([&] { nn::batch_gradients(loss, x, y, options); });
   };
   CHECK(error(inputs(4), labels(5)) ==
-        "ShapeError: batch_gradients: x is (4, 5), y is (5,); need as many rows of both, at least one");
+        "ShapeError: batch_gradients: x is (4, 5), y is (5,); need the same number of rows, at least one");
   CHECK(expect::contains(error(zeros({0, 5}), zeros({0}, int64)), "ShapeError"));
   CHECK(expect::contains(error(zeros({}), zeros({})), "ShapeError"));
   CHECK(error(inputs(4), labels(4), {.parts = -1}) == "ValueError: batch_gradients: -1 parts; need 0 (chosen) or more");
