@@ -41,7 +41,7 @@ struct CsvOptions {
 /// place in the line, counted from 1 in characters.
 class CsvTable {
  public:
-  std::int64_t rows() const { return rows_; }
+  std::int64_t rows() const { return static_cast<std::int64_t>(rows_); }
   /// Names in order.
   const std::vector<std::string>& columns() const { return columns_; }
   /// The other columns: the inputs, when these are targets. FileError for an unknown name.
@@ -73,22 +73,21 @@ class CsvTable {
     std::size_t size;
     bool quoted;
     bool filled = false;
+    std::size_t start() const { return quoted ? begin - 1 : begin; }
   };
   struct Source;
   friend class CsvReader;
-  friend CsvTable parse_csv(std::string text, const std::string& file, const CsvOptions& options);
+  friend class CsvParser;
 
   std::size_t position(const std::string& name) const;
   const Field& field(std::size_t row, std::size_t column) const { return fields_[row * columns_.size() + column]; }
   std::string value(const Field& field) const;
-  [[noreturn]] void fail(const Field& field, const std::string& what) const;
   template <class T>
   T number(const Field& field, const std::string& name) const;
-  Tensor read_numbers(const std::vector<std::string>& names, const Shape& shape, DType dtype) const;
 
   std::shared_ptr<const Source> source_;
   std::string fill_;
-  std::int64_t rows_ = 0;
+  std::size_t rows_ = 0;
   std::int64_t dropped_rows_ = 0;
   std::int64_t filled_fields_ = 0;
   std::vector<std::string> columns_;

@@ -1,4 +1,3 @@
-#include <autograd/tensor/error.hpp>
 #include <autograd/text/utf8.hpp>
 #include <nn/data/csv_source.hpp>
 
@@ -13,19 +12,13 @@ std::string CsvTable::Source::place(std::size_t at) const {
   const std::size_t line_end = before.rfind('\n');
   const std::size_t begin = line_end == std::string_view::npos ? std::min(text_begin(), at) : line_end + 1;
   const std::string_view here = before.substr(begin);
-  return file + ":" + std::to_string(line) + ":" + std::to_string(1 + utf8_characters(here));
+  return fmt::format("{}:{}:{}", file, line, 1 + utf8_characters(here));
 }
-
-void CsvTable::Source::fail(std::size_t at, const std::string& what) const { throw FileError(place(at) + ": " + what); }
 
 void CsvTable::Source::require_utf8() const {
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = utf8_length(std::string_view(text).substr(at));
-    if (length == 0) {
-      constexpr const char* digits = "0123456789ABCDEF";
-      const auto byte = static_cast<std::uint8_t>(text[at]);
-      fail(at, std::string("byte 0x") + digits[byte >> 4] + digits[byte & 15] + " is not UTF-8; convert the file");
-    }
+    if (length == 0) fail(at, "byte 0x{:02X} is not UTF-8; convert the file", static_cast<std::uint8_t>(text[at]));
     at += length;
   }
 }
