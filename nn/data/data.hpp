@@ -40,6 +40,8 @@ class Rows {
   /// without one, bytes come in the default dtype and floating values in their own. int64 stays. ValueError for an
   /// index outside.
   Tensor take(std::span<const std::int64_t> indices, std::optional<DType> dtype = std::nullopt) const;
+  /// All rows.
+  Tensor all(std::optional<DType> dtype = std::nullopt) const;
 
  private:
   std::size_t row_elements() const;
@@ -61,7 +63,7 @@ struct Batch {
   std::int64_t rows() const { return inputs.shape(0); }
 };
 
-/// Examples: a column of inputs and one of targets. Copies and subsets share the values.
+/// Examples: rows of inputs and of targets. Copies and subsets share the values.
 class Dataset {
  public:
   /// ShapeError unless both have as many rows.
