@@ -276,7 +276,7 @@ class CsvParser {
     for (const Field& field : first_) {
       std::string name = header ? table_.value(field) : fmt::format("{}", table_.columns_.size() + 1);
       if (name.empty()) source_->fail(field.start(), "a column without a name");
-      if (contains(table_.columns_, name)) source_->fail(field.start(), "column name {} stands twice", quote(name));
+      if (contains(table_.columns_, name)) source_->fail(field.start(), "column name {} is used twice", quote(name));
       table_.columns_.push_back(std::move(name));
     }
   }

@@ -96,12 +96,12 @@ class CsvTable {
 };
 
 /// Reads a file as RFC 4180 defines CSV, and nothing else: fields between separators; fields in quotes may hold
-/// separators, line breaks and, doubled, quotes; lines end in LF or CRLF, the last one may do without; all have as many
-/// fields. The text is UTF-8, with or without a byte order mark.
+/// separators, line breaks and, doubled, quotes; lines end in LF or CRLF, the last one may do without; all have the
+/// same number of fields. The text is UTF-8, with or without a byte order mark.
 ///
 /// FileError for a file that cannot be read, is empty or has no rows (or none that were not dropped), for a ragged row,
 /// a quote inside a field without quotes or text behind a closing one, a quote that is not closed, a carriage return
-/// alone, a byte that is not UTF-8, a name that is empty or stands twice, an unknown name in `columns`, a missing
+/// alone, a byte that is not UTF-8, a name that is empty or used twice, an unknown name in `columns`, a missing
 /// value. ValueError for a separator that is a quote, a line break, a digit, a letter or one of `+-.`.
 CsvTable read_csv(const std::string& path, const CsvOptions& options = {});
 /// The same of a text; `file` stands in messages.

@@ -29,7 +29,7 @@ class Rows {
 
   /// Rows first, ..., last - 1. ValueError outside [0, rows].
   Rows subset(std::int64_t first, std::int64_t last) const;
-  /// The same values with rows of another shape; ShapeError unless it has as many elements.
+  /// The same values with rows of another shape; ShapeError unless it has the same number of elements.
   Rows reshape_rows(const Shape& row) const;
   /// Bytes read with another scale and offset. TypeError for the rows of a tensor.
   Rows rescale(double scale, double offset = 0.0) const;
@@ -66,7 +66,7 @@ struct Batch {
 /// Examples: rows of inputs and of targets. Copies and subsets share the values.
 class Dataset {
  public:
-  /// ShapeError unless both have as many rows.
+  /// ShapeError unless both have the same number of rows.
   Dataset(Rows inputs, Rows targets);
 
   std::int64_t size() const { return inputs_.rows(); }

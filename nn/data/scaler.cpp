@@ -29,7 +29,7 @@ struct Summary {
 template <class T>
 Summary summarize(std::span<const T> values, std::size_t column, std::size_t columns, const std::string& name) {
   const std::size_t rows = values.size() / columns;
-  const auto at = [&](std::size_t row) { return static_cast<double>(values[row * columns + column]); };
+  const auto at = [&](std::size_t row) -> double { return values[row * columns + column]; };
   const double first = at(0);
   Summary summary{first, first, 0, 0};
   // Of the differences from the first value, so that a large mean costs no digits.
@@ -73,8 +73,7 @@ Tensor map_columns(const Tensor& x, std::size_t columns, const F& f) {
     using T = decltype(zero);
     T* const target = result.fresh_data<T>();
     const std::span<const T> values = x.values<T>();
-    for (std::size_t i = 0; i < values.size(); ++i)
-      target[i] = static_cast<T>(f(static_cast<double>(values[i]), i % columns));
+    for (std::size_t i = 0; i < values.size(); ++i) target[i] = static_cast<T>(f(double{values[i]}, i % columns));
   });
   return result;
 }

@@ -23,7 +23,7 @@ class Scaler {
   Scaler(std::vector<double> centers, std::vector<double> spreads);
 
   /// To mean 0 and variance 1: center is the column's mean, spread its standard deviation √(Σ (x - mean)² / rows).
-  /// `names` are the columns' in messages. ShapeError, TypeError for what is no table or has other than names.size()
+  /// `names` are the columns' in messages. ShapeError, TypeError for anything but a table with names.size()
   /// columns, ValueError for no rows, a number that is not finite, or a constant column.
   static Scaler standard(const Tensor& x, std::span<const std::string> names = {});
   /// To [low, high]: the column's least value becomes low, its largest high. Errors as above; ValueError unless low <

@@ -15,7 +15,7 @@ struct DoctorOptions {
   std::int64_t steps = 200;         ///< to overfit it with
   std::int64_t label_rows = 400;    ///< for the question whether targets depend on inputs
   std::size_t gradient_sample = 4;  ///< entries of each parameter whose gradient is compared with differences
-  /// What the loss is meant to do with rows, as in FitOptions.
+  /// What the loss should do with rows, as in FitOptions.
   Reduction reduction = Reduction::mean;
   /// Frozen layers, and parameters that the optimizer does not have, are intended.
   bool allow_frozen = false;

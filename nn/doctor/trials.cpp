@@ -86,7 +86,7 @@ template <class T>
 double squared_distance(const T* x, const T* y, std::size_t n) {
   double sum = 0;
   for (std::size_t i = 0; i < n; ++i) {
-    const auto difference = static_cast<double>(x[i] - y[i]);
+    const double difference = x[i] - y[i];
     sum += difference * difference;
   }
   return sum;
@@ -94,11 +94,11 @@ double squared_distance(const T* x, const T* y, std::size_t n) {
 
 /// The row nearest to each other one.
 std::vector<std::size_t> nearest_rows(const Tensor& x) {
-  const auto rows = static_cast<std::size_t>(x.shape(0)), features = x.size() / rows;
+  const std::size_t rows = x.extent(0), features = x.size() / rows;
   std::vector<std::size_t> nearest(rows);
   std::vector<double> least(rows, INFINITY);
-  visit_floating(x.dtype(), [&]<class T>(T) {
-    const T* const values = x.values<T>().data();
+  visit_floating(x.dtype(), [&](auto zero) {
+    const auto* const values = x.data<decltype(zero)>();
     for (std::size_t i = 0; i < rows; ++i)
       for (std::size_t j = 0; j < i; ++j) {
         const double distance = squared_distance(values + i * features, values + j * features, features);
@@ -124,17 +124,17 @@ double agreement(const Tensor& targets, const std::vector<std::size_t>& nearest)
     for (const auto& [label, count] : counts) chance += (count / n) * ((count - 1) / (n - 1));
     return chance < 1 ? (same / n - chance) / std::sqrt(chance * (1 - chance) / n) : INFINITY;
   }
-  return visit_floating(targets.dtype(), [&]<class T>(T) {
-    const auto values = targets.values<T>();
+  return visit_floating(targets.dtype(), [&](auto zero) {
+    const auto values = targets.values<decltype(zero)>();
     const std::size_t columns = values.size() / nearest.size();
     double best = -INFINITY;
     for (std::size_t c = 0; c < columns; ++c) {
       double mean = 0, variance = 0, product = 0;
-      for (std::size_t i = 0; i < nearest.size(); ++i) mean += static_cast<double>(values[i * columns + c]) / n;
+      for (std::size_t i = 0; i < nearest.size(); ++i) mean += values[i * columns + c] / n;
       for (std::size_t i = 0; i < nearest.size(); ++i) {
-        const double own = static_cast<double>(values[i * columns + c]) - mean;
+        const double own = values[i * columns + c] - mean;
         variance += own * own;
-        product += own * (static_cast<double>(values[nearest[i] * columns + c]) - mean);
+        product += own * (values[nearest[i] * columns + c] - mean);
       }
       best = std::max(best, variance > 0 ? product / variance * std::sqrt(n) : INFINITY);
     }

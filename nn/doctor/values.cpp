@@ -24,9 +24,9 @@ struct Range {
   bool finite;
 };
 Range range_of(const Tensor& x) {
-  return visit(x.dtype(), [&]<class T>(T) {
+  return visit(x.dtype(), [&](auto zero) {
     Range range{INFINITY, -INFINITY, true};
-    for (const T value : x.values<T>()) {
+    for (const auto value : x.values<decltype(zero)>()) {
       const auto v = static_cast<double>(value);
       range.finite = range.finite && std::isfinite(v);
       range.low = std::min(range.low, v);
@@ -68,11 +68,10 @@ void check_weight(Patient& p, const std::string& layer, const Tensor& weight, do
   if (!range.finite) return p.error(layer, NAN, "weights are finite", "some weights are infinite or NaN");
   if (range.low == range.high && weight.shape(1) > 1) {
     if (range.low == 0 && layer == p.output_layer) return;  // a start that some choose
-    return p.error(
-        layer, range.low, "weights of a layer differ",
-        "all weights are {:.3g}: its units compute the same, get the same gradient, and stay alike for ever; "
-        "draw weights at random (init::he_normal, init::xavier_uniform)",
-        range.low);
+    return p.error(layer, range.low, "weights of a layer differ",
+                   "all weights are {:.3g}: its units compute the same, get the same gradient, and stay alike forever; "
+                   "draw weights at random (init::he_normal, init::xavier_uniform)",
+                   range.low);
   }
   const bool large = gain > largest_weight_rms;
   if (!large && gain >= smallest_weight_rms) return;

@@ -72,8 +72,8 @@ Diagnosis diagnose(const M& model, const L& loss, const Batch& batch) {
 /// The training has the same bits as without. Model and loss must outlive it.
 class Diagnostics {
  public:
-  /// updates_every: the update of every so many steps is measured, at the price of a copy of the parameters. ValueError
-  /// below 1.
+  /// The update of every updates_every-th step is measured, at the price of a copy of the parameters. ValueError below
+  /// 1.
   template <ClonableModel M, TrainingLoss L>
   Diagnostics(M& model, const L& loss, Batch probe, std::int64_t updates_every = 1)
       : Diagnostics(AnyModel::clonable(model, loss), std::move(probe), updates_every) {}

@@ -44,9 +44,9 @@ class AnyModel {
     if constexpr (std::derived_from<M, Module>) module_ = &model;
     if constexpr (std::derived_from<M, Module> && !std::is_const_v<M>) mutable_module_ = &model;
   }
-  /// A function of inputs and targets: the loss of a model that hands its inputs on.
+  /// A function of inputs and targets: the loss of a model that passes its inputs on.
   template <TrainingLoss L>
-  explicit AnyModel(const L& function) : AnyModel(hand_on, function) {}
+  explicit AnyModel(const L& function) : AnyModel(pass_on, function) {}
   /// One that has `clone`. Only here is the copy constructor of M asked for.
   template <ClonableModel M, TrainingLoss L>
   static AnyModel clonable(M& model, const L& loss) {
@@ -73,7 +73,7 @@ class AnyModel {
     return copy;
   }
 
-  // What is no Module has neither modes, parameters nor buffers; the mode of a const one stays as it is.
+  // A model that is not a Module has no modes, parameters or buffers; a const one stays in its mode.
 
   bool training() const { return module_ == nullptr || module_->training(); }
   void training(bool on) const {
@@ -93,7 +93,7 @@ class AnyModel {
   Module& module() const { return *mutable_module_; }
 
  private:
-  static constexpr auto hand_on = [](const Tensor& x) { return x; };
+  static constexpr auto pass_on = [](const Tensor& x) { return x; };
 
   // Of an object, or of a function.
   static const void* address(auto& callable) { return reinterpret_cast<const void*>(std::addressof(callable)); }

@@ -15,9 +15,9 @@ namespace {
 /// The place of the first number that is not finite.
 std::optional<std::size_t> first_nonfinite(const Tensor& x) {
   if (!is_floating(x.dtype())) return std::nullopt;
-  return visit_floating(x.dtype(), [&]<class T>(T) -> std::optional<std::size_t> {
-    const std::span<const T> values = x.values<T>();
-    const auto found = std::find_if(values.begin(), values.end(), [](T value) { return !std::isfinite(value); });
+  return visit_floating(x.dtype(), [&](auto zero) -> std::optional<std::size_t> {
+    const auto values = x.values<decltype(zero)>();
+    const auto found = std::find_if(values.begin(), values.end(), [](auto value) { return !std::isfinite(value); });
     if (found == values.end()) return std::nullopt;
     return static_cast<std::size_t>(found - values.begin());
   });

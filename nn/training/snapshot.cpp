@@ -24,7 +24,8 @@ void Snapshot::restore() {
 double Snapshot::largest_change() const {
   double largest = 0;
   for (std::size_t i = 0; i < tensors_.size(); ++i)
-    visit(tensors_[i].dtype(), [&]<class T>(T) {
+    visit(tensors_[i].dtype(), [&](auto zero) {
+      using T = decltype(zero);
       const std::span<const T> now = tensors_[i].values<T>(), saved = values_[i].values<T>();
       for (std::size_t k = 0; k < now.size(); ++k) {
         const double change = std::abs(static_cast<double>(now[k]) - static_cast<double>(saved[k]));

@@ -30,7 +30,7 @@ struct Metric {
 /// What a callback asks for.
 enum class Next : bool { go_on, stop };
 
-/// One optimizer step that was made.
+/// An optimizer step.
 struct StepRecord {
   std::int64_t epoch = 0;    ///< from 0
   std::int64_t step = 0;     ///< of all epochs, from 0
@@ -87,13 +87,13 @@ struct Stopping {
   std::optional<double> seconds = std::nullopt;
   /// Stop when an epoch's training loss is below.
   std::optional<double> training_loss = std::nullopt;
-  /// Stop when in so many epochs in a row the validation loss was not less by more than min_change than where it last
-  /// was (early stopping: Prechelt 1998).
+  /// Stop after this many epochs in a row whose validation loss is not less, by more than min_change, than at the last
+  /// improvement (early stopping: Prechelt 1998).
   std::optional<std::int64_t> patience = std::nullopt;
   double min_change = 0;
   /// However the training ends, give the model the parameters and buffers of the epoch with the least validation loss.
   bool restore_best = false;
-  /// Stop when no parameter changed by as much in an epoch.
+  /// Stop when no parameter changed by this much in an epoch.
   std::optional<double> weight_change = std::nullopt;
 };
 
@@ -108,10 +108,10 @@ struct FitOptions {
   std::int64_t evaluation_size = 1000;  ///< rows of a batch of validation and metrics
   /// The learning rate of each optimizer step, counted from 0; without, the optimizer's own.
   Schedule schedule = {};
-  /// So many batches make one optimizer step, whose gradient is that of their rows together; fewer at the end of an
+  /// This many batches make one optimizer step, whose gradient is that of their rows together; fewer at the end of an
   /// epoch.
   std::int64_t accumulate = 1;
-  /// Cut every batch into so many parts that run in parallel (0: as many as batch_gradients chooses). Without, a batch
+  /// Cut every batch into this many parts that run in parallel (0: batch_gradients chooses). Without, a batch
   /// is one tape.
   std::optional<std::int64_t> parts = std::nullopt;
   /// What the loss does with the rows of a batch: mean or sum.

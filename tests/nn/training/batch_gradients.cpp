@@ -237,3 +237,16 @@ TEST_CASE("batches that do not fit, and functions that give no number, are refus
                          }),
                          "ShapeError: backward: the output is (2, 3)"));
 }
+
+TEST_CASE("of lists of tensors all have the same rows, which are cut together") {
+  Tensor w = expect::leaf(ones({1}));
+  const auto loss = [&](const Tensor& x, const Tensor& y) { return mean((x - y) * w); };
+  const nn::AnyModel model(loss);
+  const std::vector<Tensor> two = {inputs(4), ones({4})}, uneven = {inputs(4), ones({3})};
+  const Tensor y = zeros({4, 5});
+  const auto one_part = nn::batch_gradients_of(model, two, y, {.parts = 1});
+  const auto two_parts = nn::batch_gradients_of(model, two, y, {.parts = 2});
+  CHECK(two_parts.loss == doctest::Approx(one_part.loss).epsilon(1e-6));
+  CHECK(expect::error_of([&] { nn::batch_gradients_of(model, uneven, y, {}); }) ==
+        "ShapeError: batch_gradients: x is (4, 5), y is (3,); need the same number of rows, at least one");
+}
