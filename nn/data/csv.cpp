@@ -41,6 +41,25 @@ bool contains(const std::vector<std::string>& list, std::string_view text) {
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
+/// Reads a number that is the whole text; invalid_argument if it is not.
+template <class T>
+std::errc read_number(std::string_view text, T& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return end == text.data() + text.size() ? error : std::errc::invalid_argument;
+}
+
+bool is_number(std::string_view text) {
+  double ignored = 0;
+  return read_number(text, ignored) != std::errc::invalid_argument;
+}
+
+void check_separator(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  if (byte == 0 || byte >= 0x80 || std::isalnum(byte) || std::strchr("\"\n\r+-.", c) != nullptr)
+    throw_as<ValueError>("read_csv: separator {}; need a character that is no quote, line break, letter, digit or sign",
+                         quote({&c, 1}));
+}
+
 }  // namespace
 
 std::size_t CsvTable::position(const std::string& name) const {
@@ -75,9 +94,8 @@ T CsvTable::number(const Field& field, const std::string& name) const {
     source_->fail(field.start(), "{} in column {}{}", quote(text), quote(name), why);
   };
   T result{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), result);
-  if (end != text.data() + text.size() || error == std::errc::invalid_argument)
-    refuse(whole ? "; need a whole number" : "; need a number");
+  const std::errc error = read_number(text, result);
+  if (error == std::errc::invalid_argument) refuse(whole ? "; need a whole number" : "; need a number");
   if (error == std::errc::result_out_of_range) refuse(fmt::format(" does not fit into {}", dtype_of<T>).c_str());
   if constexpr (!whole)
     if (!std::isfinite(result)) refuse("; need a finite number");
@@ -133,123 +151,29 @@ Tensor CsvTable::codes(const std::string& name, const OrdinalEncoder& categories
 
 std::vector<std::string> CsvTable::places(const std::vector<std::string>& names) const {
   std::vector<std::string> places;
-  for (const std::string& name : names) {
-    const std::size_t column = position(name);
-    const Field& at = headings_.empty() ? field(0, column) : headings_[column];
-    places.push_back(source_->place(at.start()) + ": " + name);
-  }
+  for (const std::string& name : names)
+    places.push_back(source_->place(headings_[position(name)].start()) + ": " + name);
   return places;
 }
 
-/// Cuts a text into fields and lines.
-class CsvReader {
- public:
-  using Field = CsvTable::Field;
-
-  CsvReader(const CsvTable::Source& source, char separator)
-      : source_(source), text_(source.text), separator_(separator), at_(source.text_begin()) {}
-
-  bool at_end() const { return at_ == text_.size(); }
-
-  /// The fields of the next line; `expected` of them, unless it is 0.
-  void read_line(std::vector<Field>& line, std::size_t expected) {
-    const std::size_t begin = at_;
-    line.clear();
-    do {
-      if (expected > 0 && line.size() == expected)
-        source_.fail(at_, "field {} of a row; need {}", expected + 1, expected);
-      line.push_back(read_field());
-    } while (skip(separator_));
-    if (line.size() < expected && at_ == begin) source_.fail(at_, "an empty line; need {}", expected);
-    if (line.size() < expected) source_.fail(at_, "{} fields in the row; need {}", line.size(), expected);
-    end_line();
-  }
-
- private:
-  bool skip(char c) {
-    if (at_end() || text_[at_] != c) return false;
-    ++at_;
-    return true;
-  }
-
-  bool ends_field() const { return at_end() || text_[at_] == separator_ || text_[at_] == '\n' || text_[at_] == '\r'; }
-
-  void end_line() {
-    const std::size_t here = at_;
-    if (skip('\r') && (at_end() || text_[at_] != '\n')) source_.fail(here, "a carriage return without a line feed");
-    skip('\n');
-  }
-
-  Field read_field() {
-    const std::size_t begin = at_;
-    if (skip('"')) return read_quoted(begin);
-    while (!ends_field()) {
-      if (text_[at_] == '"')
-        source_.fail(at_, "a quote in a field without quotes; need the field in quotes, this one doubled");
-      ++at_;
-    }
-    return {begin, at_ - begin, false};
-  }
-
-  Field read_quoted(std::size_t begin) {
-    for (;;) {
-      const std::size_t end = text_.find('"', at_);
-      if (end == std::string::npos) source_.fail(begin, "a quote that is not closed");
-      at_ = end + 1;
-      if (skip('"')) continue;
-      if (!ends_field()) source_.fail(at_, "text behind a closing quote; need a separator or the end of the line");
-      return {begin + 1, end - begin - 1, true};
-    }
-  }
-
-  const CsvTable::Source& source_;
-  const std::string& text_;
-  char separator_;
-  std::size_t at_;
-};
-
-namespace {
-
-void check_separator(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  if (byte == 0 || byte >= 0x80 || std::isalnum(byte) || std::strchr("\"\n\r+-.", c) != nullptr)
-    throw_as<ValueError>("read_csv: separator {}; need a character that is no quote, line break, letter, digit or sign",
-                         quote({&c, 1}));
-}
-
-bool is_number(std::string_view text) {
-  double ignored = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ignored);
-  return error != std::errc::invalid_argument && end == text.data() + text.size() && !text.empty();
-}
-
-}  // namespace
-
-/// Makes a table of a text.
+/// Makes a table of a text: cuts it into fields and lines, whose first one names the columns.
 class CsvParser {
  public:
-  using Field = CsvTable::Field;
-
   CsvParser(std::string text, const std::string& file, const CsvOptions& options)
-      : options_(options),
-        source_(std::make_shared<const CsvTable::Source>(CsvTable::Source{file, std::move(text)})),
-        reader_(*source_, options.separator) {
+      : options_(options), source_(std::make_shared<const CsvTable::Source>(CsvTable::Source{file, std::move(text)})) {
     table_.source_ = source_;
     table_.fill_ = options.fill;
   }
 
   CsvTable parse() {
     source_->require_utf8();
-    if (reader_.at_end()) source_->fail(0, "the file is empty; need rows");
-    reader_.read_line(first_, 0);
-    const bool header = has_header();
-    name_columns(header);
-    keep_columns(header);
-    if (!header) add_row(first_);
-    while (!reader_.at_end()) {
-      reader_.read_line(line_, first_.size());
-      add_row(line_);
-    }
+    if (at_end()) source_->fail(0, "the file is empty; need rows");
+    const Line first = read_line(0);
+    const bool header = has_header(first);
+    name_columns(first, header);
+    keep_columns(first);
+    if (!header) add_row(first);
+    while (!at_end()) add_row(read_line(first.size()));
     if (table_.rows_ == 0 && table_.dropped_rows_ > 0)
       source_->fail(0, "all {} rows have a missing value and were dropped", table_.dropped_rows_);
     if (table_.rows_ == 0) source_->fail(0, "a header and no rows");
@@ -257,23 +181,79 @@ class CsvParser {
   }
 
  private:
-  bool has_number(const std::vector<Field>& fields) const {
-    return std::any_of(fields.begin(), fields.end(),
-                       [this](const Field& field) { return is_number(source_->raw(field)); });
-  }
+  using Field = CsvTable::Field;
+  using Line = std::vector<Field>;
 
-  bool has_header() {
-    if (options_.header != CsvHeader::detect) return options_.header == CsvHeader::present;
-    if (has_number(first_)) return false;
-    CsvReader ahead = reader_;
-    if (!ahead.at_end()) ahead.read_line(line_, first_.size());
-    if (!has_number(line_))
-      source_->fail(0, "neither of the first two lines has a number; say whether there is a header");
+  // Cutting.
+
+  bool at_end() const { return at_ == text_.size(); }
+
+  bool skip(char c) {
+    if (at_end() || text_[at_] != c) return false;
+    ++at_;
     return true;
   }
 
-  void name_columns(bool header) {
-    for (const Field& field : first_) {
+  bool ends_field() const {
+    return at_end() || text_[at_] == options_.separator || text_[at_] == '\n' || text_[at_] == '\r';
+  }
+
+  /// The fields of the next line, valid until the next call; `expected` of them, unless it is 0.
+  const Line& read_line(std::size_t expected) {
+    const std::size_t begin = at_;
+    line_.clear();
+    do {
+      if (expected > 0 && line_.size() == expected)
+        source_->fail(at_, "field {} of a row; need {}", expected + 1, expected);
+      line_.push_back(read_field());
+    } while (skip(options_.separator));
+    if (line_.size() < expected && at_ == begin) source_->fail(at_, "an empty line; need {}", expected);
+    if (line_.size() < expected) source_->fail(at_, "{} fields in the row; need {}", line_.size(), expected);
+    const std::size_t end = at_;
+    if (skip('\r') && (at_end() || text_[at_] != '\n')) source_->fail(end, "a carriage return without a line feed");
+    skip('\n');
+    return line_;
+  }
+
+  Field read_field() {
+    const std::size_t begin = at_;
+    if (skip('"')) return read_quoted(begin);
+    while (!ends_field()) {
+      if (text_[at_] == '"')
+        source_->fail(at_, "a quote in a field without quotes; need the field in quotes, this one doubled");
+      ++at_;
+    }
+    return {begin, at_ - begin, false};
+  }
+
+  Field read_quoted(std::size_t begin) {
+    do {
+      at_ = text_.find('"', at_);
+      if (at_ == std::string::npos) source_->fail(begin, "a quote that is not closed");
+      ++at_;
+    } while (skip('"'));
+    if (!ends_field()) source_->fail(at_, "text behind a closing quote; need a separator or the end of the line");
+    return {begin + 1, at_ - begin - 2, true};
+  }
+
+  // What the lines mean.
+
+  bool has_number(const Line& line) const {
+    return std::any_of(line.begin(), line.end(), [this](const Field& field) { return is_number(source_->raw(field)); });
+  }
+
+  bool has_header(const Line& first) {
+    if (options_.header != CsvHeader::detect) return options_.header == CsvHeader::present;
+    if (has_number(first)) return false;
+    const std::size_t second = at_;
+    if (at_end() || !has_number(read_line(first.size())))
+      source_->fail(0, "neither of the first two lines has a number; say whether there is a header");
+    at_ = second;
+    return true;
+  }
+
+  void name_columns(const Line& first, bool header) {
+    for (const Field& field : first) {
       std::string name = header ? table_.value(field) : fmt::format("{}", table_.columns_.size() + 1);
       if (name.empty()) source_->fail(field.start(), "a column without a name");
       if (contains(table_.columns_, name)) source_->fail(field.start(), "column name {} is used twice", quote(name));
@@ -281,18 +261,18 @@ class CsvParser {
     }
   }
 
-  void keep_columns(bool header) {
+  void keep_columns(const Line& first) {
     const std::vector<std::string> names = options_.columns.empty() ? table_.columns_ : options_.columns;
     for (const std::string& name : names) {
       kept_.push_back(table_.position(name));
       if (std::count(kept_.begin(), kept_.end(), kept_.back()) > 1)
         throw_as<ValueError>("read_csv: column {} is listed twice", quote(name));
-      if (header) table_.headings_.push_back(first_[kept_.back()]);
+      table_.headings_.push_back(first[kept_.back()]);
     }
     table_.columns_ = names;
   }
 
-  void add_row(const std::vector<Field>& row) {
+  void add_row(const Line& row) {
     const std::size_t before = table_.fields_.size();
     for (std::size_t i = 0; i < kept_.size(); ++i) {
       Field field = row[kept_[i]];
@@ -312,11 +292,12 @@ class CsvParser {
   }
 
   const CsvOptions& options_;
-  std::shared_ptr<const CsvTable::Source> source_;
-  CsvReader reader_;
-  CsvTable table_;
-  std::vector<Field> first_, line_;
+  const std::shared_ptr<const CsvTable::Source> source_;
+  const std::string& text_ = source_->text;
+  std::size_t at_ = source_->text_begin();
+  Line line_;
   std::vector<std::size_t> kept_;  // the table's columns among the file's
+  CsvTable table_;
 };
 
 CsvTable parse_csv(std::string text, const std::string& file, const CsvOptions& options) {

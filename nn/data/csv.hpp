@@ -76,7 +76,6 @@ class CsvTable {
     std::size_t start() const { return quoted ? begin - 1 : begin; }
   };
   struct Source;
-  friend class CsvReader;
   friend class CsvParser;
 
   std::size_t position(const std::string& name) const;
@@ -91,7 +90,7 @@ class CsvTable {
   std::int64_t dropped_rows_ = 0;
   std::int64_t filled_fields_ = 0;
   std::vector<std::string> columns_;
-  std::vector<Field> headings_;  // empty without a header
+  std::vector<Field> headings_;  // in the first line
   std::vector<Field> fields_;    // row after row
 };
 

@@ -46,23 +46,13 @@ class Reader {
 
   /// Up to count bytes, fewer at the end of the file. FileError when they cannot be read or unpacked.
   std::size_t read(std::uint8_t* target, std::size_t count) {
-    std::size_t done = 0;
-    while (done < count) {
-      const auto part = static_cast<unsigned>(std::min<std::size_t>(count - done, 1 << 30));
-      const int got = gzread(file_, target + done, part);
-      if (got > 0) done += static_cast<std::size_t>(got);
-      if (got >= 0 && static_cast<unsigned>(got) == part) continue;
-      int code = Z_OK;
-      const char* const message = gzerror(file_, &code);
-      if (code == Z_BUF_ERROR) {
-        truncated_ = true;
-        break;
-      }
-      if (code != Z_OK && code != Z_STREAM_END)
-        fail(path_, "cannot be read ({})", code == Z_ERRNO ? std::strerror(errno) : message);
-      break;
-    }
-    return done;
+    const std::size_t got = gzfread(target, 1, count, file_);
+    int code = Z_OK;
+    const char* const message = gzerror(file_, &code);
+    truncated_ = truncated_ || code == Z_BUF_ERROR;
+    if (got < count && code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
+      fail(path_, "cannot be read ({})", code == Z_ERRNO ? std::strerror(errno) : message);
+    return got;
   }
 
   /// Whether gzip data ended before its end mark and checksum.

@@ -14,7 +14,7 @@
 
 namespace xgrad::nn {
 
-// The doctor's checks, one function each; what they have in common is a Patient.
+// The doctor's checks, lists of functions of a Patient.
 
 /// One forward pass on a tape, and its gradients.
 struct DoctorRun {
@@ -76,23 +76,13 @@ AnyModel unfrozen_clone(const AnyModel& model);
 /// Fills the run; errors of model and loss pass through.
 void run_model(const AnyModel& model, const Batch& batch, DoctorRun& run, bool backward);
 
-/// False if nothing more can be looked at.
-bool check_shapes(Patient& patient);
-void check_inputs(Patient& patient);
-void check_targets(Patient& patient);
-void check_rows(Patient& patient);
-void check_reduction(Patient& patient);
-void check_output(Patient& patient);
-void check_frozen(Patient& patient);
-void check_flow(Patient& patient);
-void check_initialisation(Patient& patient);
-void check_nonlinearity(Patient& patient);
-void check_dead_units(Patient& patient);
-void check_saturation(Patient& patient);
-void check_initial_loss(Patient& patient);
-void check_sampled_gradients(Patient& patient);
-void check_learning_rate(Patient& patient);
-void check_overfit(Patient& patient);
-void check_labels(Patient& patient);
+struct NamedCheck {
+  const char* name;
+  void (*make)(Patient& patient);
+};
+std::span<const NamedCheck> data_checks();
+std::span<const NamedCheck> structure_checks();
+std::span<const NamedCheck> value_checks();
+std::span<const NamedCheck> training_checks();
 
 }  // namespace xgrad::nn

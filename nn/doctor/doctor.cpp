@@ -7,25 +7,6 @@ namespace xgrad::nn {
 
 namespace {
 
-struct Check {
-  const char* name;
-  void (*make)(Patient& patient);
-};
-constexpr Check checks_of_data[] = {{"inputs", check_inputs}, {"targets", check_targets}};
-constexpr Check checks_of_model[] = {{"rows", check_rows},
-                                     {"reduction", check_reduction},
-                                     {"output", check_output},
-                                     {"frozen", check_frozen},
-                                     {"gradient flow", check_flow},
-                                     {"initialisation", check_initialisation},
-                                     {"non-linearity", check_nonlinearity},
-                                     {"dead units", check_dead_units},
-                                     {"saturation", check_saturation},
-                                     {"initial loss", check_initial_loss},
-                                     {"gradients", check_sampled_gradients}};
-constexpr Check checks_of_training[] = {
-    {"learning rate", check_learning_rate}, {"overfit", check_overfit}, {"labels", check_labels}};
-
 void require_positive(const char* option, std::int64_t value) {
   if (value < 1) throw_as<ValueError>("doctor: {} {}; need at least 1", option, value);
 }
@@ -40,8 +21,8 @@ std::string layer_of_error(const std::string& text, const AnyModel& model) {
   return layer;
 }
 
-void make(Patient& p, std::span<const Check> checks) {
-  for (const Check& check : checks) {
+void make(Patient& p, std::span<const NamedCheck> checks) {
+  for (const NamedCheck& check : checks) {
     p.report.checks.push_back({check.name});
     check.make(p);
   }
@@ -49,7 +30,7 @@ void make(Patient& p, std::span<const Check> checks) {
 
 /// Trains only what is healthy so far; what training throws is a finding.
 void make_training_checks(Patient& p) {
-  for (const Check& check : checks_of_training) {
+  for (const NamedCheck& check : training_checks()) {
     p.report.checks.push_back({check.name});
     if (!p.report.findings.empty()) {
       p.skip("because of what was found before");
@@ -61,6 +42,30 @@ void make_training_checks(Patient& p) {
       p.error(layer_of_error(error.what(), p.model), NAN, "steps of training run", "{}", error.what());
     }
   }
+}
+
+/// False if nothing more can be looked at.
+bool check_shapes(Patient& p) {
+  p.report.checks.push_back({"shapes"});
+  const Shape& inputs = p.batch.inputs.shape();
+  try {
+    run_model(p.copy, p.batch, p.run, true);
+  } catch (const Error& error) {
+    p.error(layer_of_error(error.what(), p.copy), NAN, "model and loss run on a batch",
+            "{}; inputs of the batch are {}, targets {}", error.what(), inputs, p.batch.targets.shape());
+    return false;
+  }
+  const Tensor &prediction = p.run.prediction, &loss = p.run.loss;
+  const auto last = p.run.trace.find(prediction);
+  p.output_layer = last ? p.run.trace.values()[*last].layer : "model";
+  p.measured("{} to {}, loss {}", inputs, prediction.shape(), loss.shape());
+  if (prediction.rank() == 0 || prediction.shape(0) != p.batch.rows())
+    p.error(p.output_layer, NAN, "one row of the output for each of the input", "the output is {} for {} inputs",
+            prediction.shape(), p.batch.rows());
+  if (loss.size() == 1) return true;
+  p.error("loss", static_cast<double>(loss.size()), "the loss is one number",
+          "the loss is {}; reduce it with Reduction::mean", loss.shape());
+  return false;
 }
 
 }  // namespace
@@ -91,29 +96,6 @@ void run_model(const AnyModel& model, const Batch& batch, DoctorRun& run, bool b
   }
 }
 
-bool check_shapes(Patient& p) {
-  p.report.checks.push_back({"shapes"});
-  const Shape& inputs = p.batch.inputs.shape();
-  try {
-    run_model(p.copy, p.batch, p.run, true);
-  } catch (const Error& error) {
-    p.error(layer_of_error(error.what(), p.copy), NAN, "model and loss run on a batch",
-            "{}; inputs of the batch are {}, targets {}", error.what(), inputs, p.batch.targets.shape());
-    return false;
-  }
-  const Tensor &prediction = p.run.prediction, &loss = p.run.loss;
-  const auto last = p.run.trace.find(prediction);
-  p.output_layer = last ? p.run.trace.values()[*last].layer : "model";
-  p.measured("{} to {}, loss {}", inputs, prediction.shape(), loss.shape());
-  if (prediction.rank() == 0 || prediction.shape(0) != p.batch.rows())
-    p.error(p.output_layer, NAN, "one row of the output for each of the input", "the output is {} for {} inputs",
-            prediction.shape(), p.batch.rows());
-  if (loss.size() == 1) return true;
-  p.error("loss", static_cast<double>(loss.size()), "the loss is one number",
-          "the loss is {}; reduce it with Reduction::mean", loss.shape());
-  return false;
-}
-
 DoctorReport doctor_of(const AnyModel& model, Optimizer* optimizer, double learning_rate, const Dataset& data,
                        const DoctorOptions& options) {
   require_positive("rows", options.rows);
@@ -126,9 +108,10 @@ DoctorReport doctor_of(const AnyModel& model, Optimizer* optimizer, double learn
   patient.batch = patient.draw(options.rows);
   patient.copy.training(true);
   const bool runs = check_shapes(patient);
-  make(patient, checks_of_data);
+  make(patient, data_checks());
   if (runs) {
-    make(patient, checks_of_model);
+    make(patient, structure_checks());
+    make(patient, value_checks());
     make_training_checks(patient);
   }
   return std::move(patient.report);

@@ -78,8 +78,6 @@ std::pair<std::string, std::string> first_difference(const DoctorRun& few, const
   return {};
 }
 
-}  // namespace
-
 void check_rows(Patient& p) {
   const std::int64_t rows = p.batch.rows(), half = rows / 2;
   if (half < 1) return p.skip("the batch has one row");
@@ -200,6 +198,17 @@ void check_flow(Patient& p) {
             "no gradient reaches {} although the loss uses it: is there a detach, a Pause, or an argmax or other "
             "function without a gradient after it?",
             fmt::join(layer->second, ", "));
+}
+
+}  // namespace
+
+std::span<const NamedCheck> structure_checks() {
+  static constexpr NamedCheck checks[] = {{"rows", check_rows},
+                                          {"reduction", check_reduction},
+                                          {"output", check_output},
+                                          {"frozen", check_frozen},
+                                          {"gradient flow", check_flow}};
+  return checks;
 }
 
 }  // namespace xgrad::nn

@@ -142,36 +142,6 @@ double agreement(const Tensor& targets, const std::vector<std::size_t>& nearest)
   });
 }
 
-}  // namespace
-
-void check_sampled_gradients(Patient& p) {
-  if (!std::isfinite(p.run.loss.item())) return p.skip("the loss is not finite");
-  constexpr std::int64_t few = 4;
-  const Tensor rows = arange(std::min(few, p.data.size()));
-  const Batch batch = p.take(rows.values<std::int64_t>());
-  GradientReport report;
-  try {
-    report = check_gradients_of(p.model, batch.inputs, batch.targets,
-                                {.mode = GradientMode::sampled,
-                                 .sample = p.options.gradient_sample,
-                                 .seed = p.options.seed,
-                                 .allow_zero = true});
-  } catch (const Error& error) {
-    return p.skip(std::string("the model cannot be checked in float64: ") + error.what());
-  }
-  p.measured("{} tensors against differences", report.rows.size());
-  for (const GradientRow& row : report.rows) {
-    if (row.name == "input" || report.passed(row)) continue;
-    if (row.verdict != GradientVerdict::wrong && row.verdict != GradientVerdict::non_finite &&
-        row.verdict != GradientVerdict::nondeterministic)
-      continue;
-    p.error(layer_of_parameter(row.name), row.relative_error, "relative error at most 1e-6",
-            "the gradient of {} is {}: numerical {:.3g}, analytical {:.3g}; check the vjp of your own operations with "
-            "check_gradients",
-            row.name, name_of(row.verdict), row.numerical, row.analytical);
-  }
-}
-
 void check_learning_rate(Patient& p) {
   const RateTrial trial = try_rate(p);
   p.measured("{:.3g}: loss {:.3g} to {:.3g}, longest first step {:.3g} of its weight", p.learning_rate, trial.first,
@@ -213,6 +183,14 @@ void check_labels(Patient& p) {
       "targets", found, "at least 3 standard deviations more agreement than by chance",
       "examples that are alike have targets as different as any others: were inputs and targets shuffled apart, or a "
       "column shifted? The model could memorise them, but would learn nothing that holds for new examples");
+}
+
+}  // namespace
+
+std::span<const NamedCheck> training_checks() {
+  static constexpr NamedCheck checks[] = {
+      {"learning rate", check_learning_rate}, {"overfit", check_overfit}, {"labels", check_labels}};
+  return checks;
 }
 
 }  // namespace xgrad::nn

@@ -82,8 +82,6 @@ void check_weight(Patient& p, const std::string& layer, const Tensor& weight, do
       large ? "large" : "small", gain, large ? "explode" : "vanish");
 }
 
-}  // namespace
-
 void check_inputs(Patient& p) {
   const Tensor& x = p.batch.inputs;
   if (!is_floating(x.dtype())) return p.skip("indices");
@@ -185,8 +183,6 @@ void check_saturation(Patient& p) {
                     "and biases smaller, scale the inputs, or use relu");
 }
 
-namespace {
-
 /// What a model that prefers nothing gives, by its last operation.
 double indifferent_output(const DoctorRun& run) {
   const auto last = run.trace.find(run.prediction);
@@ -197,8 +193,6 @@ double indifferent_output(const DoctorRun& run) {
   if (operation == "softmax") return 1 / classes;
   return operation == "log_softmax" ? -std::log(classes) : 0;
 }
-
-}  // namespace
 
 void check_initial_loss(Patient& p) {
   const double loss = p.run.loss.item();
@@ -226,6 +220,49 @@ void check_initial_loss(Patient& p) {
       "the loss begins at {:.3g}; a model that knows nothing should begin near {}: its outputs are too large, or the "
       "targets are not scaled",
       loss, words);
+}
+
+void check_sampled_gradients(Patient& p) {
+  if (!std::isfinite(p.run.loss.item())) return p.skip("the loss is not finite");
+  constexpr std::int64_t few = 4;
+  const Tensor rows = arange(std::min(few, p.data.size()));
+  const Batch batch = p.take(rows.values<std::int64_t>());
+  GradientReport report;
+  try {
+    report = check_gradients_of(p.model, batch.inputs, batch.targets,
+                                {.mode = GradientMode::sampled,
+                                 .sample = p.options.gradient_sample,
+                                 .seed = p.options.seed,
+                                 .allow_zero = true});
+  } catch (const Error& error) {
+    return p.skip(std::string("the model cannot be checked in float64: ") + error.what());
+  }
+  p.measured("{} tensors against differences", report.rows.size());
+  for (const GradientRow& row : report.rows) {
+    if (row.name == "input" || report.passed(row)) continue;
+    if (row.verdict != GradientVerdict::wrong && row.verdict != GradientVerdict::non_finite &&
+        row.verdict != GradientVerdict::nondeterministic)
+      continue;
+    p.error(layer_of_parameter(row.name), row.relative_error, "relative error at most 1e-6",
+            "the gradient of {} is {}: numerical {:.3g}, analytical {:.3g}; check the vjp of your own operations with "
+            "check_gradients",
+            row.name, name_of(row.verdict), row.numerical, row.analytical);
+  }
+}
+
+}  // namespace
+
+std::span<const NamedCheck> data_checks() {
+  static constexpr NamedCheck checks[] = {{"inputs", check_inputs}, {"targets", check_targets}};
+  return checks;
+}
+
+std::span<const NamedCheck> value_checks() {
+  static constexpr NamedCheck checks[] = {
+      {"initialisation", check_initialisation}, {"non-linearity", check_nonlinearity},
+      {"dead units", check_dead_units},         {"saturation", check_saturation},
+      {"initial loss", check_initial_loss},     {"gradients", check_sampled_gradients}};
+  return checks;
 }
 
 }  // namespace xgrad::nn

@@ -296,23 +296,14 @@ class Training {
 }  // namespace
 
 std::string to_string(StopReason reason) {
-  switch (reason) {
-    case StopReason::epochs:
-      return "all epochs were done";
-    case StopReason::time_limit:
-      return "the time was up";
-    case StopReason::training_loss:
-      return "the training loss was low enough";
-    case StopReason::no_improvement:
-      return "the validation loss did not improve";
-    case StopReason::weights_settled:
-      return "the weights did not change";
-    case StopReason::callback:
-      return "a callback asked to stop";
-    case StopReason::not_finite:
-      return "the loss was not finite";
-  }
-  return "";
+  constexpr const char* texts[] = {"all epochs were done",
+                                   "the time was up",
+                                   "the training loss was low enough",
+                                   "the validation loss did not improve",
+                                   "the weights did not change",
+                                   "a callback asked to stop",
+                                   "the loss was not finite"};
+  return texts[static_cast<std::size_t>(reason)];
 }
 
 History fit_of(const AnyModel& model, Optimizer& optimizer, const Dataset& data, const FitOptions& options) {
