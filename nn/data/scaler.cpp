@@ -1,3 +1,5 @@
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/tape/tape.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/data/scaler.hpp>
 
@@ -63,19 +65,16 @@ std::vector<Summary> summarize(const Tensor& x, std::span<const std::string> nam
   return summaries;
 }
 
-template <class F>
-Tensor map_columns(const Tensor& x, std::size_t columns, const F& f) {
-  if (columns_of(x) != columns)
+/// x in float64, for as many columns as there are constants.
+Tensor checked(const Tensor& x, const std::vector<double>& constants) {
+  if (columns_of(x) != constants.size())
     throw_as<ShapeError>("Scaler: the table is {}, the scaler was fitted to {} columns; need the same number",
-                         x.shape(), columns);
-  Tensor result = Tensor::uninitialized(x.shape(), x.dtype());
-  visit_floating(x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    T* const target = result.fresh_data<T>();
-    const std::span<const T> values = x.values<T>();
-    for (std::size_t i = 0; i < values.size(); ++i) target[i] = static_cast<T>(f(double{values[i]}, i % columns));
-  });
-  return result;
+                         x.shape(), constants.size());
+  return x.to(float64);
+}
+
+Tensor row_of(const std::vector<double>& constants) {
+  return tensor(constants, {static_cast<std::int64_t>(constants.size())}, float64);
 }
 
 }  // namespace
@@ -114,13 +113,13 @@ Scaler Scaler::min_max(const Tensor& x, double low, double high, std::span<const
 }
 
 Tensor Scaler::apply(const Tensor& x) const {
-  return map_columns(x, centers_.size(),
-                     [&](double value, std::size_t c) { return (value - centers_[c]) / spreads_[c]; });
+  const Pause pause;
+  return ((checked(x, centers_) - row_of(centers_)) / row_of(spreads_)).to(x.dtype());
 }
 
 Tensor Scaler::invert(const Tensor& y) const {
-  return map_columns(y, centers_.size(),
-                     [&](double value, std::size_t c) { return value * spreads_[c] + centers_[c]; });
+  const Pause pause;
+  return (checked(y, centers_) * row_of(spreads_) + row_of(centers_)).to(y.dtype());
 }
 
 }  // namespace xgrad::nn

@@ -1,3 +1,8 @@
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/elementary.hpp>
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/linear_algebra.hpp>
+#include <autograd/ops/reduce.hpp>
 #include <nn/doctor/checks.hpp>
 #include <nn/layers/batch_part.hpp>
 #include <nn/training/snapshot.hpp>
@@ -5,7 +10,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <memory>
 
 namespace xgrad::nn {
 
@@ -81,65 +85,34 @@ RateTrial try_rate(const Patient& p) {
   return try_rate(copy, p.batch, optimizer);
 }
 
-/// Σ (x_i - y_i)² of two rows.
-template <class T>
-double squared_distance(const T* x, const T* y, std::size_t n) {
-  double sum = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const double difference = x[i] - y[i];
-    sum += difference * difference;
-  }
-  return sum;
-}
-
-/// The row nearest to each other one.
-std::vector<std::size_t> nearest_rows(const Tensor& x) {
-  const std::size_t rows = x.extent(0), features = x.size() / rows;
-  std::vector<std::size_t> nearest(rows);
-  std::vector<double> least(rows, INFINITY);
-  visit_floating(x.dtype(), [&](auto zero) {
-    const auto* const values = x.data<decltype(zero)>();
-    for (std::size_t i = 0; i < rows; ++i)
-      for (std::size_t j = 0; j < i; ++j) {
-        const double distance = squared_distance(values + i * features, values + j * features, features);
-        if (distance < least[i]) least[i] = distance, nearest[i] = j;
-        if (distance < least[j]) least[j] = distance, nearest[j] = i;
-      }
+/// The row nearest to each row, another one: ‖x - y‖² = ‖x‖² + ‖y‖² - 2 x·y.
+Tensor nearest_rows(const Tensor& inputs) {
+  const Tensor x = reshape(inputs.to(float64), {inputs.shape(0), -1}), squares = sum(square(x), {1}, true);
+  Tensor distances = squares + transpose(squares) - 2.0 * matmul(x, transpose(x));
+  distances.modify([&](std::span<double> d) {
+    for (std::size_t i = 0; i < d.size(); i += x.extent(0) + 1) d[i] = INFINITY;  // of a row from itself
   });
-  return nearest;
+  return argmin(distances, 1);
 }
 
 /// How many standard deviations more often than by chance neighbours have the same label, or for numbers (n, m) how
 /// much larger their correlation is.
-double agreement(const Tensor& targets, const std::vector<std::size_t>& nearest) {
-  const auto n = static_cast<double>(nearest.size());
+double agreement(const Tensor& targets, const Tensor& nearest) {
+  const auto n = static_cast<double>(targets.size());
+  const Tensor of_nearest = take(targets, nearest);
   if (targets.dtype() == int64) {
-    const auto labels = targets.values<std::int64_t>();
     std::map<std::int64_t, double> counts;
-    double same = 0, chance = 0;
-    for (std::size_t i = 0; i < nearest.size(); ++i) {
-      ++counts[labels[i]];
-      same += labels[i] == labels[nearest[i]];
-    }
+    for (const std::int64_t label : targets.values<std::int64_t>()) ++counts[label];
+    double chance = 0;
     for (const auto& [label, count] : counts) chance += (count / n) * ((count - 1) / (n - 1));
-    return chance < 1 ? (same / n - chance) / std::sqrt(chance * (1 - chance) / n) : INFINITY;
+    const double same = mean(eq(targets, of_nearest).to(float64)).item();
+    return chance < 1 ? (same - chance) / std::sqrt(chance * (1 - chance) / n) : INFINITY;
   }
-  return visit_floating(targets.dtype(), [&](auto zero) {
-    const auto values = targets.values<decltype(zero)>();
-    const std::size_t columns = values.size() / nearest.size();
-    double best = -INFINITY;
-    for (std::size_t c = 0; c < columns; ++c) {
-      double mean = 0, variance = 0, product = 0;
-      for (std::size_t i = 0; i < nearest.size(); ++i) mean += values[i * columns + c] / n;
-      for (std::size_t i = 0; i < nearest.size(); ++i) {
-        const double own = values[i * columns + c] - mean;
-        variance += own * own;
-        product += own * (values[nearest[i] * columns + c] - mean);
-      }
-      best = std::max(best, variance > 0 ? product / variance * std::sqrt(n) : INFINITY);
-    }
-    return best;
-  });
+  const Shape table = {targets.shape(0), -1};
+  const Tensor t = reshape(targets.to(float64), table), middle = mean(t, {0}), own = t - middle;
+  const Tensor product = sum(own * (reshape(of_nearest.to(float64), table) - middle), {0}),
+               variance = sum(square(own), {0});
+  return max(where(gt(variance, 0), product / variance * std::sqrt(t.shape(0)), INFINITY)).item();
 }
 
 void check_learning_rate(Patient& p) {
@@ -176,6 +149,7 @@ void check_labels(Patient& p) {
   if (std::min(p.options.label_rows, p.data.size()) < 50) return p.skip("fewer than 50 rows");
   const Batch batch = p.draw(p.options.label_rows);
   if (!is_floating(batch.inputs.dtype())) return p.skip("indices have no distances");
+  const Pause pause;
   const double found = agreement(batch.targets, nearest_rows(batch.inputs));
   p.measured("neighbours agree by {:.3g} standard deviations more than by chance", found);
   if (found >= min_agreement) return;

@@ -1,3 +1,7 @@
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/elementary.hpp>
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/reduce.hpp>
 #include <nn/doctor/checks.hpp>
 
 #include <algorithm>
@@ -21,19 +25,14 @@ constexpr double largest_initial_error = 16;
 
 struct Range {
   double low, high;
-  bool finite;
+  bool finite() const { return std::isfinite(low) && std::isfinite(high); }
+  bool one_number() const { return low == high; }
 };
+/// NaN if a number is.
 Range range_of(const Tensor& x) {
-  return visit(x.dtype(), [&](auto zero) {
-    Range range{INFINITY, -INFINITY, true};
-    for (const auto value : x.values<decltype(zero)>()) {
-      const auto v = static_cast<double>(value);
-      range.finite = range.finite && std::isfinite(v);
-      range.low = std::min(range.low, v);
-      range.high = std::max(range.high, v);
-    }
-    return range;
-  });
+  const Pause pause;
+  const Tensor values = x.to(float64);
+  return {min(values).item(), max(values).item()};
 }
 
 bool is_linear(const TracedValue& value) {
@@ -56,7 +55,7 @@ std::optional<Range> finite_range(Patient& p, const Tensor& x, const char* layer
   }
   const Range range = range_of(x);
   p.measured("from {:.3g} to {:.3g}", range.low, range.high);
-  if (range.finite) return range;
+  if (range.finite()) return range;
   p.error(layer, NAN, fmt::format("{} are finite", name),
           "some {} are infinite or NaN; look for missing values in the data", name);
   return std::nullopt;
@@ -65,8 +64,8 @@ std::optional<Range> finite_range(Patient& p, const Tensor& x, const char* layer
 /// What is wrong with the initial weight of a linear layer, as a finding.
 void check_weight(Patient& p, const std::string& layer, const Tensor& weight, double gain) {
   const Range range = range_of(weight);
-  if (!range.finite) return p.error(layer, NAN, "weights are finite", "some weights are infinite or NaN");
-  if (range.low == range.high && weight.shape(1) > 1) {
+  if (!range.finite()) return p.error(layer, NAN, "weights are finite", "some weights are infinite or NaN");
+  if (range.one_number() && weight.shape(1) > 1) {
     if (range.low == 0 && layer == p.output_layer) return;  // a start that some choose
     return p.error(layer, range.low, "weights of a layer differ",
                    "all weights are {:.3g}: its units compute the same, get the same gradient, and stay alike forever; "
@@ -87,26 +86,22 @@ void check_inputs(Patient& p) {
   if (!is_floating(x.dtype())) return p.skip("indices");
   const std::optional<Range> range = finite_range(p, x, "input", "inputs");
   if (!range) return;
-  if (range->low == range->high && x.size() > 1)
+  if (range->one_number() && x.size() > 1)
     return p.error("input", range->low, "inputs differ", "all inputs are {:.3g}: the model has nothing to learn from",
                    range->low);
-  std::vector<double> squares(x.size() / x.extent(0), 0.0);
-  visit_floating(x.dtype(), [&](auto zero) {
-    std::size_t i = 0;
-    for (const double value : x.values<decltype(zero)>()) squares[i++ % squares.size()] += value * value;
-  });
-  const auto worst = std::max_element(squares.begin(), squares.end());
-  const double rms = std::sqrt(*worst / static_cast<double>(x.shape(0)));
+  const Pause pause;
+  const Tensor all = sqrt(mean(square(reshape(x.to(float64), {x.shape(0), -1})), {0}));
+  const double rms = max(all).item();
   if (!(rms > largest_input_rms)) return;
   p.error("input", rms, "rms of every feature at most 10",
           "inputs are not scaled: feature {} has the root mean square {:.3g}; bring features to mean 0 and standard "
           "deviation 1 (Scaler), or bytes to [0, 1]",
-          worst - squares.begin(), rms);
+          argmax(all, 0).item(), rms);
 }
 
 void check_targets(Patient& p) {
   const std::optional<Range> range = finite_range(p, p.batch.targets, "targets", "targets");
-  if (range && range->low == range->high && p.batch.targets.size() > 1)
+  if (range && range->one_number() && p.batch.targets.size() > 1)
     p.warn("targets", range->low, "targets differ", "all targets of the batch are {:.3g}: there is nothing to learn",
            range->low);
 }

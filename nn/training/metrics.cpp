@@ -1,3 +1,7 @@
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/elementary.hpp>
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/reduce.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/training/metrics.hpp>
 
@@ -15,17 +19,15 @@ namespace xgrad::nn {
 namespace {
 
 /// Of each row of scores (n, classes) the place of the first largest; -1 beside a NaN.
-std::vector<std::int64_t> predicted_classes(const Tensor& scores) {
-  return visit_floating(scores.dtype(), [&](auto zero) {
-    std::vector<std::int64_t> predicted;
-    auto rest = scores.values<decltype(zero)>();
-    for (const std::size_t classes = scores.extent(1); !rest.empty(); rest = rest.subspan(classes)) {
-      const auto row = rest.first(classes);
-      const bool nan = std::any_of(row.begin(), row.end(), [](auto score) { return std::isnan(score); });
-      predicted.push_back(nan ? -1 : std::max_element(row.begin(), row.end()) - row.begin());
-    }
-    return predicted;
+Tensor predicted_classes(const Tensor& scores) {
+  const Pause pause;
+  Tensor predicted = argmax(scores, 1);
+  const Tensor largest = max(scores, {1}).to(float64);
+  predicted.modify([&](std::span<std::int64_t> classes) {
+    for (std::size_t row = 0; row < classes.size(); ++row)
+      if (std::isnan(largest.values<double>()[row])) classes[row] = -1;
   });
+  return predicted;
 }
 
 }  // namespace
@@ -38,8 +40,8 @@ double accuracy(const Tensor& predictions, const Tensor& labels) {
   if (!is_floating(predictions.dtype()) || labels.dtype() != int64)
     throw_as<TypeError>("accuracy: predictions are {}, labels are {}; need floating predictions and int64 labels",
                         predictions.dtype(), labels.dtype());
-  const std::span<const std::int64_t> label = labels.values<std::int64_t>();
-  const std::vector<std::int64_t> predicted = predicted_classes(predictions);
+  const Tensor predictions_of_rows = predicted_classes(predictions);
+  const auto label = labels.values<std::int64_t>(), predicted = predictions_of_rows.values<std::int64_t>();
   std::size_t correct = 0;
   for (std::size_t row = 0; row < label.size(); ++row) {
     if (label[row] < 0 || label[row] >= shape[1])
@@ -74,10 +76,8 @@ void ConfusionMatrix::add(const Tensor& predictions, const Tensor& labels) {
         "and int64 labels",
         predictions.dtype(), predictions.shape(), labels.dtype());
   std::vector<std::int64_t> places;  // in counts_
-  const std::vector<std::int64_t> predicted_by_score =
-      scored ? predicted_classes(predictions) : std::vector<std::int64_t>();
-  const std::span<const std::int64_t> label = labels.values<std::int64_t>();
-  const std::span<const std::int64_t> predicted = scored ? predicted_by_score : predictions.values<std::int64_t>();
+  const Tensor classes = scored ? predicted_classes(predictions) : predictions;
+  const auto label = labels.values<std::int64_t>(), predicted = classes.values<std::int64_t>();
   for (std::size_t row = 0; row < label.size(); ++row) {
     if (scored && predicted[row] < 0)
       throw_as<ValueError>("ConfusionMatrix: a NaN among the scores in row {}; no class is predicted", row);
@@ -158,46 +158,32 @@ void check_regression(const char* operation, const Tensor& predictions, const Te
                         predictions.dtype(), targets.dtype());
 }
 
-/// R² of column c of `columns`.
-template <class T>
-double r2_of_column(std::span<const T> predictions, std::span<const T> targets, std::size_t c, std::size_t columns) {
-  const double first = targets[c], rows = static_cast<double>(targets.size() / columns);
-  double mean = 0;  // of the differences from the first target, so that a large mean costs no digits
-  for (std::size_t i = c; i < targets.size(); i += columns) mean += (targets[i] - first) / rows;
-  double residual = 0, spread = 0;
-  bool constant = true;
-  for (std::size_t i = c; i < targets.size(); i += columns) {
-    const double error = double{targets[i]} - double{predictions[i]};
-    const double deviation = (targets[i] - first) - mean;
-    residual += error * error;
-    spread += deviation * deviation;
-    constant = constant && targets[i] == targets[c];
-  }
-  if (constant) return residual == 0 ? 1 : std::isnan(residual) ? residual : 0;
-  return 1 - residual / spread;
-}
-
 }  // namespace
 
 double mean_absolute_error(const Tensor& predictions, const Tensor& targets) {
   check_regression("mean_absolute_error", predictions, targets);
-  double sum = 0;
-  visit_floating(targets.dtype(), [&](auto zero) {
-    const auto p = predictions.values<decltype(zero)>(), t = targets.values<decltype(zero)>();
-    for (std::size_t i = 0; i < t.size(); ++i) sum += std::abs(double{p[i]} - double{t[i]});
-  });
-  return sum / static_cast<double>(targets.size());
+  const Pause pause;
+  return mean(abs(predictions.to(float64) - targets.to(float64))).item();
 }
 
 double r2_score(const Tensor& predictions, const Tensor& targets) {
   check_regression("r2_score", predictions, targets);
-  const std::size_t columns = targets.size() / targets.extent(0);
-  double sum = 0;
-  visit_floating(targets.dtype(), [&](auto zero) {
-    for (std::size_t c = 0; c < columns; ++c)
-      sum += r2_of_column(predictions.values<decltype(zero)>(), targets.values<decltype(zero)>(), c, columns);
-  });
-  return sum / static_cast<double>(columns);
+  const Pause pause;
+  const Shape table = {targets.shape(0), -1};
+  const Tensor t = reshape(targets.to(float64), table), p = reshape(predictions.to(float64), table);
+  const Tensor from_first = t - slice(t, 0, 0, 1);  // so that a large mean costs no digits
+  const Tensor residual = sum(square(t - p), {0});
+  const Tensor spread = sum(square(from_first - mean(from_first, {0})), {0});
+  const Tensor range = max(t, {0}) - min(t, {0});
+  double total = 0;
+  for (std::size_t c = 0; c < range.size(); ++c) {
+    const double r = residual.values<double>()[c];
+    if (range.values<double>()[c] != 0)
+      total += 1 - r / spread.values<double>()[c];
+    else
+      total += r == 0 ? 1 : std::isnan(r) ? r : 0;
+  }
+  return total / static_cast<double>(range.size());
 }
 
 }  // namespace xgrad::nn
