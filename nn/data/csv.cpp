@@ -1,6 +1,7 @@
 #include <autograd/ops/layout.hpp>
+#include <autograd/tensor/format.hpp>
+#include <autograd/text/utf8.hpp>
 #include <nn/data/csv.hpp>
-#include <nn/data/csv_source.hpp>
 
 #include <algorithm>
 #include <cctype>
@@ -61,6 +62,42 @@ void check_separator(char c) {
 }
 
 }  // namespace
+
+/// The text of a CSV file, with the places in it.
+struct CsvTable::Source {
+  std::string file;
+  std::string text;
+
+  /// Behind a byte order mark.
+  std::size_t text_begin() const { return text.starts_with("\xEF\xBB\xBF") ? 3 : 0; }
+
+  /// `file:line:column` of a byte, in characters from 1.
+  std::string place(std::size_t at) const {
+    const std::string_view before = std::string_view(text).substr(0, at);
+    const std::size_t line_end = before.rfind('\n');
+    const std::size_t begin = line_end == std::string_view::npos ? std::min(text_begin(), at) : line_end + 1;
+    return fmt::format("{}:{}:{}", file, 1 + std::count(before.begin(), before.end(), '\n'),
+                       1 + utf8_characters(before.substr(begin)));
+  }
+
+  /// FileError there.
+  template <class... Values>
+  [[noreturn]] void fail(std::size_t at, fmt::format_string<Values...> what, Values&&... values) const {
+    throw FileError(place(at) + ": " + fmt::format(what, std::forward<Values>(values)...));
+  }
+
+  /// FileError at the first byte that is not UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF).
+  void require_utf8() const {
+    for (std::size_t at = 0; at < text.size();) {
+      const std::size_t length = utf8_length(std::string_view(text).substr(at));
+      if (length == 0) fail(at, "byte 0x{:02X} is not UTF-8; convert the file", static_cast<std::uint8_t>(text[at]));
+      at += length;
+    }
+  }
+
+  /// What stands in a field, quotes inside still doubled.
+  std::string_view raw(const Field& field) const { return std::string_view(text).substr(field.begin, field.size); }
+};
 
 std::size_t CsvTable::position(const std::string& name) const {
   const auto found = std::find(columns_.begin(), columns_.end(), name);

@@ -22,8 +22,7 @@ struct DoctorRun {
   Tensor prediction;
   std::size_t end = 0;  ///< traced values of the model; those from here on are the loss
   Tensor loss;
-  Gradients gradients;
-  bool reached = true;  ///< the loss depends on some parameter
+  Gradients gradients;  ///< empty if the loss depends on no parameter
 };
 
 struct Patient {

@@ -58,15 +58,12 @@ RateTrial try_rate(const AnyModel& model, const Batch& batch, Optimizer& optimiz
   const ModeScope mode(model, true);
   RateTrial trial;
   const std::vector<NamedTensor> parameters = model.parameters();
-  std::vector<Tensor> before;
-  for (const NamedTensor& named : parameters) before.push_back(named.tensor.clone());
+  const Snapshot before(model.module().parameters());
   trial.first = trial.last = step_on(model, batch, optimizer);
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const double norm = norm_of(before[i]);
-    if (before[i].rank() < 2 || norm == 0) continue;
-    const double ratio = distance(parameters[i].tensor, before[i]) / norm;
-    if (!(ratio > trial.longest)) continue;
-    trial.longest = ratio;
+  const std::vector<std::optional<double>> changes = before.relative_changes();
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    if (parameters[i].tensor.rank() < 2 || !(changes[i] > trial.longest)) continue;
+    trial.longest = *changes[i];
     trial.layer = layer_of_parameter(parameters[i].path);
   }
   for (std::int64_t step = 0; step < rate_steps && std::isfinite(trial.last); ++step)

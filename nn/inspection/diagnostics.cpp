@@ -2,7 +2,6 @@
 #include <autograd/text/table.hpp>
 #include <nn/inspection/diagnostics.hpp>
 
-#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -27,13 +26,6 @@ const Row& row_named(const std::vector<Row>& rows, std::string_view name) {
 using Json = nlohmann::ordered_json;
 
 Json json_of(const std::optional<double>& x) { return x && std::isfinite(*x) ? Json(*x) : Json(nullptr); }
-
-std::vector<Tensor> copies_of(const std::vector<NamedTensor>& tensors) {
-  const Pause pause;
-  std::vector<Tensor> copies;
-  for (const NamedTensor& named : tensors) copies.push_back(named.tensor.clone());
-  return copies;
-}
 
 }  // namespace
 
@@ -110,14 +102,12 @@ Diagnosis diagnose_of(const AnyModel& model, const Batch& batch) {
 }
 
 Diagnostics::Diagnostics(AnyModel model, Batch probe, std::int64_t updates_every)
-    : model_(std::move(model)),
-      parameters_(model_.parameters()),
-      probe_(std::move(probe)),
-      updates_every_(updates_every),
-      ratios_(parameters_.size(), 0.0),
-      measured_(parameters_.size(), 0) {
+    : model_(std::move(model)), probe_(std::move(probe)), updates_every_(updates_every) {
   if (updates_every < 1) throw_as<ValueError>("diagnostics: updates_every {}; need at least 1", updates_every);
-  if (updates_every_ == 1) before_ = copies_of(parameters_);
+  for (const NamedTensor& named : model_.parameters()) parameters_.push_back(named.tensor);
+  ratios_.resize(parameters_.size());
+  measured_.resize(parameters_.size());
+  if (updates_every_ == 1) before_.emplace(parameters_);
 }
 
 FitOptions Diagnostics::watch(FitOptions options) {
@@ -134,24 +124,22 @@ FitOptions Diagnostics::watch(FitOptions options) {
 
 void Diagnostics::after_step() {
   ++steps_;
-  if (steps_ % updates_every_ == 0)
-    for (std::size_t i = 0; i < before_.size(); ++i) {
-      const double norm = norm_of(before_[i]);
-      if (norm == 0) continue;
-      ratios_[i] += distance(parameters_[i].tensor, before_[i]) / norm;
-      ++measured_[i];
-    }
-  before_.clear();
-  if ((steps_ + 1) % updates_every_ == 0) before_ = copies_of(parameters_);
+  if (before_) {
+    const std::vector<std::optional<double>> changes = before_->relative_changes();
+    for (std::size_t i = 0; i < changes.size(); ++i)
+      if (changes[i]) ratios_[i] += *changes[i], ++measured_[i];
+  }
+  before_.reset();
+  if ((steps_ + 1) % updates_every_ == 0) before_.emplace(parameters_);
 }
 
 const Diagnosis& Diagnostics::after_epoch() {
   Diagnosis diagnosis = diagnose_of(model_, probe_);
   diagnosis.epoch = static_cast<std::int64_t>(history_.size());
-  for (std::size_t i = 0; i < parameters_.size(); ++i)
-    if (measured_[i] > 0) diagnosis.parameters[i].update_ratio = ratios_[i] / static_cast<double>(measured_[i]);
-  std::fill(ratios_.begin(), ratios_.end(), 0.0);
-  std::fill(measured_.begin(), measured_.end(), 0);
+  for (std::size_t i = 0; i < ratios_.size(); ++i)
+    if (measured_[i] > 0) diagnosis.parameters[i].update_ratio = ratios_[i] / measured_[i];
+  ratios_.assign(parameters_.size(), 0);
+  measured_.assign(parameters_.size(), 0);
   history_.push_back(std::move(diagnosis));
   return history_.back();
 }

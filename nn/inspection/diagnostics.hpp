@@ -3,6 +3,7 @@
 #include <nn/data/data.hpp>
 #include <nn/inspection/layer_trace.hpp>
 #include <nn/layers/module.hpp>
+#include <nn/training/snapshot.hpp>
 #include <nn/training/training.hpp>
 
 #include <cstdint>
@@ -91,13 +92,13 @@ class Diagnostics {
   Diagnostics(AnyModel model, Batch probe, std::int64_t updates_every);
 
   AnyModel model_;
-  std::vector<NamedTensor> parameters_;
+  std::vector<Tensor> parameters_;
   Batch probe_;
   std::int64_t updates_every_;
   std::int64_t steps_ = 0;
-  std::vector<Tensor> before_;  // the step to be measured
-  std::vector<double> ratios_;  // sums over the steps of the epoch
-  std::vector<std::int64_t> measured_;
+  std::optional<Snapshot> before_;  // a step that is to be measured
+  std::vector<double> ratios_;      // sums over the steps of the epoch
+  std::vector<double> measured_;    // such steps
   std::vector<Diagnosis> history_;
 };
 

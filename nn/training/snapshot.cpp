@@ -35,4 +35,15 @@ double Snapshot::largest_change() const {
   return largest;
 }
 
+std::vector<std::optional<double>> Snapshot::relative_changes() const {
+  const Pause pause;
+  std::vector<std::optional<double>> changes(tensors_.size());
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    const Tensor saved = values_[i].to(float64);
+    const double size = norm(saved).item();
+    if (size != 0) changes[i] = norm(tensors_[i].to(float64) - saved).item() / size;
+  }
+  return changes;
+}
+
 }  // namespace xgrad::nn
