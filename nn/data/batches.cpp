@@ -1,11 +1,10 @@
 #include <autograd/ops/random.hpp>
 #include <autograd/parallel/background_task.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/data/batches.hpp>
 
 #include <algorithm>
 #include <numeric>
-#include <string>
 #include <utility>
 
 namespace xgrad::nn {
@@ -55,13 +54,13 @@ class BatchPrefetch {
 
 Batches::Batches(Dataset dataset, BatchesOptions options, BatchTransform transform)
     : dataset_(std::move(dataset)), options_(options), transform_(std::move(transform)) {
-  if (options_.size < 1) throw ValueError("Batches: size is " + std::to_string(options_.size) + "; need at least 1");
+  if (options_.size < 1) throw_as<ValueError>("Batches: size is {}; need at least 1", options_.size);
   if (options_.dtype && !is_floating(*options_.dtype))
     throw TypeError("Batches: dtype is int64; need float32 or float64 (labels stay int64)");
   if (dataset_.size() == 0) throw ValueError("Batches: the dataset is empty; need at least one example");
   if (size() == 0)
-    throw ValueError("Batches: " + std::to_string(dataset_.size()) + " examples, size " +
-                     std::to_string(options_.size) + " and drop_last leave no batch; need size <= examples");
+    throw_as<ValueError>("Batches: {} examples, size {} and drop_last leave no batch; need size <= examples",
+                         dataset_.size(), options_.size);
   order_.resize(static_cast<std::size_t>(dataset_.size()));
 }
 
@@ -91,8 +90,7 @@ std::span<const std::int64_t> Batches::rows_of(std::int64_t batch) const {
 Batch Batches::Iterator::operator*() const {
   if (batches_ == nullptr || pass_ != batches_->pass_)
     throw ValueError("Batches: a batch of an earlier pass; another pass over the same Batches has begun");
-  if (batch_ >= batches_->size())
-    throw ValueError("Batches: batch " + std::to_string(batch_) + " of " + std::to_string(batches_->size()));
+  if (batch_ >= batches_->size()) throw_as<ValueError>("Batches: batch {} of {}", batch_, batches_->size());
   const auto prepare_here = [&] {
     return prepare(batches_->dataset_, batches_->options_.dtype, batches_->transform_, batches_->rows_of(batch_));
   };

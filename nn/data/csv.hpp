@@ -41,7 +41,7 @@ struct CsvOptions {
 /// place in the line, counted from 1 in characters.
 class CsvTable {
  public:
-  std::int64_t rows() const { return rows_; }
+  std::int64_t rows() const { return static_cast<std::int64_t>(rows_); }
   /// Names in order.
   const std::vector<std::string>& columns() const { return columns_; }
   /// The other columns: the inputs, when these are targets. FileError for an unknown name.
@@ -73,36 +73,34 @@ class CsvTable {
     std::size_t size;
     bool quoted;
     bool filled = false;
+    std::size_t start() const { return quoted ? begin - 1 : begin; }
   };
   struct Source;
-  friend class CsvReader;
-  friend CsvTable parse_csv(std::string text, const std::string& file, const CsvOptions& options);
+  friend class CsvParser;
 
   std::size_t position(const std::string& name) const;
   const Field& field(std::size_t row, std::size_t column) const { return fields_[row * columns_.size() + column]; }
   std::string value(const Field& field) const;
-  [[noreturn]] void fail(const Field& field, const std::string& what) const;
   template <class T>
   T number(const Field& field, const std::string& name) const;
-  Tensor read_numbers(const std::vector<std::string>& names, const Shape& shape, DType dtype) const;
 
   std::shared_ptr<const Source> source_;
   std::string fill_;
-  std::int64_t rows_ = 0;
+  std::size_t rows_ = 0;
   std::int64_t dropped_rows_ = 0;
   std::int64_t filled_fields_ = 0;
   std::vector<std::string> columns_;
-  std::vector<Field> headings_;  // empty without a header
+  std::vector<Field> headings_;  // in the first line
   std::vector<Field> fields_;    // row after row
 };
 
 /// Reads a file as RFC 4180 defines CSV, and nothing else: fields between separators; fields in quotes may hold
-/// separators, line breaks and, doubled, quotes; lines end in LF or CRLF, the last one may do without; all have as many
-/// fields. The text is UTF-8, with or without a byte order mark.
+/// separators, line breaks and, doubled, quotes; lines end in LF or CRLF, the last one may do without; all have the
+/// same number of fields. The text is UTF-8, with or without a byte order mark.
 ///
 /// FileError for a file that cannot be read, is empty or has no rows (or none that were not dropped), for a ragged row,
 /// a quote inside a field without quotes or text behind a closing one, a quote that is not closed, a carriage return
-/// alone, a byte that is not UTF-8, a name that is empty or stands twice, an unknown name in `columns`, a missing
+/// alone, a byte that is not UTF-8, a name that is empty or used twice, an unknown name in `columns`, a missing
 /// value. ValueError for a separator that is a quote, a line break, a digit, a letter or one of `+-.`.
 CsvTable read_csv(const std::string& path, const CsvOptions& options = {});
 /// The same of a text; `file` stands in messages.

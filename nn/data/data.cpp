@@ -1,12 +1,10 @@
 #include <autograd/parallel/parts.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/data/data.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <numeric>
-#include <string>
 #include <type_traits>
 
 namespace xgrad::nn {
@@ -21,8 +19,7 @@ Shape with_rows(std::int64_t rows, const Shape& shape) {
 
 void require_range(const char* operation, std::int64_t first, std::int64_t last, std::int64_t rows) {
   if (first < 0 || first > last || last > rows)
-    throw ValueError(std::string(operation) + ": rows " + std::to_string(first) + " to " + std::to_string(last) +
-                     " of " + std::to_string(rows) + "; need 0 <= first <= last <= rows");
+    throw_as<ValueError>("{}: rows {} to {} of {}; need 0 <= first <= last <= rows", operation, first, last, rows);
 }
 
 template <class Source, class Target>
@@ -78,8 +75,7 @@ Rows::Rows(const Shape& shape, std::vector<std::uint8_t> bytes, double scale, do
     : shape_(shape), scale_(scale), offset_(offset) {
   if (shape.rank() == 0) throw ShapeError("Rows: the shape is (); need (rows, ...)");
   if (bytes.size() != shape.elements())
-    throw ShapeError("Rows: " + std::to_string(bytes.size()) + " bytes for shape " + to_string(shape) + "; need " +
-                     std::to_string(shape.elements()));
+    throw_as<ShapeError>("Rows: {} bytes for shape {}; need {}", bytes.size(), shape, shape.elements());
   bytes_ = std::make_shared<const std::vector<std::uint8_t>>(std::move(bytes));
 }
 
@@ -100,8 +96,8 @@ Rows Rows::subset(std::int64_t first, std::int64_t last) const {
 
 Rows Rows::reshape_rows(const Shape& row) const {
   if (row.elements() != row_elements())
-    throw ShapeError("reshape_rows: rows of " + to_string(shape_) + " have " + std::to_string(row_elements()) +
-                     " elements, the new shape is " + to_string(row) + "; need as many");
+    throw_as<ShapeError>("reshape_rows: rows of {} have {} elements, the new shape {} has {}; need the same number",
+                         shape_, row_elements(), row, row.elements());
   Rows result = *this;
   result.shape_ = Shape{rows()};
   for (const std::int64_t extent : row) result.shape_.push_back(extent);
@@ -109,7 +105,7 @@ Rows Rows::reshape_rows(const Shape& row) const {
 }
 
 Rows Rows::rescale(double scale, double offset) const {
-  if (!is_bytes()) throw TypeError("rescale: the values are " + std::string(name_of(values_.dtype())) + "; need bytes");
+  if (!is_bytes()) throw_as<TypeError>("rescale: the values are {}; need bytes", values_.dtype());
   Rows result = *this;
   result.scale_ = scale;
   result.offset_ = offset;
@@ -119,8 +115,8 @@ Rows Rows::rescale(double scale, double offset) const {
 void Rows::require_indices(const char* operation, std::span<const std::int64_t> indices) const {
   for (std::size_t i = 0; i < indices.size(); ++i)
     if (indices[i] < 0 || indices[i] >= rows())
-      throw ValueError(std::string(operation) + ": index " + std::to_string(indices[i]) + " at position " +
-                       std::to_string(i) + " of " + std::to_string(rows()) + " rows; need 0 <= index < rows");
+      throw_as<ValueError>("{}: index {} at position {} of {} rows; need 0 <= index < rows", operation, indices[i], i,
+                           rows());
 }
 
 Rows Rows::select(std::span<const std::int64_t> indices) const {
@@ -159,10 +155,15 @@ Tensor Rows::take(std::span<const std::int64_t> indices, std::optional<DType> dt
   return result;
 }
 
+Tensor Rows::all(std::optional<DType> dtype) const {
+  const Tensor indices = arange(rows());
+  return take(indices.values<std::int64_t>(), dtype);
+}
+
 Dataset::Dataset(Rows inputs, Rows targets) : inputs_(std::move(inputs)), targets_(std::move(targets)) {
   if (inputs_.rows() != targets_.rows())
-    throw ShapeError("Dataset: inputs are " + to_string(inputs_.shape()) + ", targets are " +
-                     to_string(targets_.shape()) + "; need equal first extents");
+    throw_as<ShapeError>("Dataset: inputs are {}, targets are {}; need equal first extents", inputs_.shape(),
+                         targets_.shape());
 }
 
 Dataset Dataset::subset(std::int64_t first, std::int64_t last) const {
@@ -181,10 +182,6 @@ Batch Dataset::take(std::span<const std::int64_t> indices, std::optional<DType> 
   return {inputs_.take(indices, dtype), targets_.take(indices, dtype)};
 }
 
-Batch Dataset::all(std::optional<DType> dtype) const {
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(size()));
-  std::iota(indices.begin(), indices.end(), std::int64_t{0});
-  return take(indices, dtype);
-}
+Batch Dataset::all(std::optional<DType> dtype) const { return {inputs_.all(dtype), targets_.all(dtype)}; }
 
 }  // namespace xgrad::nn

@@ -29,7 +29,7 @@ class Rows {
 
   /// Rows first, ..., last - 1. ValueError outside [0, rows].
   Rows subset(std::int64_t first, std::int64_t last) const;
-  /// The same values with rows of another shape; ShapeError unless it has as many elements.
+  /// The same values with rows of another shape; ShapeError unless it has the same number of elements.
   Rows reshape_rows(const Shape& row) const;
   /// Bytes read with another scale and offset. TypeError for the rows of a tensor.
   Rows rescale(double scale, double offset = 0.0) const;
@@ -40,6 +40,8 @@ class Rows {
   /// without one, bytes come in the default dtype and floating values in their own. int64 stays. ValueError for an
   /// index outside.
   Tensor take(std::span<const std::int64_t> indices, std::optional<DType> dtype = std::nullopt) const;
+  /// All rows.
+  Tensor all(std::optional<DType> dtype = std::nullopt) const;
 
  private:
   std::size_t row_elements() const;
@@ -57,12 +59,14 @@ class Rows {
 struct Batch {
   Tensor inputs;   ///< (n, ...)
   Tensor targets;  ///< (n, ...), int64 (n,) for class labels
+
+  std::int64_t rows() const { return inputs.shape(0); }
 };
 
-/// Examples: a column of inputs and one of targets. Copies and subsets share the values.
+/// Examples: rows of inputs and of targets. Copies and subsets share the values.
 class Dataset {
  public:
-  /// ShapeError unless both have as many rows.
+  /// ShapeError unless both have the same number of rows.
   Dataset(Rows inputs, Rows targets);
 
   std::int64_t size() const { return inputs_.rows(); }

@@ -1,8 +1,7 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/data/datasets.hpp>
 #include <nn/data/idx.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -20,8 +19,32 @@ std::string find_file(const std::string& directory, const std::string& name) {
   std::error_code ignored;
   if (std::filesystem::exists(packed, ignored)) return packed;
   if (std::filesystem::exists(plain, ignored)) return plain.string();
-  throw FileError("fashion_mnist: found neither " + packed + " nor " + plain.filename().string() +
-                  "; expected the files of Debian's package dataset-fashion-mnist");
+  throw_as<FileError>(
+      "fashion_mnist: found neither {} nor {}; expected the files of Debian's package dataset-fashion-mnist", packed,
+      name);
+}
+
+/// Bytes of this rank.
+Rows read_bytes(const std::string& path, std::size_t rank, const char* expected) {
+  const Rows rows = read_idx(path);
+  const Shape& shape = rows.shape();
+  if (!rows.is_bytes() || shape.rank() != rank || (rank == 3 && (shape[1] != 28 || shape[2] != 28)))
+    throw_as<FileError>("fashion_mnist: {}: found {} of {}; expected {} of uint8", path, shape,
+                        rows.is_bytes() ? "uint8" : "another type", expected);
+  return rows;
+}
+
+/// Bytes as int64.
+Tensor classes_of(const Rows& labels, const std::string& path) {
+  Tensor classes = Tensor::uninitialized({labels.rows()}, int64);
+  std::int64_t* target = classes.fresh_data<std::int64_t>();
+  for (const std::uint8_t label : labels.bytes()) {
+    if (label >= fashion_mnist_classes)
+      throw_as<FileError>("fashion_mnist: {}: found label {} at position {}; expected 0 to {}", path, label,
+                          target - classes.data<std::int64_t>(), fashion_mnist_classes - 1);
+    *target++ = label;
+  }
+  return classes;
 }
 
 }  // namespace
@@ -31,28 +54,12 @@ Dataset fashion_mnist(Split split, const std::string& directory) {
   const std::string images_path = find_file(directory, prefix + "-images-idx3-ubyte");
   const std::string labels_path = find_file(directory, prefix + "-labels-idx1-ubyte");
 
-  const Rows images = read_idx(images_path);
-  if (!images.is_bytes() || images.shape().rank() != 3 || images.shape()[1] != 28 || images.shape()[2] != 28)
-    throw FileError("fashion_mnist: " + images_path + ": found " + to_string(images.shape()) + " of " +
-                    (images.is_bytes() ? "uint8" : "another type") + "; expected (n, 28, 28) of uint8");
-  const Rows labels = read_idx(labels_path);
-  if (!labels.is_bytes() || labels.shape().rank() != 1)
-    throw FileError("fashion_mnist: " + labels_path + ": found " + to_string(labels.shape()) + " of " +
-                    (labels.is_bytes() ? "uint8" : "another type") + "; expected (n,) of uint8");
+  const Rows images = read_bytes(images_path, 3, "(n, 28, 28)");
+  const Rows labels = read_bytes(labels_path, 1, "(n,)");
   if (images.rows() != labels.rows())
-    throw FileError("fashion_mnist: found " + std::to_string(images.rows()) + " images in " + images_path + " and " +
-                    std::to_string(labels.rows()) + " labels in " + labels_path + "; expected as many");
-
-  const Tensor classes = Tensor::uninitialized({labels.rows()}, int64);
-  auto* const target = static_cast<std::int64_t*>(classes.mutable_data());
-  const std::span<const std::uint8_t> values = labels.bytes();
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (values[i] >= fashion_mnist_classes)
-      throw FileError("fashion_mnist: " + labels_path + ": found label " + std::to_string(values[i]) + " at position " +
-                      std::to_string(i) + "; expected 0 to " + std::to_string(fashion_mnist_classes - 1));
-    target[i] = values[i];
-  }
-  return {images.reshape_rows({28 * 28}).rescale(1.0 / 255.0), classes};
+    throw_as<FileError>("fashion_mnist: found {} images in {} and {} labels in {}; expected the same number",
+                        images.rows(), images_path, labels.rows(), labels_path);
+  return {images.reshape_rows({28 * 28}).rescale(1.0 / 255.0), classes_of(labels, labels_path)};
 }
 
 }  // namespace xgrad::nn

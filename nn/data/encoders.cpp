@@ -1,7 +1,6 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/data/encoders.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <set>
 #include <utility>
@@ -11,32 +10,28 @@ namespace xgrad::nn {
 namespace {
 
 std::span<const std::int64_t> checked_indices(const char* operation, const Tensor& indices, std::int64_t count) {
-  if (indices.rank() != 1)
-    throw ShapeError(std::string(operation) + ": the indices are " + to_string(indices.shape()) + "; need (n,)");
-  if (indices.dtype() != int64)
-    throw TypeError(std::string(operation) + ": the indices are " + std::string(name_of(indices.dtype())) +
-                    "; need int64");
+  if (indices.rank() != 1) throw_as<ShapeError>("{}: the indices are {}; need (n,)", operation, indices.shape());
+  if (indices.dtype() != int64) throw_as<TypeError>("{}: the indices are {}; need int64", operation, indices.dtype());
   const std::span<const std::int64_t> values = indices.values<std::int64_t>();
   for (std::size_t row = 0; row < values.size(); ++row)
     if (values[row] < 0 || values[row] >= count)
-      throw ValueError(std::string(operation) + ": index " + std::to_string(values[row]) + " in row " +
-                       std::to_string(row) + "; need 0 <= index < " + std::to_string(count));
+      throw_as<ValueError>("{}: index {} in row {}; need 0 <= index < {}", operation, values[row], row, count);
   return values;
 }
 
 }  // namespace
 
 Tensor OneHotEncoder::encode(const Tensor& indices, DType dtype) const {
-  if (!(low < high))
-    throw ValueError("OneHotEncoder: low " + std::to_string(low) + ", high " + std::to_string(high) +
-                     "; need low < high");
+  if (!(low < high)) throw_as<ValueError>("OneHotEncoder: low {}, high {}; need low < high", low, high);
   if (!is_floating(dtype)) throw TypeError("OneHotEncoder: dtype is int64; need float32 or float64");
   const std::span<const std::int64_t> index = checked_indices("OneHotEncoder", indices, classes);
-  const Tensor rows = full({indices.shape(0), classes}, low, dtype);
-  visit_floating(dtype, [&]<class T>(T) {
-    T* const values = static_cast<T*>(rows.mutable_data());
-    for (std::size_t row = 0; row < index.size(); ++row)
-      values[row * static_cast<std::size_t>(classes) + static_cast<std::size_t>(index[row])] = static_cast<T>(high);
+  Tensor rows = full({indices.shape(0), classes}, low, dtype);
+  visit_floating(dtype, [&](auto zero) {
+    auto* row = rows.fresh_data<decltype(zero)>();
+    for (const std::int64_t i : index) {
+      row[i] = static_cast<decltype(zero)>(high);
+      row += classes;
+    }
   });
   return rows;
 }
@@ -45,7 +40,7 @@ OrdinalEncoder::OrdinalEncoder(std::vector<std::string> categories) : categories
   if (categories_.empty()) throw ValueError("OrdinalEncoder: no categories; need at least one");
   for (const std::string& category : categories_)
     if (!numbers_.emplace(category, static_cast<std::int64_t>(numbers_.size())).second)
-      throw ValueError("OrdinalEncoder: category '" + category + "' is listed twice; it would have two numbers");
+      throw_as<ValueError>("OrdinalEncoder: category '{}' is listed twice; it would have two numbers", category);
 }
 
 OrdinalEncoder OrdinalEncoder::fit(std::span<const std::string> values) {
@@ -59,13 +54,13 @@ std::optional<std::int64_t> OrdinalEncoder::find(std::string_view value) const {
 }
 
 Tensor OrdinalEncoder::encode(std::span<const std::string> values) const {
-  const Tensor indices = Tensor::uninitialized({static_cast<std::int64_t>(values.size())}, int64);
-  auto* const target = static_cast<std::int64_t*>(indices.mutable_data());
+  Tensor indices = Tensor::uninitialized({static_cast<std::int64_t>(values.size())}, int64);
+  auto* const target = indices.fresh_data<std::int64_t>();
   for (std::size_t row = 0; row < values.size(); ++row) {
     const std::optional<std::int64_t> number = find(values[row]);
     if (!number)
-      throw ValueError("OrdinalEncoder: unknown category '" + values[row] + "' in row " + std::to_string(row) +
-                       "; need one of the " + std::to_string(size()) + " that it was made with");
+      throw_as<ValueError>("OrdinalEncoder: unknown category '{}' in row {}; need one of the {} that it was made with",
+                           values[row], row, size());
     target[row] = *number;
   }
   return indices;

@@ -27,7 +27,7 @@ struct OneHotEncoder {
 /// Texts as numbers 0, 1, ...: number i stands for the i-th category.
 class OrdinalEncoder {
  public:
-  /// Categories in the order of their numbers. ValueError for none, or for one that stands there twice.
+  /// Categories in the order of their numbers. ValueError for none, or for one that is listed twice.
   explicit OrdinalEncoder(std::vector<std::string> categories);
   /// The distinct values in the order of their bytes. ValueError for no values.
   static OrdinalEncoder fit(std::span<const std::string> values);

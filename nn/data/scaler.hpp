@@ -22,15 +22,15 @@ class Scaler {
   /// not finite or a spread of 0.
   Scaler(std::vector<double> centers, std::vector<double> spreads);
 
-  /// To mean 0 and variance 1: center is the column's mean, spread its deviation √(Σ (x - mean)² / rows).
-  /// `names` are the columns' in messages. ShapeError, TypeError for what is no table or has other than names.size()
+  /// To mean 0 and variance 1: center is the column's mean, spread its standard deviation √(Σ (x - mean)² / rows).
+  /// `names` are the columns' in messages. ShapeError, TypeError for anything but a table with names.size()
   /// columns, ValueError for no rows, a number that is not finite, or a constant column.
   static Scaler standard(const Tensor& x, std::span<const std::string> names = {});
   /// To [low, high]: the column's least value becomes low, its largest high. Errors as above; ValueError unless low <
   /// high.
   static Scaler min_max(const Tensor& x, double low = 0, double high = 1, std::span<const std::string> names = {});
 
-  /// A table of as many columns, in the dtype of x. ShapeError, TypeError for another.
+  /// A table with the same number of columns, in the dtype of x. ShapeError, TypeError for another.
   Tensor apply(const Tensor& x) const;
   /// The inverse: y · spread + center.
   Tensor invert(const Tensor& y) const;

@@ -1,14 +1,15 @@
 #include <autograd/ops/random.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/data/split.hpp>
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
 #include <map>
 #include <numeric>
-#include <string>
+#include <utility>
 #include <vector>
 
 namespace xgrad::nn {
@@ -49,13 +50,10 @@ struct Groups {
 
 Groups groups_of(const Rows& targets) {
   if (targets.shape().rank() != 1)
-    throw ShapeError("split: stratify with targets " + to_string(targets.shape()) + "; need class labels (n,)");
-  Indices all(static_cast<std::size_t>(targets.rows()));
-  std::iota(all.begin(), all.end(), std::int64_t{0});
-  const Tensor labels = targets.take(all);
+    throw_as<ShapeError>("split: stratify with targets {}; need class labels (n,)", targets.shape());
+  const Tensor labels = targets.all();
   if (labels.dtype() != int64)
-    throw TypeError("split: stratify with targets of " + std::string(name_of(labels.dtype())) +
-                    "; need class labels of int64");
+    throw_as<TypeError>("split: stratify with targets of {}; need class labels of int64", labels.dtype());
   std::map<std::int64_t, std::size_t> numbers;
   for (const std::int64_t label : labels.values<std::int64_t>()) numbers.emplace(label, 0);
   Groups groups;
@@ -64,9 +62,8 @@ Groups groups_of(const Rows& targets) {
     groups.labels.push_back(label);
   }
   if (groups.labels.size() < 2)
-    throw ValueError("split: stratify with one class only, " +
-                     (groups.labels.empty() ? std::string("none") : std::to_string(groups.labels.front())) +
-                     " in all " + std::to_string(targets.rows()) + " rows; need two or more");
+    throw_as<ValueError>("split: stratify with one class only, {} in all {} rows; need two or more",
+                         fmt::join(groups.labels, ""), targets.rows());
   for (const std::int64_t label : labels.values<std::int64_t>()) groups.of_row.push_back(numbers[label]);
   return groups;
 }
@@ -78,9 +75,8 @@ void require_every_class(const Groups& groups, const Indices& sizes, const std::
     if (std::all_of(counts[part].begin(), counts[part].end(), [](std::int64_t count) { return count == 0; })) continue;
     for (std::size_t group = 0; group < sizes.size(); ++group)
       if (counts[part][group] == 0)
-        throw ValueError("split: class " + std::to_string(groups.labels[group]) + " has " +
-                         std::to_string(sizes[group]) + " rows, too few for the " + part_names[part] +
-                         " part; stratify needs one in every part");
+        throw_as<ValueError>("split: class {} has {} rows, too few for the {} part; stratify needs one in every part",
+                             groups.labels[group], sizes[group], part_names[part]);
   }
 }
 
@@ -88,16 +84,14 @@ void require_every_class(const Groups& groups, const Indices& sizes, const std::
 
 std::int64_t Portion::of(std::int64_t rows, const char* name) const {
   if (!is_fraction_) {
-    if (count_ < 0) throw ValueError(std::string("split: ") + name + " " + std::to_string(count_) + "; need 0 or more");
+    if (count_ < 0) throw_as<ValueError>("split: {} {}; need 0 or more", name, count_);
     return count_;
   }
   if (!(fraction_ >= 0 && fraction_ < 1))
-    throw ValueError(std::string("split: ") + name + " fraction " + std::to_string(fraction_) +
-                     "; need 0 <= fraction < 1 (a count is an integer)");
+    throw_as<ValueError>("split: {} fraction {}; need 0 <= fraction < 1 (a count is an integer)", name, fraction_);
   const auto count = static_cast<std::int64_t>(std::floor(fraction_ * static_cast<double>(rows) + 0.5));
   if (count == 0 && fraction_ > 0)
-    throw ValueError(std::string("split: ") + name + " fraction " + std::to_string(fraction_) + " of " +
-                     std::to_string(rows) + " rows is no row");
+    throw_as<ValueError>("split: {} fraction {} of {} rows is no row", name, fraction_, rows);
   return count;
 }
 
@@ -106,30 +100,24 @@ DatasetParts split(const Dataset& data, const SplitOptions& options) {
   const std::int64_t validation = options.validation.of(rows, "validation");
   const std::int64_t test = options.test.of(rows, "test");
   if (validation >= rows || test >= rows - validation)
-    throw ValueError("split: validation " + std::to_string(validation) + " and test " + std::to_string(test) + " of " +
-                     std::to_string(rows) + " rows; need rows that are left to train");
+    throw_as<ValueError>("split: validation {} and test {} of {} rows; need rows that are left to train", validation,
+                         test, rows);
 
   Groups groups{std::vector<std::size_t>(static_cast<std::size_t>(rows), 0), {0}};
   if (options.stratify) groups = groups_of(data.targets());
   Indices sizes(groups.labels.size(), 0);
   for (const std::size_t group : groups.of_row) ++sizes[group];
-  std::array<Indices, 3> left;  // how many rows each part still takes of each class
-  left[2] = shares(sizes, test);
-  Indices rest = sizes;
-  for (std::size_t group = 0; group < rest.size(); ++group) rest[group] -= left[2][group];
-  left[1] = shares(rest, validation);
-  for (std::size_t group = 0; group < rest.size(); ++group) rest[group] -= left[1][group];
-  left[0] = rest;
+  std::array<Indices, 3> left = {sizes};  // how many rows each part still takes of each class
+  for (const auto& [part, wanted] : {std::pair(std::size_t{2}, test), std::pair(std::size_t{1}, validation)}) {
+    left[part] = shares(left[0], wanted);
+    for (std::size_t group = 0; group < sizes.size(); ++group) left[0][group] -= left[part][group];
+  }
   if (options.stratify) require_every_class(groups, sizes, left);
 
-  Indices order(static_cast<std::size_t>(rows));
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  if (options.shuffle) {
-    Generator generator(options.seed);
-    shuffle(order, generator);
-  }
+  Generator generator(options.seed);
+  const Tensor order = options.shuffle ? permutation(rows, generator) : arange(rows);
   std::array<Indices, 3> parts;
-  for (const std::int64_t row : order) {
+  for (const std::int64_t row : order.values<std::int64_t>()) {
     const std::size_t group = groups.of_row[static_cast<std::size_t>(row)];
     std::size_t part = 0;
     while (left[part][group] == 0) ++part;

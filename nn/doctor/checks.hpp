@@ -1,14 +1,20 @@
 #pragma once
 
+#include <autograd/tensor/format.hpp>
 #include <nn/doctor/doctor.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <initializer_list>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace xgrad::nn {
 
-// The doctor's checks, one function each; what they have in common is a Patient.
+// The doctor's checks, lists of functions of a Patient.
 
 /// One forward pass on a tape, and its gradients.
 struct DoctorRun {
@@ -16,54 +22,66 @@ struct DoctorRun {
   Tensor prediction;
   std::size_t end = 0;  ///< traced values of the model; those from here on are the loss
   Tensor loss;
-  Gradients gradients;
-  bool reached = true;  ///< the loss depends on some parameter
+  Gradients gradients;  ///< empty if the loss depends on no parameter
 };
 
 struct Patient {
-  const DoctorCalls& calls;
+  const AnyModel& model;
+  Optimizer* const optimizer;  ///< nullptr: SGD
+  const double learning_rate;
   const Dataset& data;
   const DoctorOptions& options;
+  AnyModel copy;  ///< all parameters require gradients, in training mode
   Batch batch = {};
-  ModelCopy copy = {};            ///< all parameters require gradients, in training mode
-  DoctorRun run = {};             ///< of it on the batch
+  DoctorRun run = {};             ///< of the copy on the batch
   std::string output_layer = {};  ///< that gave the prediction
   DoctorReport report = {};
 
-  void begin(const char* check) { report.checks.push_back({check}); }
-  void measured(const std::string& text) { report.checks.back().measured = text; }
-  void skip(const std::string& why) { report.checks.back().skipped = why; }
+  /// Rows of the data as training would get them.
+  Batch take(std::span<const std::int64_t> rows) const {
+    const Batch plain = data.take(rows, options.dtype);
+    return options.transform ? options.transform(plain) : plain;
+  }
+  /// So many of them, or all, drawn at random.
+  Batch draw(std::int64_t rows) const;
+
+  // What a check says.
+
+  template <class... V>
+  void measured(fmt::format_string<V...> text, V&&... values) {
+    report.checks.back().measured = fmt::format(text, std::forward<V>(values)...);
+  }
+  void skip(std::string why) { report.checks.back().skipped = std::move(why); }
+  template <class... V>
+  void error(std::string layer, double value, std::string rule, fmt::format_string<V...> text, V&&... values) {
+    find(Severity::error, std::move(layer), value, std::move(rule), fmt::format(text, std::forward<V>(values)...));
+  }
+  template <class... V>
+  void warn(std::string layer, double value, std::string rule, fmt::format_string<V...> text, V&&... values) {
+    find(Severity::warning, std::move(layer), value, std::move(rule), fmt::format(text, std::forward<V>(values)...));
+  }
   void find(Severity severity, std::string layer, double value, std::string rule, std::string text) {
     report.findings.push_back(
         {report.checks.back().name, severity, std::move(layer), value, std::move(rule), std::move(text)});
   }
 };
 
-std::string short_number(double value);  ///< three digits
-std::string percent_of(double fraction);
+inline bool among(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 /// A clone whose parameters all require gradients.
-ModelCopy unfrozen_copy(const DoctorCalls& calls);
+AnyModel unfrozen_clone(const AnyModel& model);
 /// Fills the run; errors of model and loss pass through.
-void run_model(const ModelCopy& model, const TrainingCalls& calls, const Batch& batch, DoctorRun& run, bool backward);
+void run_model(const AnyModel& model, const Batch& batch, DoctorRun& run, bool backward);
 
-/// False if nothing more can be looked at.
-bool check_shapes(Patient& patient);
-void check_inputs(Patient& patient);
-void check_targets(Patient& patient);
-void check_rows(Patient& patient);
-void check_reduction(Patient& patient);
-void check_output(Patient& patient);
-void check_frozen(Patient& patient);
-void check_flow(Patient& patient);
-void check_initialisation(Patient& patient);
-void check_nonlinearity(Patient& patient);
-void check_dead_units(Patient& patient);
-void check_saturation(Patient& patient);
-void check_initial_loss(Patient& patient);
-void check_sampled_gradients(Patient& patient);
-void check_learning_rate(Patient& patient);
-void check_overfit(Patient& patient);
-void check_labels(Patient& patient);
+struct NamedCheck {
+  const char* name;
+  void (*make)(Patient& patient);
+};
+std::span<const NamedCheck> data_checks();
+std::span<const NamedCheck> structure_checks();
+std::span<const NamedCheck> value_checks();
+std::span<const NamedCheck> training_checks();
 
 }  // namespace xgrad::nn

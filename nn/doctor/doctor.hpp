@@ -6,7 +6,6 @@
 #include <nn/training/training.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 
 namespace xgrad::nn {
@@ -16,38 +15,18 @@ struct DoctorOptions {
   std::int64_t steps = 200;         ///< to overfit it with
   std::int64_t label_rows = 400;    ///< for the question whether targets depend on inputs
   std::size_t gradient_sample = 4;  ///< entries of each parameter whose gradient is compared with differences
-  /// What the loss is meant to do with rows, as in FitOptions.
+  /// What the loss should do with rows, as in FitOptions.
   Reduction reduction = Reduction::mean;
-  /// Frozen layers, and parameters that the optimizer does not have, are meant so.
+  /// Frozen layers, and parameters that the optimizer does not have, are intended.
   bool allow_frozen = false;
   std::optional<DType> dtype = std::nullopt;  ///< of the batch, see BatchesOptions
   BatchTransform transform = {};
   std::uint64_t seed = 0;  ///< of the draws
 };
 
-/// What the checks need of a model, a loss and an optimizer, without their types.
-struct DoctorCalls {
-  TrainingCalls training;  ///< of the model itself
-  std::function<ModelCopy()> copy;
-  const Module* model = nullptr;
-  std::function<GradientReport(const Batch&, const GradientCheckOptions&)> check_gradients;
-  Optimizer* optimizer = nullptr;  ///< or
-  double learning_rate = 0;        ///< of SGD
-};
-
-DoctorReport doctor_of(const DoctorCalls& calls, const Dataset& data, const DoctorOptions& options);
-
-template <std::derived_from<Module> M, TrainingLoss L>
-DoctorCalls doctor_calls(M& model, const L& loss) {
-  DoctorCalls calls;
-  calls.training = training_calls(model, loss);
-  calls.copy = [&model] { return copy_of(model); };
-  calls.model = &model;
-  calls.check_gradients = [&model, &loss](const Batch& batch, const GradientCheckOptions& options) {
-    return check_gradients(model, loss, batch.inputs, batch.targets, options);
-  };
-  return calls;
-}
+/// Of a clonable model. Without an optimizer, for SGD with the learning rate.
+DoctorReport doctor_of(const AnyModel& model, Optimizer* optimizer, double learning_rate, const Dataset& data,
+                       const DoctorOptions& options);
 
 /// Looks a model, its loss, its optimizer and its data over before a long run, in seconds, and names the layer at
 /// fault:
@@ -81,21 +60,17 @@ DoctorCalls doctor_calls(M& model, const L& loss) {
 /// throws: clones are used, and where the optimizer takes steps, parameters, buffers and state are put back, bit by
 /// bit (state of an Optimizer class of your own beyond its moments is not). ValueError for empty data or options below
 /// 1; other errors of the model become findings.
-template <std::derived_from<Module> M, TrainingLoss L>
+template <ClonableModel M, TrainingLoss L>
 DoctorReport doctor(M& model, const L& loss, Optimizer& optimizer, const Dataset& data,
                     const DoctorOptions& options = {}) {
-  DoctorCalls calls = doctor_calls(model, loss);
-  calls.optimizer = &optimizer;
-  return doctor_of(calls, data, options);
+  return doctor_of(AnyModel::clonable(model, loss), &optimizer, optimizer.learning_rate(), data, options);
 }
 
 /// The same before there is an optimizer: for SGD with this learning rate.
-template <std::derived_from<Module> M, TrainingLoss L>
+template <ClonableModel M, TrainingLoss L>
 DoctorReport doctor(M& model, const L& loss, double learning_rate, const Dataset& data,
                     const DoctorOptions& options = {}) {
-  DoctorCalls calls = doctor_calls(model, loss);
-  calls.learning_rate = learning_rate;
-  return doctor_of(calls, data, options);
+  return doctor_of(AnyModel::clonable(model, loss), nullptr, learning_rate, data, options);
 }
 
 }  // namespace xgrad::nn

@@ -10,7 +10,7 @@
 namespace xgrad::nn {
 
 enum class Severity : bool {
-  warning,  ///< may be meant so
+  warning,  ///< may be intended
   error,
 };
 
@@ -18,7 +18,7 @@ enum class Severity : bool {
 struct DoctorFinding {
   std::string check;  ///< one of the report's
   Severity severity = Severity::error;
-  /// The layer at fault by its path; `input`, `targets` or `loss` for what is none.
+  /// The layer at fault by its path; `input`, `targets` or `loss` for what is not a layer.
   std::string layer;
   double measured = 0;
   std::string rule;  ///< what the measured value should be: `at most 10`

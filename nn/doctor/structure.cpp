@@ -1,48 +1,41 @@
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/elementary.hpp>
 #include <autograd/ops/layout.hpp>
+#include <autograd/ops/reduce.hpp>
 #include <nn/doctor/checks.hpp>
-#include <nn/layers/batch_part.hpp>
 
+#include <fmt/format.h>
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <cstddef>
 #include <set>
-#include <string_view>
 
 namespace xgrad::nn {
 
 namespace {
 
 /// A clone in float64 in eval mode, in which rows are the same to many digits however they are batched.
-ModelCopy exact_copy(const DoctorCalls& calls) {
-  ModelCopy copy = unfrozen_copy(calls);
-  copy.module->to(float64);
-  copy.module->eval();
+AnyModel exact_clone(const AnyModel& model) {
+  AnyModel copy = unfrozen_clone(model);
+  copy.module().to(float64);
+  copy.training(false);
   return copy;
 }
 
-Batch exact(const Batch& batch) {
-  Batch result{in_float64(batch.inputs), in_float64(batch.targets)};
-  if (is_floating(result.inputs.dtype())) {
-    result.inputs = result.inputs.clone();
-    result.inputs.requires_gradient();  // so that what happens before the first layer is seen
-  }
-  return result;
-}
+Batch exact(const Batch& batch) { return {in_float64(batch.inputs), in_float64(batch.targets)}; }
 
 Batch part_of(const Batch& batch, std::int64_t first, std::int64_t last) {
   const Pause pause;
-  return {slice(batch.inputs, 0, first, last).clone(), slice(batch.targets, 0, first, last).clone()};
+  return {slice(batch.inputs, 0, first, last), slice(batch.targets, 0, first, last)};
 }
 
-/// max |a - b| over the elements of a, the first of b, relative to max |b|.
+/// max |a - b| over a and the first rows of b, relative to max |b| there.
 double deviation_of_rows(const Tensor& a, const Tensor& b) {
-  const auto few = a.values<double>(), many = b.values<double>();
-  double difference = 0, size = 0;
-  for (std::size_t i = 0; i < few.size(); ++i) {
-    difference = std::max(difference, std::abs(few[i] - many[i]));
-    size = std::max(size, std::abs(many[i]));
-  }
-  return size > 0 ? difference / size : 0;
+  if (a.size() == 0) return 0;
+  const Pause pause;
+  const Tensor same = slice(b, 0, 0, a.shape(0));
+  const double size = max(abs(same)).item();
+  return size > 0 ? max(abs(a - same)).item() / size : 0;
 }
 
 constexpr double same_rows = 1e-6;  // in float64, relative
@@ -56,10 +49,6 @@ bool comparable(const Tensor& a, const Tensor& b, std::int64_t rows_of_a, std::i
 
 std::string or_input(const std::string& layer) { return layer.empty() ? "input" : layer; }
 
-bool among(std::string_view name, std::initializer_list<std::string_view> names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 /// Operations that change no value, back to the one that made it.
 std::size_t source_of(const LayerTrace& trace, std::size_t place) {
   while (among(trace.values()[place].operation, {"reshape", "clone", "permute"}) &&
@@ -68,57 +57,60 @@ std::size_t source_of(const LayerTrace& trace, std::size_t place) {
   return place;
 }
 
-std::string list_of(const std::set<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
+/// A run in which also is seen what happens before the first layer.
+DoctorRun exact_run(const AnyModel& model, Batch batch) {
+  DoctorRun run;
+  if (is_floating(batch.inputs.dtype())) {
+    batch.inputs = batch.inputs.clone();
+    batch.inputs.requires_gradient();
+  }
+  run_model(model, batch, run, false);
+  return run;
 }
 
-}  // namespace
+/// Names of a value in `all`, a run of a batch, that differs from that in `few`, a run of its first rows: its layer and
+/// the operation that it comes from.
+std::pair<std::string, std::string> first_difference(const DoctorRun& few, const DoctorRun& all, std::int64_t half,
+                                                     std::int64_t rows) {
+  const auto &a = few.trace.values(), &b = all.trace.values();
+  for (std::size_t i = 0; i < std::min({a.size(), b.size(), all.end}); ++i)
+    if (comparable(a[i].output, b[i].output, half, rows) && deviation_of_rows(a[i].output, b[i].output) > same_rows)
+      return {or_input(b[i].layer), b[source_of(all.trace, i)].operation};
+  return {};
+}
 
 void check_rows(Patient& p) {
-  p.begin("rows");
-  const std::int64_t rows = p.batch.inputs.shape(0), half = rows / 2;
+  const std::int64_t rows = p.batch.rows(), half = rows / 2;
   if (half < 1) return p.skip("the batch has one row");
   DoctorRun all, few;
   try {
-    const ModelCopy copy = exact_copy(p.calls);
+    const AnyModel copy = exact_clone(p.model);
     const Batch batch = exact(p.batch);
-    run_model(copy, p.calls.training, batch, all, false);
-    Batch part = part_of(batch, 0, half);
-    if (is_floating(part.inputs.dtype())) part.inputs.requires_gradient();
-    run_model(copy, p.calls.training, part, few, false);
+    all = exact_run(copy, batch);
+    few = exact_run(copy, part_of(batch, 0, half));
   } catch (const Error& error) {
     return p.skip(std::string("the model does not run in float64: ") + error.what());
   }
   if (!comparable(few.prediction, all.prediction, half, rows)) return p.skip("outputs of other shapes");
   const double difference = deviation_of_rows(few.prediction, all.prediction);
-  p.measured("outputs change by " + short_number(difference) + " without the other rows");
+  p.measured("outputs change by {:.3g} without the other rows", difference);
   if (!(difference > same_rows)) return;
-  std::string layer = p.output_layer, operation = "an operation";
-  const auto &a = few.trace.values(), &b = all.trace.values();
-  for (std::size_t i = 0; i < std::min({a.size(), b.size(), all.end}); ++i)
-    if (comparable(a[i].output, b[i].output, half, rows) && deviation_of_rows(a[i].output, b[i].output) > same_rows) {
-      layer = or_input(b[i].layer);
-      operation = b[source_of(all.trace, i)].operation;
-      break;
-    }
-  p.find(Severity::error, layer, difference, "an output row depends on its input row alone, to 1e-6",
-         operation +
-             " mixes the rows of a batch: the output for an example changes with the examples beside it; "
-             "was axis 0 meant to be another axis, such as -1?");
+  const auto [layer, operation] = first_difference(few, all, half, rows);
+  p.error(layer.empty() ? p.output_layer : layer, difference, "an output row depends on its input row alone, to 1e-6",
+          "{} mixes the rows of a batch: the output for an example changes with the examples beside it; "
+          "was axis 0 meant to be another axis, such as -1?",
+          operation.empty() ? "an operation" : operation);
 }
 
 void check_reduction(Patient& p) {
-  p.begin("reduction");
-  const std::int64_t rows = p.batch.inputs.shape(0), half = rows / 2;
+  const std::int64_t rows = p.batch.rows(), half = rows / 2;
   if (half < 1) return p.skip("the batch has one row");
   double all = 0, first = 0, second = 0;
   try {
-    const ModelCopy copy = exact_copy(p.calls);
+    const AnyModel copy = exact_clone(p.model);
     const Batch batch = exact(p.batch);
     const Pause pause;
-    const auto loss_of = [&](const Batch& b) { return p.calls.training.loss(copy.call(b.inputs), b.targets).item(); };
+    const auto loss_of = [&](const Batch& b) { return copy.loss_of(b.inputs, b.targets).item(); };
     all = loss_of(batch);
     first = loss_of(part_of(batch, 0, half));
     second = loss_of(part_of(batch, half, rows));
@@ -128,91 +120,96 @@ void check_reduction(Patient& p) {
   const auto share = static_cast<double>(half) / static_cast<double>(rows);
   const bool is_mean = std::abs(all - share * first - (1 - share) * second) <= same_rows * std::abs(all);
   const bool is_sum = std::abs(all - first - second) <= same_rows * std::abs(all);
-  p.measured(is_sum && !is_mean ? "sum" : is_mean && !is_sum ? "mean" : "neither");
-  if (is_sum && !is_mean && p.options.reduction == Reduction::mean)
-    p.find(Severity::error, "loss", all / std::max(first, second), "the loss is a mean over rows, as the options say",
-           "the loss is a sum over the rows of a batch: with " + std::to_string(rows) +
-               " rows steps are as many times longer than with the mean; use Reduction::mean, or say "
-               "{.reduction = Reduction::sum} and divide the learning rate");
-  if (is_mean && !is_sum && p.options.reduction == Reduction::sum)
-    p.find(Severity::error, "loss", all, "the loss is a sum over rows, as the options say",
-           "the loss is a mean over the rows of a batch");
+  if (is_mean == is_sum) return p.measured("neither");
+  p.measured("{}", is_sum ? "sum" : "mean");
+  if (is_sum && p.options.reduction == Reduction::mean)
+    p.error("loss", all / std::max(first, second), "the loss is a mean over rows, as the options say",
+            "the loss is a sum over the rows of a batch: with {0} rows, steps are {0} times longer than with the mean; "
+            "use Reduction::mean, or say {{.reduction = Reduction::sum}} and divide the learning rate",
+            rows);
+  if (is_mean && p.options.reduction == Reduction::sum)
+    p.error("loss", all, "the loss is a sum over rows, as the options say",
+            "the loss is a mean over the rows of a batch");
 }
 
 void check_output(Patient& p) {
-  p.begin("output");
   const auto& values = p.run.trace.values();
   const auto last = p.run.trace.find(p.run.prediction);
-  std::string wants_logits;
-  for (std::size_t i = p.run.end; i < values.size() && wants_logits.empty(); ++i)
-    if (among(values[i].operation, {"softmax_cross_entropy", "mean_softmax_cross_entropy",
-                                    "binary_cross_entropy_with_logits", "softmax", "log_softmax"}))
-      wants_logits = values[i].operation;
-  if (!last || wants_logits.empty()) return;
+  const auto takes_logits =
+      std::find_if(values.begin() + static_cast<std::ptrdiff_t>(p.run.end), values.end(), [](const TracedValue& value) {
+        return among(value.operation, {"softmax_cross_entropy", "mean_softmax_cross_entropy",
+                                       "binary_cross_entropy_with_logits", "softmax", "log_softmax"});
+      });
+  if (!last || takes_logits == values.end()) return;
   const TracedValue& output = values[source_of(p.run.trace, *last)];
-  p.measured("the loss takes the result of " + output.operation);
+  p.measured("the loss takes the result of {}", output.operation);
   if (!among(output.operation, {"softmax", "sigmoid", "tanh", "hard_tanh", "relu"})) return;
-  p.find(Severity::error, or_input(output.layer), NAN, "a loss that takes logits gets those of the last layer",
-         "the model ends with " + output.operation + ", but the loss (" + wants_logits +
-             ") applies its own to what it gets, so that probabilities are squashed twice and learning is slow; let "
-             "the model give the numbers before " +
-             output.operation);
+  p.error(or_input(output.layer), NAN, "a loss that takes logits gets those of the last layer",
+          "the model ends with {0}, but the loss ({1}) applies its own to what it gets, so that probabilities are "
+          "squashed twice and learning is slow; let the model return the numbers before {0}",
+          output.operation, takes_logits->operation);
 }
 
 void check_frozen(Patient& p) {
-  p.begin("frozen");
   if (p.options.allow_frozen) return p.skip("allowed");
-  std::vector<std::string> layers;
-  std::string names;
+  std::set<std::string> layers;
   const auto note = [&](const NamedTensor& named, const char* what, const char* advice) {
     const std::string layer = layer_of_parameter(named.path);
-    if (std::find(layers.begin(), layers.end(), layer) != layers.end()) return;
-    layers.push_back(layer);
-    p.find(Severity::warning, layer, NAN, "every parameter is learned",
-           named.path + " " + what + ", so that it stays as it is; " + advice +
-               ", or say {.allow_frozen = true} if that is meant");
+    if (!layers.insert(layer).second) return;
+    p.warn(layer, NAN, "every parameter is learned",
+           "{} {}, so that it stays as it is; {}, or say {{.allow_frozen = true}} if that is intended", named.path,
+           what, advice);
   };
-  for (const NamedTensor& named : p.calls.model->named_parameters()) {
+  const auto optimizer_has = [&](const Tensor& x) {
+    if (p.optimizer == nullptr) return true;
+    const auto& given = p.optimizer->parameters();
+    return std::any_of(given.begin(), given.end(), [&](const Tensor& own) { return own.is(x); });
+  };
+  for (const NamedTensor& named : p.model.parameters()) {
     if (!named.tensor.is_leaf())
       note(named, "is frozen", "call requires_gradient(true)");
-    else if (p.calls.optimizer != nullptr) {
-      const auto& given = p.calls.optimizer->parameters();
-      if (std::none_of(given.begin(), given.end(), [&](const Tensor& x) { return x.is(named.tensor); }))
-        note(named, "was not given to the optimizer", "add it to its parameters");
-    }
+    else if (!optimizer_has(named.tensor))
+      note(named, "was not given to the optimizer", "add it to its parameters");
   }
-  p.measured(std::to_string(layers.size()) + " layers");
+  p.measured("{} layers", layers.size());
 }
 
 void check_flow(Patient& p) {
-  p.begin("gradient flow");
   std::set<const TensorBody*> used;
   for (const TracedValue& value : p.run.trace.values())
     for (const Tensor& parameter : value.parameters) used.insert(parameter.body_or_null());
-  std::vector<std::pair<std::string, std::set<std::string>>> cut;
-  std::size_t reached = 0, count = 0;
-  for (const NamedTensor& named : p.copy.module->named_parameters()) {
-    ++count;
-    if (p.run.gradients.contains(named.tensor)) {
+  std::vector<std::pair<std::string, std::set<std::string>>> cut;  // layer, its parameters
+  const std::vector<NamedTensor> parameters = p.copy.parameters();
+  std::size_t reached = 0;
+  for (const auto& [path, parameter] : parameters) {
+    const std::string layer = layer_of_parameter(path);
+    if (p.run.gradients.contains(parameter)) {
       ++reached;
-      continue;
+    } else if (!used.contains(parameter.body_or_null())) {
+      p.warn(layer, 0, "every parameter is used", "{} is not used: is the layer called in operator()?", path);
+    } else {
+      if (cut.empty() || cut.back().first != layer) cut.emplace_back(layer, std::set<std::string>());
+      cut.back().second.insert(path);
     }
-    const std::string layer = layer_of_parameter(named.path);
-    if (!used.contains(named.tensor.body_or_null())) {
-      p.find(Severity::warning, layer, 0, "every parameter is used",
-             named.path + " is not used: is the layer called in operator()?");
-      continue;
-    }
-    if (cut.empty() || cut.back().first != layer) cut.emplace_back(layer, std::set<std::string>());
-    cut.back().second.insert(named.path);
   }
-  p.measured(std::to_string(reached) + " of " + std::to_string(count) + " parameters get a gradient");
+  p.measured("{} of {} parameters get a gradient", reached, parameters.size());
   // The cut is behind the last of them.
-  for (std::size_t i = cut.size(); i-- > 0;)
-    p.find(Severity::error, cut[i].first, 0, "every parameter that is used gets a gradient",
-           "no gradient reaches " + list_of(cut[i].second) +
-               " although the loss uses it: is there a detach, a Pause, or an argmax or other function without a "
-               "gradient after it?");
+  for (auto layer = cut.rbegin(); layer != cut.rend(); ++layer)
+    p.error(layer->first, 0, "every parameter that is used gets a gradient",
+            "no gradient reaches {} although the loss uses it: is there a detach, a Pause, or an argmax or other "
+            "function without a gradient after it?",
+            fmt::join(layer->second, ", "));
+}
+
+}  // namespace
+
+std::span<const NamedCheck> structure_checks() {
+  static constexpr NamedCheck checks[] = {{"rows", check_rows},
+                                          {"reduction", check_reduction},
+                                          {"output", check_output},
+                                          {"frozen", check_frozen},
+                                          {"gradient flow", check_flow}};
+  return checks;
 }
 
 }  // namespace xgrad::nn

@@ -1,3 +1,7 @@
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/elementary.hpp>
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/reduce.hpp>
 #include <nn/doctor/checks.hpp>
 
 #include <algorithm>
@@ -19,25 +23,16 @@ constexpr double max_saturated = 0.5;
 constexpr double largest_initial_loss = 4;
 constexpr double largest_initial_error = 16;
 
-bool among(std::string_view name, std::initializer_list<std::string_view> names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 struct Range {
   double low, high;
-  bool finite;
+  bool finite() const { return std::isfinite(low) && std::isfinite(high); }
+  bool one_number() const { return low == high; }
 };
+/// NaN if a number is.
 Range range_of(const Tensor& x) {
-  return visit(x.dtype(), [&]<class T>(T) {
-    Range range{INFINITY, -INFINITY, true};
-    for (const T value : x.values<T>()) {
-      const auto v = static_cast<double>(value);
-      range.finite = range.finite && std::isfinite(v);
-      range.low = std::min(range.low, v);
-      range.high = std::max(range.high, v);
-    }
-    return range;
-  });
+  const Pause pause;
+  const Tensor values = x.to(float64);
+  return {min(values).item(), max(values).item()};
 }
 
 bool is_linear(const TracedValue& value) {
@@ -45,87 +40,86 @@ bool is_linear(const TracedValue& value) {
          value.parameters.front().rank() == 2;
 }
 
-std::string plural(std::size_t count, const char* what) {
-  return std::to_string(count) + " " + what + (count == 1 ? "" : "s");
+/// Whether it is a linear function of its inputs, but for a constant.
+bool keeps_linearity(const TracedValue& value) {
+  return among(value.operation, {"add", "sub", "neg", "reshape", "permute", "slice", "concatenate", "dropout", "clone",
+                                 "sum", "mean"}) ||
+         (among(value.operation, {"mul", "div"}) && value.inputs.size() == 1);
 }
 
-}  // namespace
+/// The range of numbers that are there and finite; otherwise none, and a finding. name: `inputs` or `targets`.
+std::optional<Range> finite_range(Patient& p, const Tensor& x, const char* layer, const char* name) {
+  if (x.size() == 0) {
+    p.error(layer, 0, fmt::format("{} have entries", name), "the {} are empty", name);
+    return std::nullopt;
+  }
+  const Range range = range_of(x);
+  p.measured("from {:.3g} to {:.3g}", range.low, range.high);
+  if (range.finite()) return range;
+  p.error(layer, NAN, fmt::format("{} are finite", name),
+          "some {} are infinite or NaN; look for missing values in the data", name);
+  return std::nullopt;
+}
+
+/// What is wrong with the initial weight of a linear layer, as a finding.
+void check_weight(Patient& p, const std::string& layer, const Tensor& weight, double gain) {
+  const Range range = range_of(weight);
+  if (!range.finite()) return p.error(layer, NAN, "weights are finite", "some weights are infinite or NaN");
+  if (range.one_number() && weight.shape(1) > 1) {
+    if (range.low == 0 && layer == p.output_layer) return;  // a start that some choose
+    return p.error(layer, range.low, "weights of a layer differ",
+                   "all weights are {:.3g}: its units compute the same, get the same gradient, and stay alike forever; "
+                   "draw weights at random (init::he_normal, init::xavier_uniform)",
+                   range.low);
+  }
+  const bool large = gain > largest_weight_rms;
+  if (!large && gain >= smallest_weight_rms) return;
+  p.error(
+      layer, gain, "rms · √fan_in between 0.02 and 4",
+      "its weights are initialised too {}: its outputs are about {:.3g} times the inputs, and signals and gradients "
+      "{} from layer to layer; use init::he_normal or init::xavier_uniform, or leave Linear's own",
+      large ? "large" : "small", gain, large ? "explode" : "vanish");
+}
 
 void check_inputs(Patient& p) {
-  p.begin("inputs");
   const Tensor& x = p.batch.inputs;
   if (!is_floating(x.dtype())) return p.skip("indices");
-  if (x.size() == 0) return p.find(Severity::error, "input", 0, "inputs have entries", "the inputs are empty");
-  const Range range = range_of(x);
-  p.measured("from " + short_number(range.low) + " to " + short_number(range.high));
-  if (!range.finite)
-    return p.find(Severity::error, "input", NAN, "inputs are finite",
-                  "some inputs are infinite or NaN; look for missing values in the data");
-  if (range.low == range.high && x.size() > 1)
-    return p.find(Severity::error, "input", range.low, "inputs differ",
-                  "all inputs are " + short_number(range.low) + ": the model has nothing to learn from");
-  const std::size_t rows = static_cast<std::size_t>(x.shape(0)), features = x.size() / rows;
-  std::vector<double> squares(features, 0.0);
-  visit_floating(x.dtype(), [&]<class T>(T) {
-    const auto values = x.values<T>();
-    for (std::size_t i = 0; i < values.size(); ++i)
-      squares[i % features] += static_cast<double>(values[i]) * static_cast<double>(values[i]);
-  });
-  const auto worst = std::max_element(squares.begin(), squares.end());
-  const double rms = std::sqrt(*worst / static_cast<double>(rows));
+  const std::optional<Range> range = finite_range(p, x, "input", "inputs");
+  if (!range) return;
+  if (range->one_number() && x.size() > 1)
+    return p.error("input", range->low, "inputs differ", "all inputs are {:.3g}: the model has nothing to learn from",
+                   range->low);
+  const Pause pause;
+  const Tensor all = sqrt(mean(square(reshape(x.to(float64), {x.shape(0), -1})), {0}));
+  const double rms = max(all).item();
   if (!(rms > largest_input_rms)) return;
-  p.find(Severity::error, "input", rms, "rms of every feature at most 10",
-         "inputs are not scaled: feature " + std::to_string(worst - squares.begin()) + " has the root mean square " +
-             short_number(rms) + "; bring features to mean 0 and deviation 1 (Scaler), or bytes to [0, 1]");
+  p.error("input", rms, "rms of every feature at most 10",
+          "inputs are not scaled: feature {} has the root mean square {:.3g}; bring features to mean 0 and standard "
+          "deviation 1 (Scaler), or bytes to [0, 1]",
+          argmax(all, 0).item(), rms);
 }
 
 void check_targets(Patient& p) {
-  p.begin("targets");
-  const Tensor& t = p.batch.targets;
-  if (t.size() == 0) return p.find(Severity::error, "targets", 0, "targets have entries", "the targets are empty");
-  const Range range = range_of(t);
-  p.measured("from " + short_number(range.low) + " to " + short_number(range.high));
-  if (!range.finite)
-    return p.find(Severity::error, "targets", NAN, "targets are finite",
-                  "some targets are infinite or NaN; look for missing values in the data");
-  if (range.low == range.high && t.size() > 1)
-    p.find(Severity::warning, "targets", range.low, "targets differ",
-           "all targets of the batch are " + short_number(range.low) + ": there is nothing to learn");
+  const std::optional<Range> range = finite_range(p, p.batch.targets, "targets", "targets");
+  if (range && range->one_number() && p.batch.targets.size() > 1)
+    p.warn("targets", range->low, "targets differ", "all targets of the batch are {:.3g}: there is nothing to learn",
+           range->low);
 }
 
 void check_initialisation(Patient& p) {
-  p.begin("initialisation");
   double largest = 0;
   for (std::size_t i = 0; i < p.run.end; ++i) {
     const TracedValue& value = p.run.trace.values()[i];
     if (!is_linear(value)) continue;
     const Tensor& weight = value.parameters.front();
-    const Range range = range_of(weight);
-    const auto n = static_cast<double>(weight.size());
-    const double gain = norm_of(weight) / std::sqrt(n) * std::sqrt(static_cast<double>(weight.shape(0)));
+    const double gain = norm_of(weight) / std::sqrt(weight.shape(1));  // rms · √fan_in
     largest = std::max(largest, std::isfinite(gain) ? gain : INFINITY);
-    if (!range.finite) {
-      p.find(Severity::error, value.layer, NAN, "weights are finite", "some weights are infinite or NaN");
-    } else if (range.low == range.high && weight.shape(1) > 1) {
-      if (range.low == 0 && value.layer == p.output_layer) continue;  // a start that some choose
-      p.find(Severity::error, value.layer, range.low, "weights of a layer differ",
-             "all weights are " + short_number(range.low) +
-                 ": its units compute the same, get the same gradient, and stay alike for ever; draw weights at "
-                 "random (init::he_normal, init::xavier_uniform)");
-    } else if (gain > largest_weight_rms || gain < smallest_weight_rms) {
-      const bool large = gain > largest_weight_rms;
-      p.find(Severity::error, value.layer, gain, "rms · √fan_in between 0.02 and 4",
-             std::string("its weights are initialised too ") + (large ? "large" : "small") +
-                 ": its outputs are about " + short_number(gain) + " times the inputs, and signals and gradients " +
-                 (large ? "explode" : "vanish") +
-                 " from layer to layer; use init::he_normal or init::xavier_uniform, or leave Linear's own");
-    }
+    check_weight(p, value.layer, weight, gain);
   }
-  p.measured("rms · √fan_in of the largest weights " + short_number(largest));
+  p.measured("rms · √fan_in of the largest weights {:.3g}", largest);
 }
 
 void check_nonlinearity(Patient& p) {
-  p.begin("non-linearity");
   const auto& values = p.run.trace.values();
   std::vector<std::optional<std::size_t>> linear(p.run.end);  // the layer that a value is a linear function of
   std::size_t missing = 0;
@@ -142,85 +136,128 @@ void check_nonlinearity(Patient& p) {
       const std::int64_t in = first.parameters.front().shape(0), out = value.parameters.front().shape(1);
       if (width < std::min(in, out)) continue;  // a factorisation of fewer parameters
       ++missing;
-      p.find(Severity::error, first.layer, static_cast<double>(width), "a function that is not linear between layers",
-             "nothing but linear functions stand between " + first.layer + " and " + value.layer +
-                 ": together they are no more than one linear layer; put an activation such as relu after " +
-                 first.layer);
-    } else if (among(value.operation, {"add", "sub", "neg", "reshape", "permute", "slice", "concatenate", "dropout",
-                                       "clone", "sum", "mean"}) ||
-               (among(value.operation, {"mul", "div"}) && value.inputs.size() == 1)) {
+      p.error(
+          first.layer, static_cast<double>(width), "a function that is not linear between layers",
+          "nothing but linear functions stand between {0} and {1}: together they are no more than one linear layer; "
+          "put an activation such as relu after {0}",
+          first.layer, value.layer);
+    } else if (keeps_linearity(value)) {
       // A sum is linear only if all of its parts are.
       const bool all = std::all_of(value.inputs.begin(), value.inputs.end(),
                                    [&](std::size_t input) { return linear[input].has_value(); });
       if (all) linear[i] = before;
     }
   }
-  p.measured(plural(missing, "place") + " without");
+  p.measured("{} place{} without", missing, missing == 1 ? "" : "s");
 }
 
 /// Finds activations of which a statistic, a fraction, is `most` or more.
-void check_activations(Patient& p, const char* check, std::optional<double> ActivationStatistics::*fraction,
-                       double most, const char* rule, const std::string& whose, const std::string& advice) {
-  p.begin(check);
+void check_activations(Patient& p, std::optional<double> ActivationStatistics::*fraction, double most, const char* rule,
+                       const char* whose, const char* advice) {
   double worst = 0;
   for (std::size_t i = 0; i < p.run.end; ++i) {
     const TracedValue& value = p.run.trace.values()[i];
     if (!value.activation || !is_floating(value.output.dtype())) continue;
     const double found = (activation_statistics(value.operation, value.output).*fraction).value_or(0);
     worst = std::max(worst, found);
-    if (found < most) continue;
-    p.find(Severity::error, value.layer, found, rule, percent_of(found) + whose + value.name() + advice);
+    if (found >= most)
+      p.error(value.layer, found, rule, "{:.3g} % of the {} of {} {}", 100 * found, whose, value.name(), advice);
   }
-  p.measured("at most " + percent_of(worst));
+  p.measured("at most {:.3g} %", 100 * worst);
 }
 
 void check_dead_units(Patient& p) {
-  check_activations(p, "dead units", &ActivationStatistics::dead, max_dead, "less than 50 % of units dead",
-                    " of the units of ",
-                    " are 0 for every example, so that no gradient passes them; look at the bias (0 is a good start), "
+  check_activations(p, &ActivationStatistics::dead, max_dead, "less than 50 % of units dead", "units",
+                    "are 0 for every example, so that no gradient passes them; look at the bias (0 is a good start), "
                     "at the scale of the inputs, or use leaky_relu");
 }
 
 void check_saturation(Patient& p) {
-  check_activations(p, "saturation", &ActivationStatistics::saturated, max_saturated, "less than 50 % saturated",
-                    " of the numbers of ",
-                    " are at an end of its range, where its slope is almost 0 and nothing is learned; make weights, "
-                    "biases or the slope smaller, scale the inputs, or use relu");
+  check_activations(p, &ActivationStatistics::saturated, max_saturated, "less than 50 % saturated", "numbers",
+                    "are at an end of its range, where its derivative is almost 0 and nothing is learned; make weights "
+                    "and biases smaller, scale the inputs, or use relu");
+}
+
+/// What a model that prefers nothing gives, by its last operation.
+double indifferent_output(const DoctorRun& run) {
+  const auto last = run.trace.find(run.prediction);
+  if (!last) return 0;
+  const std::string& operation = run.trace.values()[*last].operation;
+  const double classes = run.prediction.rank() > 0 ? static_cast<double>(run.prediction.shape().back()) : 1;
+  if (operation == "sigmoid") return 0.5;
+  if (operation == "softmax") return 1 / classes;
+  return operation == "log_softmax" ? -std::log(classes) : 0;
 }
 
 void check_initial_loss(Patient& p) {
-  p.begin("initial loss");
   const double loss = p.run.loss.item();
-  p.measured(short_number(loss));
-  if (!std::isfinite(loss))
-    return p.find(Severity::error, p.output_layer, loss, "the loss is finite", "the loss is not finite");
-  const Tensor& prediction = p.run.prediction;
-  double indifferent = 0;
-  if (const auto last = p.run.trace.find(prediction)) {
-    const std::string& operation = p.run.trace.values()[*last].operation;
-    const auto classes = prediction.rank() > 0 ? static_cast<double>(prediction.shape().back()) : 1.0;
-    if (operation == "sigmoid") indifferent = 0.5;
-    if (operation == "softmax") indifferent = 1 / classes;
-    if (operation == "log_softmax") indifferent = -std::log(classes);
-  }
+  p.measured("{:.3g}", loss);
+  if (!std::isfinite(loss)) return p.error(p.output_layer, loss, "the loss is finite", "the loss is not finite");
+  const Tensor &prediction = p.run.prediction, &targets = p.batch.targets;
   double expected = 0;
   try {
     const Pause pause;
-    expected = p.calls.training.loss(full(prediction.shape(), indifferent, prediction.dtype()), p.batch.targets).item();
+    const Tensor constant = full(prediction.shape(), indifferent_output(p.run), prediction.dtype());
+    expected = p.model.loss(constant, targets).item();
   } catch (const Error& error) {
     return p.skip(std::string("the loss does not take constant outputs: ") + error.what());
   }
   if (!(expected > 0) || !std::isfinite(expected)) return p.skip("the loss of constant outputs is not positive");
-  std::string words = short_number(expected);
-  const bool classes = p.batch.targets.dtype() == int64 && prediction.rank() == 2;
-  if (classes && std::abs(expected - std::log(static_cast<double>(prediction.shape(1)))) < 1e-3)
-    words = "ln " + std::to_string(prediction.shape(1)) + " = " + words;
-  p.measured(short_number(loss) + ", of outputs that prefer nothing " + words);
-  const double limit = p.batch.targets.dtype() == int64 ? largest_initial_loss : largest_initial_error;
+  const bool labels = targets.dtype() == int64;
+  std::string words = fmt::format("{:.3g}", expected);
+  if (labels && prediction.rank() == 2 && std::abs(expected - std::log(prediction.shape(1))) < 1e-3)
+    words = fmt::format("ln {} = {}", prediction.shape(1), words);
+  p.measured("{:.3g}, of outputs that prefer nothing {}", loss, words);
+  const double limit = labels ? largest_initial_loss : largest_initial_error;
   if (loss <= limit * expected) return;
-  p.find(Severity::error, p.output_layer, loss, "at most " + short_number(limit) + " times " + words,
-         "the loss begins at " + short_number(loss) + "; a model that knows nothing should begin near " + words +
-             ": its outputs are too large, or the targets are not scaled");
+  p.error(
+      p.output_layer, loss, fmt::format("at most {} times {}", limit, words),
+      "the loss begins at {:.3g}; a model that knows nothing should begin near {}: its outputs are too large, or the "
+      "targets are not scaled",
+      loss, words);
+}
+
+void check_sampled_gradients(Patient& p) {
+  if (!std::isfinite(p.run.loss.item())) return p.skip("the loss is not finite");
+  constexpr std::int64_t few = 4;
+  const Tensor rows = arange(std::min(few, p.data.size()));
+  const Batch batch = p.take(rows.values<std::int64_t>());
+  GradientReport report;
+  try {
+    report = check_gradients_of(p.model, batch.inputs, batch.targets,
+                                {.mode = GradientMode::sampled,
+                                 .sample = p.options.gradient_sample,
+                                 .seed = p.options.seed,
+                                 .allow_zero = true});
+  } catch (const Error& error) {
+    return p.skip(std::string("the model cannot be checked in float64: ") + error.what());
+  }
+  p.measured("{} tensors against differences", report.rows.size());
+  for (const GradientRow& row : report.rows) {
+    if (row.name == "input" || report.passed(row)) continue;
+    if (row.verdict != GradientVerdict::wrong && row.verdict != GradientVerdict::non_finite &&
+        row.verdict != GradientVerdict::nondeterministic)
+      continue;
+    p.error(layer_of_parameter(row.name), row.relative_error, "relative error at most 1e-6",
+            "the gradient of {} is {}: numerical {:.3g}, analytical {:.3g}; check the vjp of your own operations with "
+            "check_gradients",
+            row.name, name_of(row.verdict), row.numerical, row.analytical);
+  }
+}
+
+}  // namespace
+
+std::span<const NamedCheck> data_checks() {
+  static constexpr NamedCheck checks[] = {{"inputs", check_inputs}, {"targets", check_targets}};
+  return checks;
+}
+
+std::span<const NamedCheck> value_checks() {
+  static constexpr NamedCheck checks[] = {
+      {"initialisation", check_initialisation}, {"non-linearity", check_nonlinearity},
+      {"dead units", check_dead_units},         {"saturation", check_saturation},
+      {"initial loss", check_initial_loss},     {"gradients", check_sampled_gradients}};
+  return checks;
 }
 
 }  // namespace xgrad::nn

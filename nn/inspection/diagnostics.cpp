@@ -1,21 +1,15 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <autograd/text/table.hpp>
 #include <nn/inspection/diagnostics.hpp>
 
-#include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 namespace xgrad::nn {
 
 namespace {
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", value);
-  return text;
-}
+std::string number(double value) { return fmt::format("{:.3g}", value); }
 std::string number(const std::optional<double>& value) { return value ? number(*value) : "-"; }
 std::string percent(const std::optional<double>& value) { return value ? number(100 * *value) + " %" : "-"; }
 
@@ -26,19 +20,12 @@ const Row& row_named(const std::vector<Row>& rows, std::string_view name) {
     if (row.name == name) return row;
     names += (names.empty() ? "" : ", ") + row.name;
   }
-  throw ValueError("diagnosis: no row '" + std::string(name) + "'; there are: " + names);
+  throw_as<ValueError>("diagnosis: no row '{}'; there are: {}", name, names);
 }
 
 using Json = nlohmann::ordered_json;
 
 Json json_of(const std::optional<double>& x) { return x && std::isfinite(*x) ? Json(*x) : Json(nullptr); }
-
-std::vector<Tensor> copies_of(const std::vector<Tensor>& tensors) {
-  const Pause pause;
-  std::vector<Tensor> copies;
-  for (const Tensor& x : tensors) copies.push_back(x.clone());
-  return copies;
-}
 
 }  // namespace
 
@@ -82,12 +69,13 @@ std::string Diagnosis::json() const {
   return result.dump(2, ' ', false, Json::error_handler_t::replace);
 }
 
-Diagnosis diagnose_copy(const ModelCopy& model, const TrainingCalls& calls, const Batch& batch) {
+Diagnosis diagnose_of(const AnyModel& model, const Batch& batch) {
+  const AnyModel copy = model.clone();
   LayerTrace trace;
   Tape tape({.observer = &trace});
-  const Tensor prediction = model.call(batch.inputs);
+  const std::vector<Tensor> outputs = copy.outputs(batch.inputs);
   const std::size_t end = trace.values().size();  // what follows is the loss
-  const Tensor loss = calls.loss(prediction, batch.targets);
+  const Tensor loss = copy.loss(outputs, batch.targets);
   std::vector<std::size_t> places;
   BackwardOptions options;
   for (std::size_t i = 0; i < end; ++i) {
@@ -105,7 +93,7 @@ Diagnosis diagnose_copy(const ModelCopy& model, const TrainingCalls& calls, cons
     result.layers.push_back({activation_statistics(value.operation, value.output), value.name(), value.layer,
                              value.operation, value.output.shape(), gradient == nullptr ? 0 : norm_of(*gradient)});
   }
-  for (const NamedTensor& named : model.module->named_parameters()) {
+  for (const NamedTensor& named : copy.parameters()) {
     const Tensor* const gradient = gradients.find(named.tensor);
     result.parameters.push_back({named.path, layer_of_parameter(named.path), norm_of(named.tensor),
                                  gradient == nullptr ? std::nullopt : std::optional(norm_of(*gradient)), std::nullopt});
@@ -113,18 +101,13 @@ Diagnosis diagnose_copy(const ModelCopy& model, const TrainingCalls& calls, cons
   return result;
 }
 
-Diagnostics::Diagnostics(TrainingCalls calls, std::function<ModelCopy()> copy, const Module& model, Batch probe,
-                         std::int64_t updates_every)
-    : calls_(std::move(calls)),
-      copy_(std::move(copy)),
-      parameters_(model.parameters()),
-      probe_(std::move(probe)),
-      updates_every_(updates_every),
-      ratios_(parameters_.size(), 0.0),
-      measured_(parameters_.size(), 0) {
-  if (updates_every < 1)
-    throw ValueError("diagnostics: updates_every " + std::to_string(updates_every) + "; need at least 1");
-  if (updates_every_ == 1) before_ = copies_of(parameters_);
+Diagnostics::Diagnostics(AnyModel model, Batch probe, std::int64_t updates_every)
+    : model_(std::move(model)), probe_(std::move(probe)), updates_every_(updates_every) {
+  if (updates_every < 1) throw_as<ValueError>("diagnostics: updates_every {}; need at least 1", updates_every);
+  for (const NamedTensor& named : model_.parameters()) parameters_.push_back(named.tensor);
+  ratios_.resize(parameters_.size());
+  measured_.resize(parameters_.size());
+  if (updates_every_ == 1) before_.emplace(parameters_);
 }
 
 FitOptions Diagnostics::watch(FitOptions options) {
@@ -141,24 +124,22 @@ FitOptions Diagnostics::watch(FitOptions options) {
 
 void Diagnostics::after_step() {
   ++steps_;
-  if (steps_ % updates_every_ == 0)
-    for (std::size_t i = 0; i < before_.size(); ++i) {
-      const double norm = norm_of(before_[i]);
-      if (norm == 0) continue;
-      ratios_[i] += distance(parameters_[i], before_[i]) / norm;
-      ++measured_[i];
-    }
-  before_.clear();
-  if ((steps_ + 1) % updates_every_ == 0) before_ = copies_of(parameters_);
+  if (before_) {
+    const std::vector<std::optional<double>> changes = before_->relative_changes();
+    for (std::size_t i = 0; i < changes.size(); ++i)
+      if (changes[i]) ratios_[i] += *changes[i], ++measured_[i];
+  }
+  before_.reset();
+  if ((steps_ + 1) % updates_every_ == 0) before_.emplace(parameters_);
 }
 
 const Diagnosis& Diagnostics::after_epoch() {
-  Diagnosis diagnosis = diagnose_copy(copy_(), calls_, probe_);
+  Diagnosis diagnosis = diagnose_of(model_, probe_);
   diagnosis.epoch = static_cast<std::int64_t>(history_.size());
-  for (std::size_t i = 0; i < parameters_.size(); ++i)
-    if (measured_[i] > 0) diagnosis.parameters[i].update_ratio = ratios_[i] / static_cast<double>(measured_[i]);
-  std::fill(ratios_.begin(), ratios_.end(), 0.0);
-  std::fill(measured_.begin(), measured_.end(), 0);
+  for (std::size_t i = 0; i < ratios_.size(); ++i)
+    if (measured_[i] > 0) diagnosis.parameters[i].update_ratio = ratios_[i] / measured_[i];
+  ratios_.assign(parameters_.size(), 0);
+  measured_.assign(parameters_.size(), 0);
   history_.push_back(std::move(diagnosis));
   return history_.back();
 }

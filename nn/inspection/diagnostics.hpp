@@ -3,11 +3,10 @@
 #include <nn/data/data.hpp>
 #include <nn/inspection/layer_trace.hpp>
 #include <nn/layers/module.hpp>
+#include <nn/training/snapshot.hpp>
 #include <nn/training/training.hpp>
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,20 +51,7 @@ struct Diagnosis {
   std::string json() const;
 };
 
-/// A clone of a model to be run at will: its call, and it.
-struct ModelCopy {
-  std::shared_ptr<Module> module;
-  std::function<Tensor(const Tensor&)> call;
-};
-template <class M>
-ModelCopy copy_of(const M& model) {
-  const auto copy = std::make_shared<M>(clone(model));
-  return {copy, [copy](const Tensor& x) -> Tensor { return std::as_const(*copy)(x); }};
-}
-
-/// Runs loss(model(x), y) and its backward once, in the model's mode; the model is left as it was if it is a copy.
-/// Parameters that are frozen stay so.
-Diagnosis diagnose_copy(const ModelCopy& model, const TrainingCalls& calls, const Batch& batch);
+Diagnosis diagnose_of(const AnyModel& model, const Batch& batch);
 
 /// What the layers of a model do on one batch: statistics of their outputs and of the activations after them, and norms
 /// of gradients. Computed on a clone: the model, its running statistics and its random streams are left alone.
@@ -73,9 +59,9 @@ Diagnosis diagnose_copy(const ModelCopy& model, const TrainingCalls& calls, cons
 ///     std::cout << nn::diagnose(net, nn::cross_entropy, batch).text();
 ///
 /// Values that no gradient passes through on the way to a parameter (before the first layer that learns) are not seen.
-template <std::derived_from<Module> M, TrainingLoss L>
+template <ClonableModel M, TrainingLoss L>
 Diagnosis diagnose(const M& model, const L& loss, const Batch& batch) {
-  return diagnose_copy(copy_of(model), training_calls(model, loss), batch);
+  return diagnose_of(AnyModel::clonable(model, loss), batch);
 }
 
 /// Diagnoses after every epoch of a training, all on the same batch:
@@ -87,12 +73,11 @@ Diagnosis diagnose(const M& model, const L& loss, const Batch& batch) {
 /// The training has the same bits as without. Model and loss must outlive it.
 class Diagnostics {
  public:
-  /// updates_every: the update of every so many steps is measured, at the price of a copy of the parameters. ValueError
-  /// below 1.
-  template <std::derived_from<Module> M, TrainingLoss L>
+  /// The update of every updates_every-th step is measured, at the price of a copy of the parameters. ValueError below
+  /// 1.
+  template <ClonableModel M, TrainingLoss L>
   Diagnostics(M& model, const L& loss, Batch probe, std::int64_t updates_every = 1)
-      : Diagnostics(
-            training_calls(model, loss), [&model] { return copy_of(model); }, model, std::move(probe), updates_every) {}
+      : Diagnostics(AnyModel::clonable(model, loss), std::move(probe), updates_every) {}
 
   /// The options with callbacks that call after_step and after_epoch before those that are there. Must outlive the
   /// training.
@@ -104,18 +89,16 @@ class Diagnostics {
   const std::vector<Diagnosis>& history() const { return history_; }
 
  private:
-  Diagnostics(TrainingCalls calls, std::function<ModelCopy()> copy, const Module& model, Batch probe,
-              std::int64_t updates_every);
+  Diagnostics(AnyModel model, Batch probe, std::int64_t updates_every);
 
-  TrainingCalls calls_;
-  std::function<ModelCopy()> copy_;
+  AnyModel model_;
   std::vector<Tensor> parameters_;
   Batch probe_;
   std::int64_t updates_every_;
   std::int64_t steps_ = 0;
-  std::vector<Tensor> before_;  // the step to be measured
-  std::vector<double> ratios_;  // sums over the steps of the epoch
-  std::vector<std::int64_t> measured_;
+  std::optional<Snapshot> before_;  // a step that is to be measured
+  std::vector<double> ratios_;      // sums over the steps of the epoch
+  std::vector<double> measured_;    // such steps
   std::vector<Diagnosis> history_;
 };
 

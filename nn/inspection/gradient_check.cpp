@@ -1,7 +1,9 @@
+#include <autograd/tensor/format.hpp>
 #include <nn/inspection/gradient_check.hpp>
 #include <nn/layers/batch_part.hpp>
 
 #include <utility>
+#include <vector>
 
 namespace xgrad::nn {
 
@@ -10,7 +12,7 @@ Tensor in_float64(const Tensor& x) {
   return is_floating(x.dtype()) ? x.to(float64) : x;
 }
 
-GradientSubject model_subject(const Module& model, std::function<Tensor()> f, const Tensor& x) {
+GradientSubject model_subject(const Module& model, std::function<Tensor()> f, TensorList inputs) {
   GradientSubject subject;
   subject.f = [f = std::move(f)] {
     // Within a part of a batch, layers leave notes instead of moving their streams and statistics on.
@@ -19,21 +21,24 @@ GradientSubject model_subject(const Module& model, std::function<Tensor()> f, co
   };
   for (const NamedTensor& parameter : model.named_parameters())
     subject.tensors.emplace_back(parameter.path, parameter.tensor);
-  if (is_floating(x.dtype())) subject.tensors.emplace_back("input", x);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (is_floating(inputs[i].dtype()))
+      subject.tensors.emplace_back(inputs.size() == 1 ? "input" : fmt::format("input {}", i), inputs[i]);
   for (const NamedTensor& buffer : model.named_buffers()) subject.companions.push_back(buffer.tensor);
   return subject;
 }
 
-GradientReport check_models(const std::function<ModelAndLoss()>& make, const Tensor& x, const Tensor& y,
-                            const GradientCheckOptions& options) {
+GradientReport check_gradients_of(const AnyModel& model, TensorList inputs, TensorList targets,
+                                  const GradientCheckOptions& options) {
   const auto subject_of_copy = [&] {
-    const ModelAndLoss copy = make();
-    copy.model->to(float64);
-    const Tensor input = in_float64(x);
-    const Tensor target = in_float64(y);
+    const AnyModel copy = model.clone();
+    copy.module().to(float64);
+    std::vector<Tensor> x, y;
+    for (const Tensor& input : inputs) x.push_back(in_float64(input));
+    for (const Tensor& target : targets) y.push_back(in_float64(target));
     GradientSubject subject = model_subject(
-        *copy.model, [=] { return copy.loss(input, target); }, input);
-    subject.companions.push_back(target);
+        copy.module(), [=] { return copy.loss_of(x, y); }, x);
+    subject.companions.insert(subject.companions.end(), y.begin(), y.end());
     return subject;
   };
   return check_gradients_of_copies(subject_of_copy, options);

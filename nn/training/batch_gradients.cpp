@@ -2,13 +2,12 @@
 #include <autograd/ops/update.hpp>
 #include <autograd/parallel/parts.hpp>
 #include <autograd/tape/tape.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <autograd/tensor/memory.hpp>
 #include <nn/layers/batch_part.hpp>
 #include <nn/training/batch_gradients.hpp>
 
 #include <algorithm>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,19 +18,33 @@ namespace {
 constexpr std::int64_t rows_per_part = 128;
 constexpr std::int64_t max_parts = 16;
 
-void check(const Tensor& x, const Tensor& y, const BatchGradientsOptions& options) {
-  if (x.rank() == 0 || y.rank() == 0 || x.shape()[0] != y.shape()[0] || x.shape()[0] == 0)
-    throw ShapeError("batch_gradients: x is " + to_string(x.shape()) + ", y is " + to_string(y.shape()) +
-                     "; need as many rows of both, at least one");
-  if (options.parts < 0)
-    throw ValueError("batch_gradients: " + std::to_string(options.parts) + " parts; need 0 (chosen) or more");
+void check(const BatchGradientsOptions& options) {
+  if (options.parts < 0) throw_as<ValueError>("batch_gradients: {} parts; need 0 (chosen) or more", options.parts);
   if (options.reduction == Reduction::none)
     throw ValueError("batch_gradients: reduction none; need mean or sum, as the function reduces its losses");
+}
+
+/// The rows that all of these tensors have.
+std::int64_t rows_of(TensorList inputs, TensorList targets) {
+  const Tensor& x = inputs[0];
+  const std::int64_t rows = x.rank() == 0 ? 0 : x.shape(0);
+  for (const TensorList list : {targets, inputs})
+    for (const Tensor& y : list)
+      if (rows == 0 || y.rank() == 0 || y.shape(0) != rows)
+        throw_as<ShapeError>("batch_gradients: x is {}, y is {}; need the same number of rows, at least one", x.shape(),
+                             y.shape());
+  return rows;
 }
 
 /// Where part i of n rows begins: the first n % parts of them have one row more.
 std::int64_t first_row(std::int64_t rows, std::int64_t parts, std::int64_t part) {
   return part * (rows / parts) + std::min(part, rows % parts);
+}
+
+std::vector<Tensor> slices(TensorList list, std::int64_t first, std::int64_t last) {
+  std::vector<Tensor> rows;
+  for (const Tensor& x : list) rows.push_back(slice(x, 0, first, last));
+  return rows;
 }
 
 struct Part {
@@ -63,10 +76,10 @@ Gradients combine(List<Part>& parts) {
 
 }  // namespace
 
-BatchGradients batch_gradients_of(LossFunction function, const Tensor& x, const Tensor& y,
+BatchGradients batch_gradients_of(const AnyModel& model, TensorList inputs, TensorList targets,
                                   const BatchGradientsOptions& options) {
-  check(x, y, options);
-  const std::int64_t rows = x.shape()[0];
+  check(options);
+  const std::int64_t rows = rows_of(inputs, targets);
   const std::int64_t wanted =
       options.parts > 0 ? options.parts : std::clamp<std::int64_t>(rows / rows_per_part, 1, max_parts);
   const std::int64_t count = std::min(wanted, rows);
@@ -75,13 +88,13 @@ BatchGradients batch_gradients_of(LossFunction function, const Tensor& x, const 
   parallel_parts(parts.size(), [&](std::size_t i) {
     const auto part = static_cast<std::int64_t>(i);
     const std::int64_t first = first_row(rows, count, part);
-    const std::int64_t size = first_row(rows, count, part + 1) - first;
+    const std::int64_t last = first_row(rows, count, part + 1);
     const double weight =
-        options.reduction == Reduction::sum ? 1.0 : static_cast<double>(size) / static_cast<double>(rows);
+        options.reduction == Reduction::sum ? 1.0 : static_cast<double>(last - first) / static_cast<double>(rows);
     BatchPart scope(i, outer);
     Tape tape;
-    const Tensor loss =
-        count == 1 ? function(x, y) : function(slice(x, 0, first, first + size), slice(y, 0, first, first + size));
+    const Tensor loss = count == 1 ? model.loss_of(inputs, targets)
+                                   : model.loss_of(slices(inputs, first, last), slices(targets, first, last));
     // The weight goes into the sweep's cotangent, so that the gradients come out weighted.
     parts[i].gradients =
         loss.size() == 1 ? tape.backward(loss, full(loss.shape(), weight, loss.dtype())) : tape.backward(loss);

@@ -3,10 +3,9 @@
 #include <autograd/tape/gradients.hpp>
 #include <autograd/tensor/tensor.hpp>
 #include <nn/losses/losses.hpp>
+#include <nn/training/model.hpp>
 
 #include <cstdint>
-#include <memory>
-#include <type_traits>
 
 namespace xgrad::nn {
 
@@ -23,25 +22,7 @@ struct BatchGradients {
   Gradients gradients;
 };
 
-template <class F>
-concept BatchLoss = std::is_invocable_r_v<Tensor, const F&, const Tensor&, const Tensor&>;
-
-/// A reference to a function of inputs and targets that gives a loss. The function must outlive it.
-class LossFunction {
- public:
-  template <BatchLoss F>
-  explicit LossFunction(const F& function)
-      : function_(std::addressof(function)), call_([](const void* f, const Tensor& x, const Tensor& y) -> Tensor {
-          return (*static_cast<const F*>(f))(x, y);
-        }) {}
-  Tensor operator()(const Tensor& x, const Tensor& y) const { return call_(function_, x, y); }
-
- private:
-  const void* function_;
-  Tensor (*call_)(const void*, const Tensor&, const Tensor&);
-};
-
-BatchGradients batch_gradients_of(LossFunction function, const Tensor& x, const Tensor& y,
+BatchGradients batch_gradients_of(const AnyModel& model, TensorList inputs, TensorList targets,
                                   const BatchGradientsOptions& options);
 
 /// The loss and the gradients of function(x, y), with the batch cut along axis 0 into parts that run in parallel, each
@@ -58,10 +39,10 @@ BatchGradients batch_gradients_of(LossFunction function, const Tensor& x, const 
 ///
 /// ShapeError for x and y that do not have the same number of rows, or none; ValueError for negative parts or
 /// Reduction::none. When parts throw, the error of the lowest one is thrown.
-template <BatchLoss F>
+template <TrainingLoss F>
 BatchGradients batch_gradients(const F& function, const Tensor& x, const Tensor& y,
                                const BatchGradientsOptions& options = {}) {
-  return batch_gradients_of(LossFunction(function), x, y, options);
+  return batch_gradients_of(AnyModel(function), x, y, options);
 }
 
 }  // namespace xgrad::nn

@@ -1,4 +1,8 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/elementary.hpp>
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/reduce.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/training/metrics.hpp>
 
 #include <algorithm>
@@ -7,31 +11,23 @@
 #include <cstdint>
 #include <numeric>
 #include <span>
-#include <string>
 #include <utility>
+#include <vector>
 
 namespace xgrad::nn {
 
 namespace {
 
-/// Whether the first largest score stands at the label; false beside a NaN.
-template <class T>
-bool is_largest(std::span<const T> scores, std::size_t label) {
-  const T score = scores[label];
-  return std::all_of(scores.begin(), scores.begin() + static_cast<std::ptrdiff_t>(label),
-                     [score](T other) { return other < score; }) &&
-         std::all_of(scores.begin() + static_cast<std::ptrdiff_t>(label), scores.end(),
-                     [score](T other) { return other <= score; });
-}
-
-/// The place of the first largest score of a row.
-template <class T>
-std::int64_t first_largest(std::span<const T> scores, std::size_t row) {
-  for (const T score : scores)
-    if (std::isnan(score))
-      throw ValueError("ConfusionMatrix: a NaN among the scores in row " + std::to_string(row) +
-                       "; no class is predicted");
-  return std::max_element(scores.begin(), scores.end()) - scores.begin();
+/// Of each row of scores (n, classes) the place of the first largest; -1 beside a NaN.
+Tensor predicted_classes(const Tensor& scores) {
+  const Pause pause;
+  Tensor predicted = argmax(scores, 1);
+  const Tensor largest = max(scores, {1}).to(float64);
+  predicted.modify([&](std::span<std::int64_t> classes) {
+    for (std::size_t row = 0; row < classes.size(); ++row)
+      if (std::isnan(largest.values<double>()[row])) classes[row] = -1;
+  });
+  return predicted;
 }
 
 }  // namespace
@@ -39,36 +35,32 @@ std::int64_t first_largest(std::span<const T> scores, std::size_t row) {
 double accuracy(const Tensor& predictions, const Tensor& labels) {
   const Shape& shape = predictions.shape();
   if (shape.rank() != 2 || labels.shape() != Shape{shape[0]} || shape[0] == 0 || shape[1] == 0)
-    throw ShapeError("accuracy: predictions are " + to_string(shape) + ", labels are " + to_string(labels.shape()) +
-                     "; need (n, classes) and (n,), neither of them 0");
+    throw_as<ShapeError>("accuracy: predictions are {}, labels are {}; need (n, classes) and (n,), neither of them 0",
+                         shape, labels.shape());
   if (!is_floating(predictions.dtype()) || labels.dtype() != int64)
-    throw TypeError("accuracy: predictions are " + std::string(name_of(predictions.dtype())) + ", labels are " +
-                    std::string(name_of(labels.dtype())) + "; need floating predictions and int64 labels");
-
-  const std::span<const std::int64_t> label = labels.values<std::int64_t>();
+    throw_as<TypeError>("accuracy: predictions are {}, labels are {}; need floating predictions and int64 labels",
+                        predictions.dtype(), labels.dtype());
+  const Tensor predictions_of_rows = predicted_classes(predictions);
+  const auto label = labels.values<std::int64_t>(), predicted = predictions_of_rows.values<std::int64_t>();
   std::size_t correct = 0;
-  visit_floating(predictions.dtype(), [&]<class T>(T) {
-    const std::span<const T> scores = predictions.values<T>();
-    const std::size_t classes = scores.size() / label.size();
-    for (std::size_t row = 0; row < label.size(); ++row) {
-      if (label[row] < 0 || label[row] >= shape[1])
-        throw ValueError("accuracy: label " + std::to_string(label[row]) + " in row " + std::to_string(row) +
-                         "; need 0 <= label < " + std::to_string(shape[1]));
-      correct += is_largest(scores.subspan(row * classes, classes), static_cast<std::size_t>(label[row]));
-    }
-  });
+  for (std::size_t row = 0; row < label.size(); ++row) {
+    if (label[row] < 0 || label[row] >= shape[1])
+      throw_as<ValueError>("accuracy: label {} in row {}; need 0 <= label < {}", label[row], row, shape[1]);
+    correct += label[row] == predicted[row];
+  }
   return static_cast<double>(correct) / static_cast<double>(label.size());
 }
 
 ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
-  if (classes < 2) throw ValueError("ConfusionMatrix: " + std::to_string(classes) + " classes; need two or more");
+  if (classes < 2) throw_as<ValueError>("ConfusionMatrix: {} classes; need two or more", classes);
   counts_.assign(static_cast<std::size_t>(classes * classes), 0);
 }
 
 ConfusionMatrix::ConfusionMatrix(const Tensor& scores, const Tensor& labels)
-    : ConfusionMatrix(scores.rank() == 2 ? scores.shape(1)
-                                         : throw ShapeError("ConfusionMatrix: the scores are " +
-                                                            to_string(scores.shape()) + "; need (n, classes)")) {
+    : ConfusionMatrix(scores.rank() == 2
+                          ? scores.shape(1)
+                          : throw ShapeError(
+                                fmt::format("ConfusionMatrix: the scores are {}; need (n, classes)", scores.shape()))) {
   add(scores, labels);
 }
 
@@ -76,31 +68,24 @@ void ConfusionMatrix::add(const Tensor& predictions, const Tensor& labels) {
   const bool scored = predictions.rank() == 2;
   const std::int64_t rows = predictions.rank() == 0 ? 0 : predictions.shape(0);
   if (predictions.shape() != (scored ? Shape{rows, classes_} : Shape{rows}) || labels.shape() != Shape{rows})
-    throw ShapeError("ConfusionMatrix: predictions are " + to_string(predictions.shape()) + ", labels are " +
-                     to_string(labels.shape()) + "; need (n, " + std::to_string(classes_) + ") or (n,), and (n,)");
+    throw_as<ShapeError>("ConfusionMatrix: predictions are {}, labels are {}; need (n, {}) or (n,), and (n,)",
+                         predictions.shape(), labels.shape(), classes_);
   if (is_floating(predictions.dtype()) != scored || labels.dtype() != int64)
-    throw TypeError("ConfusionMatrix: predictions are " + std::string(name_of(predictions.dtype())) + " " +
-                    to_string(predictions.shape()) + ", labels are " + std::string(name_of(labels.dtype())) +
-                    "; need floating scores or int64 classes, and int64 labels");
-  std::vector<std::int64_t> predicted(static_cast<std::size_t>(rows));
-  if (scored) {
-    visit_floating(predictions.dtype(), [&]<class T>(T) {
-      for (std::size_t row = 0; row < predicted.size(); ++row)
-        predicted[row] = first_largest(predictions.values<T>().subspan(row * static_cast<std::size_t>(classes_),
-                                                                       static_cast<std::size_t>(classes_)),
-                                       row);
-    });
-  } else {
-    const std::span<const std::int64_t> values = predictions.values<std::int64_t>();
-    predicted.assign(values.begin(), values.end());
-  }
-  const std::span<const std::int64_t> label = labels.values<std::int64_t>();
-  for (std::size_t row = 0; row < predicted.size(); ++row)
-    for (const auto& [what, value] : {std::pair{"label", label[row]}, std::pair{"predicted class", predicted[row]}})
+    throw_as<TypeError>(
+        "ConfusionMatrix: predictions are {} {}, labels are {}; need floating scores or int64 classes, "
+        "and int64 labels",
+        predictions.dtype(), predictions.shape(), labels.dtype());
+  std::vector<std::int64_t> places;  // in counts_
+  const Tensor classes = scored ? predicted_classes(predictions) : predictions;
+  const auto label = labels.values<std::int64_t>(), predicted = classes.values<std::int64_t>();
+  for (std::size_t row = 0; row < label.size(); ++row) {
+    if (scored && predicted[row] < 0)
+      throw_as<ValueError>("ConfusionMatrix: a NaN among the scores in row {}; no class is predicted", row);
+    for (const auto& [what, value] : {std::pair("label", label[row]), std::pair("predicted class", predicted[row])})
       if (value < 0 || value >= classes_)
-        throw ValueError(std::string("ConfusionMatrix: ") + what + " " + std::to_string(value) + " in row " +
-                         std::to_string(row) + "; need 0 <= class < " + std::to_string(classes_));
-  for (std::size_t row = 0; row < predicted.size(); ++row)
+        throw_as<ValueError>("ConfusionMatrix: {} {} in row {}; need 0 <= class < {}", what, value, row, classes_);
+  }
+  for (std::size_t row = 0; row < label.size(); ++row)
     ++counts_[static_cast<std::size_t>(label[row] * classes_ + predicted[row])];
 }
 
@@ -108,14 +93,13 @@ std::int64_t ConfusionMatrix::total() const { return std::accumulate(counts_.beg
 
 std::int64_t ConfusionMatrix::count(std::int64_t label, std::int64_t predicted) const {
   if (label < 0 || label >= classes_ || predicted < 0 || predicted >= classes_)
-    throw ValueError("ConfusionMatrix: label " + std::to_string(label) + ", predicted " + std::to_string(predicted) +
-                     "; need 0 <= class < " + std::to_string(classes_));
+    throw_as<ValueError>("ConfusionMatrix: label {}, predicted {}; need 0 <= class < {}", label, predicted, classes_);
   return counts_[static_cast<std::size_t>(label * classes_ + predicted)];
 }
 
 Tensor ConfusionMatrix::counts() const {
-  const Tensor counts = Tensor::uninitialized({classes_, classes_}, int64);
-  std::copy(counts_.begin(), counts_.end(), static_cast<std::int64_t*>(counts.mutable_data()));
+  Tensor counts = Tensor::uninitialized({classes_, classes_}, int64);
+  std::copy(counts_.begin(), counts_.end(), counts.fresh_data<std::int64_t>());
   return counts;
 }
 
@@ -167,54 +151,39 @@ namespace {
 
 void check_regression(const char* operation, const Tensor& predictions, const Tensor& targets) {
   if (predictions.shape() != targets.shape() || predictions.rank() == 0 || predictions.size() == 0)
-    throw ShapeError(std::string(operation) + ": predictions are " + to_string(predictions.shape()) + ", targets are " +
-                     to_string(targets.shape()) + "; need equal shapes (n, ...) with elements");
+    throw_as<ShapeError>("{}: predictions are {}, targets are {}; need equal shapes (n, ...) with elements", operation,
+                         predictions.shape(), targets.shape());
   if (predictions.dtype() != targets.dtype() || !is_floating(targets.dtype()))
-    throw TypeError(std::string(operation) + ": predictions are " + std::string(name_of(predictions.dtype())) +
-                    ", targets are " + std::string(name_of(targets.dtype())) + "; need one floating dtype");
-}
-
-/// R² of column c of `columns`.
-template <class T>
-double r2_of_column(std::span<const T> predictions, std::span<const T> targets, std::size_t c, std::size_t columns) {
-  const auto rows = static_cast<double>(targets.size() / columns);
-  const auto first = static_cast<double>(targets[c]);
-  double mean = 0;  // of the differences from the first target, so that a large mean costs no digits
-  for (std::size_t i = c; i < targets.size(); i += columns) mean += (static_cast<double>(targets[i]) - first) / rows;
-  double residual = 0, spread = 0;
-  bool constant = true;
-  for (std::size_t i = c; i < targets.size(); i += columns) {
-    const double error = static_cast<double>(targets[i]) - static_cast<double>(predictions[i]);
-    const double deviation = (static_cast<double>(targets[i]) - first) - mean;
-    residual += error * error;
-    spread += deviation * deviation;
-    constant = constant && targets[i] == targets[c];
-  }
-  if (constant) return residual == 0 ? 1 : std::isnan(residual) ? residual : 0;
-  return 1 - residual / spread;
+    throw_as<TypeError>("{}: predictions are {}, targets are {}; need one floating dtype", operation,
+                        predictions.dtype(), targets.dtype());
 }
 
 }  // namespace
 
 double mean_absolute_error(const Tensor& predictions, const Tensor& targets) {
   check_regression("mean_absolute_error", predictions, targets);
-  double sum = 0;
-  visit_floating(targets.dtype(), [&]<class T>(T) {
-    const std::span<const T> p = predictions.values<T>(), t = targets.values<T>();
-    for (std::size_t i = 0; i < t.size(); ++i) sum += std::abs(static_cast<double>(p[i]) - static_cast<double>(t[i]));
-  });
-  return sum / static_cast<double>(targets.size());
+  const Pause pause;
+  return mean(abs(predictions.to(float64) - targets.to(float64))).item();
 }
 
 double r2_score(const Tensor& predictions, const Tensor& targets) {
   check_regression("r2_score", predictions, targets);
-  const std::size_t columns = targets.size() / static_cast<std::size_t>(targets.shape(0));
-  double sum = 0;
-  visit_floating(targets.dtype(), [&]<class T>(T) {
-    for (std::size_t c = 0; c < columns; ++c)
-      sum += r2_of_column(predictions.values<T>(), targets.values<T>(), c, columns);
-  });
-  return sum / static_cast<double>(columns);
+  const Pause pause;
+  const Shape table = {targets.shape(0), -1};
+  const Tensor t = reshape(targets.to(float64), table), p = reshape(predictions.to(float64), table);
+  const Tensor from_first = t - slice(t, 0, 0, 1);  // so that a large mean costs no digits
+  const Tensor residual = sum(square(t - p), {0});
+  const Tensor spread = sum(square(from_first - mean(from_first, {0})), {0});
+  const Tensor range = max(t, {0}) - min(t, {0});
+  double total = 0;
+  for (std::size_t c = 0; c < range.size(); ++c) {
+    const double r = residual.values<double>()[c];
+    if (range.values<double>()[c] != 0)
+      total += 1 - r / spread.values<double>()[c];
+    else
+      total += r == 0 ? 1 : std::isnan(r) ? r : 0;
+  }
+  return total / static_cast<double>(range.size());
 }
 
 }  // namespace xgrad::nn

@@ -7,7 +7,7 @@
 
 namespace xgrad::nn {
 
-// What a model's predictions are worth. Nothing is recorded.
+// How good a model's predictions are. Nothing is recorded.
 
 /// The fraction of rows whose largest entry stands at the label. predictions (n, c) are scores of any scale: logits or
 /// probabilities; labels (n,) int64. Of equal entries the first counts as the largest; a row with a NaN has none and

@@ -1,4 +1,5 @@
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/training/nonfinite.hpp>
 
 #include <algorithm>
@@ -14,35 +15,31 @@ namespace {
 /// The place of the first number that is not finite.
 std::optional<std::size_t> first_nonfinite(const Tensor& x) {
   if (!is_floating(x.dtype())) return std::nullopt;
-  return visit_floating(x.dtype(), [&]<class T>(T) -> std::optional<std::size_t> {
-    const std::span<const T> values = x.values<T>();
-    const auto found = std::find_if(values.begin(), values.end(), [](T value) { return !std::isfinite(value); });
+  return visit_floating(x.dtype(), [&](auto zero) -> std::optional<std::size_t> {
+    const auto values = x.values<decltype(zero)>();
+    const auto found = std::find_if(values.begin(), values.end(), [](auto value) { return !std::isfinite(value); });
     if (found == values.end()) return std::nullopt;
     return static_cast<std::size_t>(found - values.begin());
   });
 }
 
-std::string row_of(const Tensor& x, std::size_t element) {
-  return std::to_string(element / (x.size() / static_cast<std::size_t>(x.shape(0))));
-}
-
 }  // namespace
 
-std::string nonfinite_origin(LossFunction loss, const Tensor& x, const Tensor& y,
+std::string nonfinite_origin(const AnyModel& model, TensorList inputs, TensorList targets,
                              const std::vector<Tensor>& parameters) {
   for (std::size_t i = 0; i < parameters.size(); ++i)
     if (first_nonfinite(parameters[i])) {
       const std::string& label = parameters[i].label();
-      return "parameter " + (label.empty() ? std::to_string(i) : label) +
-             " is not finite; the step before was too large (learning rate, gradient clipping)";
+      return fmt::format("parameter {} is not finite; the step before was too large (learning rate, gradient clipping)",
+                         label.empty() ? fmt::format("{}", i) : label);
     }
-  if (const auto at = first_nonfinite(x))
-    return "the inputs are not finite, first in row " + row_of(x, *at) + " of the batch";
-  if (const auto at = first_nonfinite(y))
-    return "the targets are not finite, first in row " + row_of(y, *at) + " of the batch";
+  for (const auto& [what, list] : {std::pair("inputs", inputs), std::pair("targets", targets)})
+    for (const Tensor& x : list)
+      if (const auto at = first_nonfinite(x))
+        return fmt::format("the {} are not finite, first in row {} of the batch", what, *at / (x.size() / x.extent(0)));
   Tape tape({.trace_nonfinite = true});
-  const Tensor value = loss(x, y);
-  if (tape.nonfinite() == nullptr) tape.backward(value);
+  const Tensor loss = model.loss_of(inputs, targets);
+  if (tape.nonfinite() == nullptr) tape.backward(loss);
   return tape.nonfinite() != nullptr ? tape.nonfinite()->text() : "a second run of the step is finite";
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <autograd/tensor/tensor.hpp>
-#include <nn/training/batch_gradients.hpp>
+#include <nn/training/model.hpp>
 
 #include <string>
 #include <vector>
@@ -11,7 +11,7 @@ namespace xgrad::nn {
 /// Where the first infinity or NaN of a training step comes from, in one line: a parameter, the inputs or the targets
 /// that hold one already, or else the operation that gives it, with its module path, found by running the step again on
 /// a tape that traces. Layers that draw random numbers draw others then; if all is finite this time, it says so.
-std::string nonfinite_origin(LossFunction loss, const Tensor& x, const Tensor& y,
+std::string nonfinite_origin(const AnyModel& model, TensorList inputs, TensorList targets,
                              const std::vector<Tensor>& parameters);
 
 }  // namespace xgrad::nn

@@ -1,9 +1,11 @@
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/elementary.hpp>
+#include <autograd/ops/reduce.hpp>
 #include <autograd/tape/tape.hpp>
 #include <nn/training/snapshot.hpp>
 
 #include <cmath>
 #include <cstddef>
-#include <span>
 #include <utility>
 
 namespace xgrad::nn {
@@ -22,17 +24,26 @@ void Snapshot::restore() {
 }
 
 double Snapshot::largest_change() const {
+  const Pause pause;
   double largest = 0;
-  for (std::size_t i = 0; i < tensors_.size(); ++i)
-    visit(tensors_[i].dtype(), [&]<class T>(T) {
-      const std::span<const T> now = tensors_[i].values<T>(), saved = values_[i].values<T>();
-      for (std::size_t k = 0; k < now.size(); ++k) {
-        const double change = std::abs(static_cast<double>(now[k]) - static_cast<double>(saved[k]));
-        largest = change <= largest ? largest : change;
-        if (std::isnan(largest)) return;
-      }
-    });
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    if (tensors_[i].size() == 0) continue;
+    const double change = max(abs(tensors_[i].to(float64) - values_[i].to(float64))).item();
+    if (!(change <= largest)) largest = change;
+    if (std::isnan(largest)) break;
+  }
   return largest;
+}
+
+std::vector<std::optional<double>> Snapshot::relative_changes() const {
+  const Pause pause;
+  std::vector<std::optional<double>> changes(tensors_.size());
+  for (std::size_t i = 0; i < tensors_.size(); ++i) {
+    const Tensor saved = values_[i].to(float64);
+    const double size = norm(saved).item();
+    if (size != 0) changes[i] = norm(tensors_[i].to(float64) - saved).item() / size;
+  }
+  return changes;
 }
 
 }  // namespace xgrad::nn

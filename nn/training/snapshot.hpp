@@ -2,6 +2,7 @@
 
 #include <autograd/tensor/tensor.hpp>
 
+#include <optional>
 #include <vector>
 
 namespace xgrad::nn {
@@ -17,6 +18,8 @@ class Snapshot {
   void restore();
   /// The largest |present - saved| of all elements; NaN if one is.
   double largest_change() const;
+  /// ‖present - saved‖ / ‖saved‖ of each tensor; none for one that was 0.
+  std::vector<std::optional<double>> relative_changes() const;
 
  private:
   std::vector<Tensor> tensors_;

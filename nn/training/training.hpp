@@ -1,6 +1,5 @@
 #pragma once
 
-#include <autograd/tape/gradients.hpp>
 #include <autograd/tensor/error.hpp>
 #include <autograd/tensor/tensor.hpp>
 #include <nn/data/batches.hpp>
@@ -8,12 +7,11 @@
 #include <nn/losses/losses.hpp>
 #include <nn/optimizers/optimizer.hpp>
 #include <nn/optimizers/schedules.hpp>
+#include <nn/training/model.hpp>
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -32,7 +30,7 @@ struct Metric {
 /// What a callback asks for.
 enum class Next : bool { go_on, stop };
 
-/// One optimizer step that was made.
+/// An optimizer step.
 struct StepRecord {
   std::int64_t epoch = 0;    ///< from 0
   std::int64_t step = 0;     ///< of all epochs, from 0
@@ -89,13 +87,13 @@ struct Stopping {
   std::optional<double> seconds = std::nullopt;
   /// Stop when an epoch's training loss is below.
   std::optional<double> training_loss = std::nullopt;
-  /// Stop when in so many epochs in a row the validation loss was not less by more than min_change than where it last
-  /// was (early stopping: Prechelt 1998).
+  /// Stop after this many epochs in a row whose validation loss is not less, by more than min_change, than at the last
+  /// improvement (early stopping: Prechelt 1998).
   std::optional<std::int64_t> patience = std::nullopt;
   double min_change = 0;
   /// However the training ends, give the model the parameters and buffers of the epoch with the least validation loss.
   bool restore_best = false;
-  /// Stop when no parameter changed by as much in an epoch.
+  /// Stop when no parameter changed by this much in an epoch.
   std::optional<double> weight_change = std::nullopt;
 };
 
@@ -110,10 +108,10 @@ struct FitOptions {
   std::int64_t evaluation_size = 1000;  ///< rows of a batch of validation and metrics
   /// The learning rate of each optimizer step, counted from 0; without, the optimizer's own.
   Schedule schedule = {};
-  /// So many batches make one optimizer step, whose gradient is that of their rows together; fewer at the end of an
+  /// This many batches make one optimizer step, whose gradient is that of their rows together; fewer at the end of an
   /// epoch.
   std::int64_t accumulate = 1;
-  /// Cut every batch into so many parts that run in parallel (0: as many as batch_gradients chooses). Without, a batch
+  /// Cut every batch into this many parts that run in parallel (0: batch_gradients chooses). Without, a batch
   /// is one tape.
   std::optional<std::int64_t> parts = std::nullopt;
   /// What the loss does with the rows of a batch: mean or sum.
@@ -140,39 +138,8 @@ struct EvaluateOptions {
   Reduction reduction = Reduction::mean;
 };
 
-/// What training needs of a model and a loss, without their types.
-struct TrainingCalls {
-  std::function<Tensor(const Tensor&)> model;
-  std::function<Tensor(const Tensor&, const Tensor&)> loss;
-  std::function<bool()> training;  ///< the model's mode
-  std::function<void(bool)> set_training;
-  std::vector<Tensor> buffers = {};
-};
-
-History fit_of(const TrainingCalls& calls, Optimizer& optimizer, const Dataset& data, const FitOptions& options);
-Evaluation evaluate_of(const TrainingCalls& calls, const Dataset& data, const EvaluateOptions& options);
-
-template <class M>
-concept TrainableModel = std::is_invocable_r_v<Tensor, const M&, const Tensor&>;
-template <class L>
-concept TrainingLoss = std::is_invocable_r_v<Tensor, const L&, const Tensor&, const Tensor&>;
-
-/// References to a model and a loss, which must outlive it. Models without train() and eval() have no modes.
-template <TrainableModel M, TrainingLoss L>
-TrainingCalls training_calls(M& model, const L& loss) {
-  TrainingCalls calls;
-  calls.model = [&model](const Tensor& x) -> Tensor { return std::as_const(model)(x); };
-  calls.loss = [&loss](const Tensor& p, const Tensor& t) -> Tensor { return loss(p, t); };
-  calls.training = [] { return true; };
-  calls.set_training = [](bool) {};
-  if constexpr (requires { model.train(), model.eval(), model.training(); }) {
-    calls.training = [&model] { return model.training(); };
-    calls.set_training = [&model](bool on) { on ? model.train() : model.eval(); };
-  }
-  if constexpr (requires { model.named_buffers().front().tensor; })
-    for (const auto& named : model.named_buffers()) calls.buffers.push_back(named.tensor);
-  return calls;
-}
+History fit_of(const AnyModel& model, Optimizer& optimizer, const Dataset& data, const FitOptions& options);
+Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const EvaluateOptions& options);
 
 /// Trains a model on data, and tells how it went:
 ///
@@ -190,14 +157,14 @@ TrainingCalls training_calls(M& model, const L& loss) {
 /// throw; NonFiniteLoss.
 template <TrainableModel M, TrainingLoss L>
 History fit(M& model, const L& loss, Optimizer& optimizer, const Dataset& data, const FitOptions& options = {}) {
-  return fit_of(training_calls(model, loss), optimizer, data, options);
+  return fit_of(AnyModel(model, loss), optimizer, data, options);
 }
 
 /// Loss and metrics of a model on data, in eval mode without a tape. ValueError for an empty dataset, a size below 1 or
 /// Reduction::none.
 template <TrainableModel M, TrainingLoss L>
 Evaluation evaluate(M& model, const L& loss, const Dataset& data, const EvaluateOptions& options = {}) {
-  return evaluate_of(training_calls(model, loss), data, options);
+  return evaluate_of(AnyModel(model, loss), data, options);
 }
 
 }  // namespace xgrad::nn

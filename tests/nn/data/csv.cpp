@@ -138,7 +138,7 @@ TEST_CASE("every fault of a file is one line with file, line and column") {
   CHECK(error("a\n\n", {.missing = CsvMissing::drop_row}) ==
         "FileError: iris.csv:1:1: all 1 rows have a missing value and were dropped");
   CHECK(error("a,,b\n1,2,3\n") == "FileError: iris.csv:1:3: a column without a name");
-  CHECK(error("a,b,a\n1,2,3\n") == "FileError: iris.csv:1:5: column name 'a' stands twice");
+  CHECK(error("a,b,a\n1,2,3\n") == "FileError: iris.csv:1:5: column name 'a' is used twice");
   CHECK(error("a,b\n1,x\"y\n").starts_with("FileError: iris.csv:2:4: a quote in a field without quotes"));
   CHECK(error("a,b\n1,\"x\"y\n").starts_with("FileError: iris.csv:2:6: text behind a closing quote"));
   CHECK(error("a,b\n\"x\"y,1\n").starts_with("FileError: iris.csv:2:4: text behind a closing quote"));

@@ -103,7 +103,7 @@ TEST_CASE("rows can be reshaped and bytes read on another scale") {
   CHECK(images.reshape_rows({1, 2, 2}).shape() == Shape{2, 1, 2, 2});
   CHECK(expect::values(images.reshape_rows({4}).rescale(2, 1).take(Indices{1})) == std::vector<double>{9, 11, 13, 15});
   CHECK(error_of([&] { images.reshape_rows({3}); }) ==
-        "ShapeError: reshape_rows: rows of (2, 2, 2) have 4 elements, the new shape is (3,); need as many");
+        "ShapeError: reshape_rows: rows of (2, 2, 2) have 4 elements, the new shape (3,) has 3; need the same number");
   CHECK(error_of([&] { Rows(arange(3)).rescale(2); }).starts_with("TypeError: rescale: "));
 }
 

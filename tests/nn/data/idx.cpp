@@ -116,7 +116,7 @@ TEST_CASE("truncated and overlong files are FileErrors with found and expected")
   CHECK(expect::contains(error_of_reading(idx_file::write(folder / "a", part)),
                          "truncated: found 13 bytes of values; expected 16 for shape (2, 2)"));
   CHECK(expect::contains(error_of_reading(idx_file::write(folder / "a", with_values(whole, {0}))),
-                         "found more than 16 bytes of values; expected as many for shape (2, 2)"));
+                         "found more than 16 bytes of values; expected no more for shape (2, 2)"));
 }
 
 TEST_CASE("truncated and damaged gzip is a FileError, also in the checksum behind the values") {

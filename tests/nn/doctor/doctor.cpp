@@ -324,7 +324,7 @@ TEST_CASE("a rate whose steps are short but raise the loss is too large") {
   CHECK(nn::doctor(net, nn::mse, 0.6, curve()).ok());
 }
 
-TEST_CASE("a batch that cannot be learned by heart is a finding about the output") {
+TEST_CASE("a batch that cannot be memorised is a finding about the output") {
   std::vector<double> x;  // two different rows with all four labels
   for (std::int64_t i = 0; i < examples; ++i)
     for (std::int64_t j = 0; j < features; ++j) x.push_back((i / 4) % 2 == j % 2 ? 1 : -1);

@@ -224,7 +224,7 @@ TEST_CASE("batches that do not fit, and functions that give no number, are refus
     return expect::error_of([&] { nn::batch_gradients(loss, x, y, options); });
   };
   CHECK(error(inputs(4), labels(5)) ==
-        "ShapeError: batch_gradients: x is (4, 5), y is (5,); need as many rows of both, at least one");
+        "ShapeError: batch_gradients: x is (4, 5), y is (5,); need the same number of rows, at least one");
   CHECK(expect::contains(error(zeros({0, 5}), zeros({0}, int64)), "ShapeError"));
   CHECK(expect::contains(error(zeros({}), zeros({})), "ShapeError"));
   CHECK(error(inputs(4), labels(4), {.parts = -1}) == "ValueError: batch_gradients: -1 parts; need 0 (chosen) or more");
@@ -236,4 +236,17 @@ TEST_CASE("batches that do not fit, and functions that give no number, are refus
                                                labels(4), {.parts = 2});
                          }),
                          "ShapeError: backward: the output is (2, 3)"));
+}
+
+TEST_CASE("of lists of tensors all have the same rows, which are cut together") {
+  Tensor w = expect::leaf(ones({1}));
+  const auto loss = [&](const Tensor& x, const Tensor& y) { return mean((x - y) * w); };
+  const nn::AnyModel model(loss);
+  const std::vector<Tensor> two = {inputs(4), ones({4})}, uneven = {inputs(4), ones({3})};
+  const Tensor y = zeros({4, 5});
+  const auto one_part = nn::batch_gradients_of(model, two, y, {.parts = 1});
+  const auto two_parts = nn::batch_gradients_of(model, two, y, {.parts = 2});
+  CHECK(two_parts.loss == doctest::Approx(one_part.loss).epsilon(1e-6));
+  CHECK(expect::error_of([&] { nn::batch_gradients_of(model, uneven, y, {}); }) ==
+        "ShapeError: batch_gradients: x is (4, 5), y is (3,); need the same number of rows, at least one");
 }

@@ -13,7 +13,7 @@ namespace {
 const double infinity = std::numeric_limits<double>::infinity();
 
 std::string origin(const auto& loss, const Tensor& x, const Tensor& y, const std::vector<Tensor>& parameters) {
-  return nn::nonfinite_origin(nn::LossFunction(loss), x, y, parameters);
+  return nn::nonfinite_origin(nn::AnyModel(loss), x, y, parameters);
 }
 
 }  // namespace

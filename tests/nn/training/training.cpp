@@ -338,7 +338,7 @@ TEST_CASE("options that do not fit are refused before anything is trained") {
     change(options);
     return error_of([&] { fit(line, nn::mse, optimizer, points({1}, {2}), options); });
   };
-  CHECK(refused([](FitOptions& o) { o.epochs = 0; }) == "ValueError: fit: 0 epochs; need at least 1");
+  CHECK(refused([](FitOptions& o) { o.epochs = 0; }) == "ValueError: fit: epochs 0; need at least 1");
   CHECK(refused([](FitOptions& o) { o.accumulate = 0; }).starts_with("ValueError: fit: accumulate 0"));
   CHECK(
       refused([](FitOptions& o) { o.reduction = nn::Reduction::none; }).starts_with("ValueError: fit: reduction none"));
