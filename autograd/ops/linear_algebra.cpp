@@ -118,9 +118,9 @@ class Linear final : public Operation {
     const Tensor& x = inputs[0];
     const Tensor& weight = inputs[1];
     const DType dtype = common_floating_dtype(name(), inputs);
-    if (weight.rank() != 2 || x.rank() == 0 || x.shape().back() != weight.shape()[0])
-      throw ShapeError("linear: x is " + to_string(x.shape()) + ", weight is " + to_string(weight.shape()) +
-                       "; need x (..., in) and weight (in, out)");
+    if (weight.rank() != 2)
+      throw ShapeError("linear: weight is " + to_string(weight.shape()) + "; need weight (in, out)");
+    check_last_extent(name(), x.shape(), weight.shape()[0]);
     if (inputs.size() == 3 && inputs[2].shape() != Shape{weight.shape()[1]})
       throw ShapeError("linear: weight is " + to_string(weight.shape()) + ", bias is " + to_string(inputs[2].shape()) +
                        "; need weight (in, out) and bias (out,)");

@@ -1,8 +1,6 @@
 #include <autograd/pointwise.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/layers/dropout.hpp>
-
-#include <string>
 
 namespace xgrad::nn {
 
@@ -35,7 +33,7 @@ Generator LayerStream::at(const BatchPart* part, const Counter& counter) {
 
 Dropout::Dropout(double probability, Generator& generator) : stream(generator), probability_(probability) {
   if (!(probability >= 0 && probability <= 1))
-    throw ValueError("Dropout: probability " + std::to_string(probability) + "; need 0 <= probability <= 1");
+    throw_as<ValueError>("Dropout: probability {}; need 0 <= probability <= 1", probability);
 }
 
 Tensor Dropout::operator()(const Tensor& x) const {

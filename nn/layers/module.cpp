@@ -213,16 +213,6 @@ void LayerCall::rethrow() const {
   }
 }
 
-void check_input(const char* layer, const Tensor& x, const Tensor& weight) {
-  const std::int64_t features = weight.shape()[0];
-  if (x.rank() == 0 || x.shape().back() != features)
-    throw ShapeError(std::string(layer) + " expects (…, " + std::to_string(features) + "), got " +
-                     to_string(x.shape()));
-  if (x.dtype() != weight.dtype())
-    throw TypeError(std::string(layer) + " expects " + std::string(name_of(weight.dtype())) +
-                    ", as its weight is, got " + std::string(name_of(x.dtype())) + "; convert with to(...)");
-}
-
 SummaryScope::SummaryScope(const Module& model) : model_(model), outer_(std::exchange(listener, this)) {}
 SummaryScope::~SummaryScope() { listener = outer_; }
 

@@ -167,10 +167,6 @@ class LayerCall {
   PathScope scope_;
 };
 
-/// ShapeError unless x is (..., features) for a weight (features, ...), TypeError unless their dtypes agree, both in
-/// the name of the layer.
-void check_input(const char* layer, const Tensor& x, const Tensor& weight);
-
 /// Listens to the layers that this thread calls, paused.
 class SummaryScope {
  public:
