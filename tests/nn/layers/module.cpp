@@ -1,10 +1,8 @@
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/layers/activations.hpp>
-#include <nn/layers/dropout.hpp>
 #include <nn/layers/linear.hpp>
 #include <nn/layers/module.hpp>
-#include <nn/layers/sequential.hpp>
 
 #include <sstream>
 #include <string>
@@ -316,35 +314,4 @@ TEST_CASE("threads share a module") {
     });
   for (std::thread& thread : threads) thread.join();
   for (const auto& result : results) CHECK(result == expected);
-}
-
-TEST_CASE("a summary lists the layers that ran, with shapes and numbers worked out by hand") {
-  struct Mlp : nn::Module {
-    nn::Linear hidden = add("hidden", nn::Linear(784, 256));
-    nn::Dropout dropout = add("dropout", nn::Dropout(0.5));
-    nn::Linear output = add("output", nn::Linear(256, 10));
-    Tensor operator()(const Tensor& input) const { return output(dropout(relu(hidden(nn::Flatten()(input))))); }
-  };
-  Mlp net;
-  net.hidden.freeze();
-  // 784·256 + 256 = 200,960 and 256·10 + 10 = 2,570; 2·784·256 = 401,408 and 2·256·10 = 5,120 operations; 4 bytes a
-  // number: (784 + 256 + 256 + 10)·4 = 5,224.
-  CHECK(nn::summary(net, {28, 28}) ==
-        "layer    kind     output    parameters    flops  bytes\n"
-        "-        Flatten  (1, 784)           0        0  3,136\n"
-        "hidden   Linear   (1, 256)     200,960  401,408  1,024\n"
-        "dropout  Dropout  (1, 256)           0        0  1,024\n"
-        "output   Linear   (1, 10)        2,570    5,120     40\n"
-        "total             (1, 10)      203,530  406,528  5,224\n"
-        "parameters take 814,120 bytes; 200,960 parameters are frozen\n");
-  CHECK(net.training());
-  CHECK(net.dropout.stream.calls() == 0);
-
-  net.to(float64);
-  Tape tape;
-  CHECK(expect::contains(nn::summary(net, {784}), "parameters take 1,628,240 bytes"));
-  CHECK(tape.size() == 0);
-  CHECK(expect::contains(nn::summary(Stack(), {3}), "shared  Linear  (1, 3)           0     18     12\n"));
-  CHECK(expect::contains(expect::error_of([&] { nn::summary(net, {5}); }),
-                         "hidden: linear expects (…, 784), got (1, 5)"));
 }
