@@ -148,7 +148,7 @@ ModuleRow huber_row() {
       .kink(called(half, tensor({0.5, -0.5}), zeros({2})), tensor(0.125),
             {tensor({0.25, -0.25}), tensor({-0.25, 0.25})});
   row.refuses<ValueError>([](const OpInputs& x) { return Huber{.delta = 0}(x[0], x[1]); }, {ones({2}), ones({2})},
-                          "huber: delta 0.000000; need delta > 0");
+                          "huber: delta 0; need delta > 0");
   return row;
 }
 
@@ -181,12 +181,12 @@ ModuleRow binary_cross_entropy_row() {
       .point(at(0, 0.5), tensor(50.0), {tensor({-0.5e12}), tensor({100})}, stops);
   const OpCall call = reduced(binary_cross_entropy, Reduction::mean);
   row.refuses<ValueError>(call, {tensor({{0.5, 1}, {0, 1.5}}), zeros({2, 2})},
-                          "binary_cross_entropy: element 3 of the prediction is 1.500000; need 0 <= value <= 1 (for "
+                          "binary_cross_entropy: element 3 of the prediction is 1.5; need 0 <= value <= 1 (for "
                           "logits: binary_cross_entropy_with_logits)")
       .refuses<ValueError>(call, {tensor({-1e-6}), zeros({1})},
-                           "binary_cross_entropy: element 0 of the prediction is -0.000001; need 0 <= value <= 1")
+                           "binary_cross_entropy: element 0 of the prediction is -1e-06; need 0 <= value <= 1")
       .refuses<ValueError>(call, {tensor({0.5}), tensor({-1})},
-                           "binary_cross_entropy: element 0 of the target is -1.000000; need 0 <= value <= 1");
+                           "binary_cross_entropy: element 0 of the target is -1; need 0 <= value <= 1");
   return row;
 }
 
@@ -206,7 +206,7 @@ ModuleRow binary_cross_entropy_with_logits_row() {
              tensor({1000, 0, 1000, 0, 5e3}), {tensor({1, 0, -1, 0, 0.5}), tensor({-1000, -1000, 1000, 1000, -1e4})},
              "max(x, 0) - x·t, the limit");
   row.refuses<ValueError>(reduced(loss, Reduction::mean), {tensor({5, 5}), tensor({0, 2})},
-                          name + ": element 1 of the target is 2.000000; need 0 <= value <= 1");
+                          name + ": element 1 of the target is 2; need 0 <= value <= 1");
   return row;
 }
 
