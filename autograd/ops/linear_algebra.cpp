@@ -48,7 +48,9 @@ class Matmul final : public Operation {
  public:
   Matmul(bool transpose_x, bool transpose_y) : transpose_x_(transpose_x), transpose_y_(transpose_y) {}
   std::string_view name() const override { return "matmul"; }
-  OperationTraits traits() const override { return {Which::all(), Which::none(), Contribution::exact, true}; }
+  OperationTraits traits() const override {
+    return {Which::all(), Which::none(), Contribution::exact, true, OperationKind::matrix_product};
+  }
 
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
@@ -111,7 +113,8 @@ class Linear final : public Operation {
  public:
   std::string_view name() const override { return "linear"; }
   OperationTraits traits() const override {
-    return {Which{0b11}, Which::none(), Contribution::exact, true};  // x and W, not the bias
+    return {Which{0b11}, Which::none(), Contribution::exact, true,
+            OperationKind::matrix_product};  // x and W, not the bias
   }
 
   Tensors forward(const Inputs& inputs) override {

@@ -166,7 +166,7 @@ void check_activations(Patient& p, const char* check, std::optional<double> Acti
   for (std::size_t i = 0; i < p.run.end; ++i) {
     const TracedValue& value = p.run.trace.values()[i];
     if (!value.activation || !is_floating(value.output.dtype())) continue;
-    const double found = (activation_statistics(value.operation, value.output).*fraction).value_or(0);
+    const double found = (activation_statistics(value.output, value.bounds).*fraction).value_or(0);
     worst = std::max(worst, found);
     if (found < most) continue;
     p.find(Severity::error, value.layer, found, rule, percent_of(found) + whose + value.name() + advice);

@@ -41,16 +41,16 @@ Sigmoid::Sigmoid(double steepness) : slope(finite("Sigmoid", "slope", steepness)
 
 Tensor Sigmoid::apply(const Tensor& x) const {
   if (slope == 1) return sigmoid(x);
-  return pointwise(
-      "sigmoid", [s = slope](auto a) { return sigmoid(s * a); }, x);
+  return pointwise_with(
+      {.bounds = {0, 1}}, "sigmoid", [s = slope](auto a) { return sigmoid(s * a); }, x);
 }
 
 Tanh::Tanh(double steepness) : slope(finite("Tanh", "slope", steepness)) {}
 
 Tensor Tanh::apply(const Tensor& x) const {
   if (slope == 1) return tanh(x);
-  return pointwise(
-      "tanh", [s = slope](auto a) { return tanh(s * a); }, x);
+  return pointwise_with(
+      {.bounds = {-1, 1}}, "tanh", [s = slope](auto a) { return tanh(s * a); }, x);
 }
 
 Maxout::Maxout(std::int64_t count) : pieces(count) {

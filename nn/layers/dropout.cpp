@@ -43,7 +43,7 @@ Tensor Dropout::operator()(const Tensor& x) const {
     Generator numbers = stream.next();
     const Tensor kept = bernoulli(x.shape(), 1 - probability_, x.dtype(), numbers);
     const auto masked = [scale = 1 / (1 - probability_)](auto a, auto k) { return where(k != 0, a * scale, 0); };
-    return pointwise_with({.saved = Which::only(1)}, "dropout", masked, x, kept);
+    return pointwise_with({.saved = Which::only(1), .kind = OperationKind::product}, "dropout", masked, x, kept);
   });
 }
 

@@ -92,8 +92,9 @@ Tensor LayerNorm::operator()(const Tensor& x) const {
     check_input("layer_norm", x, weight);
     const Tensor centred = x - mean(x, {-1}, true);
     const Tensor variance = mean(square(centred), {-1}, true);  // (..., 1)
-    const Tensor scale = pointwise(
-        "layer_norm", [e = epsilon_](auto v) { return 1 / sqrt(v + e); }, variance);
+    const Tensor scale = pointwise_with(
+        {.kind = OperationKind::arithmetic}, "layer_norm", [e = epsilon_](auto v) { return 1 / sqrt(v + e); },
+        variance);
     return pointwise(
         "layer_norm", [](auto c, auto s, auto w, auto b) { return c * s * w + b; }, centred, scale, weight, bias);
   };

@@ -160,7 +160,8 @@ Tensor BinaryCrossEntropyWithLogits::operator()(const Tensor& logits, const Tens
   check_pair(name, logits, target);
   check_probabilities(name, "target", target);
   const auto loss = [](auto x, auto t) { return softplus(x) - x * t; };
-  return reduce(pointwise(name, loss, logits, target), options.reduction);
+  return reduce(pointwise_with({.kind = OperationKind::log_probabilities}, name, loss, logits, target),
+                options.reduction);
 }
 
 Tensor CrossEntropy::operator()(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) const {
