@@ -2,14 +2,14 @@
 #include <iostream>
 #include <nn/nn.hpp>
 
-#include "mish.hpp"
+#include "quick_gelu.hpp"
 
 using namespace xgrad;
 
 struct Net : nn::Module {
   nn::Linear hidden = add("hidden", nn::Linear(2, 16));
   nn::Linear output = add("output", nn::Linear(16, 1));
-  Tensor operator()(const Tensor& x) const { return output(mish(hidden(x))); }
+  Tensor operator()(const Tensor& x) const { return output(quick_gelu(hidden(x))); }
 };
 
 /// Learns exclusive or; its mean squared error without a hidden layer would be at least 0.25.
