@@ -54,6 +54,8 @@ class alignas(16) PointwiseOperation final : public Operation {
     traits.saved_outputs = order_ == 0 && hints_.derivative_of_result ? Which::all() : Which::none();
     traits.contribution = Contribution::broadcast;
     traits.recorded_vjp = true;
+    traits.kind = hints_.kind;
+    traits.bounds = hints_.bounds;
     return traits;
   }
 

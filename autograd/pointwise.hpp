@@ -10,7 +10,7 @@
 
 namespace xgrad {
 
-/// What the author of a pointwise function may tell about it, to save memory and work.
+/// What the author of a pointwise function may tell about it: the first three save memory and work.
 struct PointwiseHints {
   Which saved = Which::all();  ///< the inputs that derivatives depend on
   /// Constant derivatives, one per input, of a linear function; nothing is saved then.
@@ -18,6 +18,8 @@ struct PointwiseHints {
   /// For a function of one input: f'(f(x)) = f'(x), and constant between kinks. The result is saved in x's place: most
   /// often the next operation keeps it anyway, and x is free. ValueError with several inputs.
   bool derivative_of_result = false;
+  OperationKind kind = OperationKind::function;
+  Bounds bounds = {};
 };
 
 namespace kernels {

@@ -16,6 +16,7 @@
 #include <nn/inspection/diagnostics.hpp>
 #include <nn/inspection/gradient_check.hpp>
 #include <nn/inspection/layer_trace.hpp>
+#include <nn/inspection/summary.hpp>
 #include <nn/layers/activations.hpp>
 #include <nn/layers/batch_part.hpp>
 #include <nn/layers/dropout.hpp>

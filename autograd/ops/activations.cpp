@@ -4,6 +4,7 @@
 #include <autograd/pointwise.hpp>
 #include <autograd/tensor/error.hpp>
 
+#include <algorithm>
 #include <string>
 
 namespace xgrad {
@@ -16,27 +17,27 @@ Tensor step(const Tensor& x, double at_zero) {
     const auto s = sign(a);
     return where(s > 0, 1, where(s < 0, 0, where(s == 0, at_zero, s)));
   };
-  return pointwise_with({.coefficients = flat}, "step", heaviside, x);
+  return pointwise_with({.coefficients = flat, .bounds = {0, 1}}, "step", heaviside, x);
 }
 
 Tensor sigmoid(const Tensor& x) {
-  return pointwise(
-      "sigmoid", [](auto a) { return sigmoid(a); }, x);
+  return pointwise_with(
+      {.bounds = {0, 1}}, "sigmoid", [](auto a) { return sigmoid(a); }, x);
 }
 
 Tensor log_sigmoid(const Tensor& x) {
-  return pointwise(
-      "log_sigmoid", [](auto a) { return -softplus(-a); }, x);
+  return pointwise_with(
+      {.bounds = {.high = 0}}, "log_sigmoid", [](auto a) { return -softplus(-a); }, x);
 }
 
 Tensor softplus(const Tensor& x) {
-  return pointwise(
-      "softplus", [](auto a) { return softplus(a); }, x);
+  return pointwise_with(
+      {.bounds = {.low = 0}}, "softplus", [](auto a) { return softplus(a); }, x);
 }
 
 Tensor relu(const Tensor& x) {
   return pointwise_with(
-      {.derivative_of_result = true}, "relu", [](auto a) { return where(a <= 0, 0, a); }, x);
+      {.derivative_of_result = true, .bounds = {.low = 0}}, "relu", [](auto a) { return where(a <= 0, 0, a); }, x);
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
@@ -45,13 +46,14 @@ Tensor leaky_relu(const Tensor& x, double slope) {
 }
 
 Tensor prelu(const Tensor& x, const Tensor& slope) {
-  return pointwise(
-      "prelu", [](auto a, auto s) { return where(a > 0, a, s * a); }, x, slope);
+  return pointwise_with(
+      {.kind = OperationKind::activation}, "prelu", [](auto a, auto s) { return where(a > 0, a, s * a); }, x, slope);
 }
 
 Tensor elu(const Tensor& x, double alpha) {
-  return pointwise(
-      "elu", [alpha](auto a) { return where(a > 0, a, alpha * expm1(a)); }, x);
+  return pointwise_with(
+      {.bounds = {.low = -std::max(alpha, 0.0)}}, "elu", [alpha](auto a) { return where(a > 0, a, alpha * expm1(a)); },
+      x);
 }
 
 Tensor swish(const Tensor& x) {
@@ -61,7 +63,8 @@ Tensor swish(const Tensor& x) {
 
 Tensor hard_tanh(const Tensor& x) {
   return pointwise_with(
-      {.derivative_of_result = true}, "hard_tanh", [](auto a) { return where(a <= -1, -1, where(a >= 1, 1, a)); }, x);
+      {.derivative_of_result = true, .bounds = {-1, 1}}, "hard_tanh",
+      [](auto a) { return where(a <= -1, -1, where(a >= 1, 1, a)); }, x);
 }
 
 Tensor maxout(const Tensor& x, std::int64_t pieces) {

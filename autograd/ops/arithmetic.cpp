@@ -18,27 +18,27 @@ constexpr double minus_only[] = {-1.0};
 
 Tensor neg(const Tensor& x) {
   return pointwise_with(
-      {.coefficients = minus_only}, "neg", [](auto a) { return -a; }, x);
+      {.coefficients = minus_only, .kind = OperationKind::linear}, "neg", [](auto a) { return -a; }, x);
 }
 
 Tensor add(const Tensor& x, const Tensor& y) {
   return pointwise_with(
-      {.coefficients = plus_plus}, "add", [](auto a, auto b) { return a + b; }, x, y);
+      {.coefficients = plus_plus, .kind = OperationKind::linear}, "add", [](auto a, auto b) { return a + b; }, x, y);
 }
 
 Tensor sub(const Tensor& x, const Tensor& y) {
   return pointwise_with(
-      {.coefficients = plus_minus}, "sub", [](auto a, auto b) { return a - b; }, x, y);
+      {.coefficients = plus_minus, .kind = OperationKind::linear}, "sub", [](auto a, auto b) { return a - b; }, x, y);
 }
 
 Tensor mul(const Tensor& x, const Tensor& y) {
-  return pointwise(
-      "mul", [](auto a, auto b) { return a * b; }, x, y);
+  return pointwise_with(
+      {.kind = OperationKind::product}, "mul", [](auto a, auto b) { return a * b; }, x, y);
 }
 
 Tensor div(const Tensor& x, const Tensor& y) {
-  return pointwise(
-      "div", [](auto a, auto b) { return a / b; }, x, y);
+  return pointwise_with(
+      {.kind = OperationKind::product}, "div", [](auto a, auto b) { return a / b; }, x, y);
 }
 
 Tensor pow(const Tensor& x, const Tensor& y) {

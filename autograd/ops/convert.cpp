@@ -13,7 +13,9 @@ namespace {
 class Clone final : public Operation {
  public:
   std::string_view name() const override { return "clone"; }
-  OperationTraits traits() const override { return {Which::none(), Which::none(), Contribution::unbroadcast, true}; }
+  OperationTraits traits() const override {
+    return {Which::none(), Which::none(), Contribution::unbroadcast, true, OperationKind::arrangement};
+  }
   Tensors forward(const Inputs& inputs) override { return kernels::copy(inputs[0]); }
   Tensors vjp(const Call& call) const override { return call.unbroadcast_cotangent(); }
 };
@@ -22,7 +24,9 @@ class Convert final : public Operation {
  public:
   Convert(DType from, DType to) : from_(from), to_(to) {}
   std::string_view name() const override { return "to"; }
-  OperationTraits traits() const override { return {Which::none(), Which::none(), Contribution::unbroadcast, true}; }
+  OperationTraits traits() const override {
+    return {Which::none(), Which::none(), Contribution::unbroadcast, true, OperationKind::arrangement};
+  }
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
     if (!is_floating(to_) && kernels::count_nonfinite(x) > 0)

@@ -30,13 +30,13 @@ Tensor log1p(const Tensor& x) {
 }
 
 Tensor sqrt(const Tensor& x) {
-  return pointwise(
-      "sqrt", [](auto a) { return sqrt(a); }, x);
+  return pointwise_with(
+      {.kind = OperationKind::arithmetic}, "sqrt", [](auto a) { return sqrt(a); }, x);
 }
 
 Tensor square(const Tensor& x) {
-  return pointwise(
-      "square", [](auto a) { return a * a; }, x);
+  return pointwise_with(
+      {.kind = OperationKind::arithmetic}, "square", [](auto a) { return a * a; }, x);
 }
 
 Tensor abs(const Tensor& x) {
@@ -65,8 +65,8 @@ Tensor cos(const Tensor& x) {
 }
 
 Tensor tanh(const Tensor& x) {
-  return pointwise(
-      "tanh", [](auto a) { return tanh(a); }, x);
+  return pointwise_with(
+      {.bounds = {-1, 1}}, "tanh", [](auto a) { return tanh(a); }, x);
 }
 
 }  // namespace xgrad

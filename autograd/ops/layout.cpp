@@ -30,7 +30,7 @@ Tensor gather(const Tensor& x, const Shape& shape, std::int64_t offset, const Ex
 }
 
 constexpr OperationTraits moves_values(Contribution contribution) {
-  return {Which::none(), Which::none(), contribution, true};
+  return {Which::none(), Which::none(), contribution, true, OperationKind::arrangement};
 }
 
 class Reshape final : public Operation {
@@ -237,7 +237,9 @@ class Take final : public Operation {
  public:
   explicit Take(std::size_t axis) : axis_(axis) {}
   std::string_view name() const override { return "take"; }
-  OperationTraits traits() const override { return {Which::only(1), Which::none(), Contribution::exact, true}; }
+  OperationTraits traits() const override {
+    return {Which::only(1), Which::none(), Contribution::exact, true, OperationKind::arrangement};
+  }
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
     const Tensor& indices = inputs[1];
@@ -271,7 +273,9 @@ class ScatterAdd final : public Operation {
  public:
   ScatterAdd(std::size_t axis, std::int64_t extent) : axis_(axis), extent_(extent) {}
   std::string_view name() const override { return "scatter_add"; }
-  OperationTraits traits() const override { return {Which::only(1), Which::none(), Contribution::exact, true}; }
+  OperationTraits traits() const override {
+    return {Which::only(1), Which::none(), Contribution::exact, true, OperationKind::arrangement};
+  }
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
     const Tensor& indices = inputs[1];

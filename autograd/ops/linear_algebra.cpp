@@ -48,7 +48,9 @@ class Matmul final : public Operation {
  public:
   Matmul(bool transpose_x, bool transpose_y) : transpose_x_(transpose_x), transpose_y_(transpose_y) {}
   std::string_view name() const override { return "matmul"; }
-  OperationTraits traits() const override { return {Which::all(), Which::none(), Contribution::exact, true}; }
+  OperationTraits traits() const override {
+    return {Which::all(), Which::none(), Contribution::exact, true, OperationKind::matrix_product};
+  }
 
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
@@ -111,16 +113,17 @@ class Linear final : public Operation {
  public:
   std::string_view name() const override { return "linear"; }
   OperationTraits traits() const override {
-    return {Which{0b11}, Which::none(), Contribution::exact, true};  // x and W, not the bias
+    return {Which{0b11}, Which::none(), Contribution::exact, true,
+            OperationKind::matrix_product};  // x and W, not the bias
   }
 
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
     const Tensor& weight = inputs[1];
     const DType dtype = common_floating_dtype(name(), inputs);
-    if (weight.rank() != 2 || x.rank() == 0 || x.shape().back() != weight.shape()[0])
-      throw ShapeError("linear: x is " + to_string(x.shape()) + ", weight is " + to_string(weight.shape()) +
-                       "; need x (..., in) and weight (in, out)");
+    if (weight.rank() != 2)
+      throw ShapeError("linear: weight is " + to_string(weight.shape()) + "; need weight (in, out)");
+    check_last_extent(name(), x.shape(), weight.shape()[0]);
     if (inputs.size() == 3 && inputs[2].shape() != Shape{weight.shape()[1]})
       throw ShapeError("linear: weight is " + to_string(weight.shape()) + ", bias is " + to_string(inputs[2].shape()) +
                        "; need weight (in, out) and bias (out,)");

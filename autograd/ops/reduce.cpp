@@ -74,7 +74,9 @@ class Sum final : public Operation {
  public:
   Sum(const Flags& reduced, bool keepdims, bool mean) : reduced_(reduced), keepdims_(keepdims), mean_(mean) {}
   std::string_view name() const override { return mean_ ? "mean" : "sum"; }
-  OperationTraits traits() const override { return {Which::none(), Which::none(), Contribution::unbroadcast, true}; }
+  OperationTraits traits() const override {
+    return {Which::none(), Which::none(), Contribution::unbroadcast, true, OperationKind::linear};
+  }
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
     common_floating_dtype(name(), inputs);

@@ -27,7 +27,10 @@ class Softmax final : public Operation {
  public:
   explicit Softmax(bool log) : log_(log) {}
   std::string_view name() const override { return log_ ? "log_softmax" : "softmax"; }
-  OperationTraits traits() const override { return {Which::none(), Which::all(), Contribution::exact, true}; }
+  OperationTraits traits() const override {
+    return {Which::none(), Which::all(), Contribution::exact, true,
+            log_ ? OperationKind::log_probabilities : OperationKind::probabilities};
+  }
 
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
@@ -77,7 +80,9 @@ class SoftmaxCrossEntropy final : public Operation {
  public:
   explicit SoftmaxCrossEntropy(bool mean) : mean_(mean) {}
   std::string_view name() const override { return mean_ ? "mean_softmax_cross_entropy" : "softmax_cross_entropy"; }
-  OperationTraits traits() const override { return {Which::all(), Which::none(), Contribution::exact, true}; }
+  OperationTraits traits() const override {
+    return {Which::all(), Which::none(), Contribution::exact, true, OperationKind::log_probabilities};
+  }
 
   Tensors forward(const Inputs& inputs) override {
     const Tensor& logits = inputs[0];

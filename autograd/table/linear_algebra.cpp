@@ -64,10 +64,10 @@ OpRow linear_row() {
              {zeros({2, 0}), zeros({0, 2}), tensor({2, 2})})
       .extreme({tensor({{1e4, -1e4}}), tensor({{1e4}, {1e4}}), tensor({0})}, tensor({{0}}),
                {tensor({{1e4, 1e4}}), tensor({{1e4}, {-1e4}}), tensor({1})})
-      .refuses<ShapeError>({zeros({2, 3}), zeros({4, 5}), zeros({5})}, "linear: x is (2, 3), weight is (4, 5)")
+      .refuses<ShapeError>({zeros({2, 3}), zeros({4, 5}), zeros({5})}, "linear expects (…, 4), got (2, 3)")
       .refuses<ShapeError>({zeros({2, 3}), zeros({3, 5}), zeros({4})}, "linear: weight is (3, 5), bias is (4,)")
       .refuses<ShapeError>({zeros({2, 3}), zeros({3, 5}), zeros({1, 5})}, "bias is (1, 5)")
-      .refuses<ShapeError>({zeros({}), zeros({3, 5})}, "linear: x is ()")
+      .refuses<ShapeError>({zeros({}), zeros({3, 5})}, "linear expects (…, 3), got ()")
       .refuses<ShapeError>({zeros({2, 3}), zeros({3})}, "weight is (3,)")
       .refuses<TypeError>({zeros({2, 3}), zeros({3, 5}, float32)}, "dtypes do not mix")
       .refuses<TypeError>({zeros({2, 3}), zeros({3, 5}), zeros({5}, int64)}, "linear: input 2 is int64");

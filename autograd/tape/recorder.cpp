@@ -85,7 +85,7 @@ void Recorder::record(Operation* operation, const Inputs& inputs, std::span<Tens
     }
   if (options_.observer != nullptr) {
     const Pause pause;
-    options_.observer->recorded({size_ - 1, operation->name(), last->path, inputs, outputs});
+    options_.observer->recorded({size_ - 1, operation->name(), last->path, inputs, outputs, traits});
   }
 }
 
@@ -187,8 +187,8 @@ void Recorder::print(std::ostream& stream) const {
       call = fmt::format("{}({})", entry.operation->name(), call);
       bytes = entry.saved_bytes();
     }
-    std::string line = fmt::format("{:<6} {:<32} {:<18} {:<8}", number(i), call, to_string(entry.shape),
-                                   name_of(entry.dtype));
+    std::string line =
+        fmt::format("{:<6} {:<32} {:<18} {:<8}", number(i), call, to_string(entry.shape), name_of(entry.dtype));
     if (bytes > 0) line += fmt::format(" saves {} B", bytes);
     if (entry.path[0] != '\0') line += fmt::format("  in {}", entry.path);
     line.erase(line.find_last_not_of(' ') + 1);

@@ -21,6 +21,7 @@ struct RecordedOperation {
   std::string_view path;  ///< of the module, empty outside of library layers
   const Inputs& inputs;
   std::span<const Tensor> outputs;
+  const OperationTraits& traits;
 };
 
 /// Listens to a tape, on the thread that records, in order. Operations that it runs itself are not recorded. What it

@@ -79,6 +79,10 @@ Shape broadcast(std::string_view operation, const Shape& a, const Shape& b) {
   return result;
 }
 
+void check_last_extent(std::string_view operation, const Shape& x, std::int64_t extent) {
+  if (x.rank() == 0 || x.back() != extent) throw_as<ShapeError>("{} expects (…, {}), got {}", operation, extent, x);
+}
+
 bool broadcasts_to(const Shape& from, const Shape& to) {
   if (from.rank() > to.rank()) return false;
   for (std::size_t i = 0; i < from.rank(); ++i) {

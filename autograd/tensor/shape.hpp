@@ -105,6 +105,9 @@ std::array<bool, Extents::capacity> axis_flags(std::string_view operation, const
 /// both.
 Shape broadcast(std::string_view operation, const Shape& a, const Shape& b);
 
+/// ShapeError unless x is (…, extent): `linear expects (…, 784), got (128, 28, 28)`.
+void check_last_extent(std::string_view operation, const Shape& x, std::int64_t extent);
+
 /// Whether `from` broadcasts to exactly `to`.
 bool broadcasts_to(const Shape& from, const Shape& to);
 

@@ -158,7 +158,7 @@ void check_activations(Patient& p, std::optional<double> ActivationStatistics::*
   for (std::size_t i = 0; i < p.run.end; ++i) {
     const TracedValue& value = p.run.trace.values()[i];
     if (!value.activation || !is_floating(value.output.dtype())) continue;
-    const double found = (activation_statistics(value.operation, value.output).*fraction).value_or(0);
+    const double found = (activation_statistics(value.output, value.bounds).*fraction).value_or(0);
     worst = std::max(worst, found);
     if (found >= most)
       p.error(value.layer, found, rule, "{:.3g} % of the {} of {} {}", 100 * found, whose, value.name(), advice);

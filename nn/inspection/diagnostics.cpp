@@ -90,7 +90,7 @@ Diagnosis diagnose_of(const AnyModel& model, const Batch& batch) {
   for (const std::size_t place : places) {
     const TracedValue& value = trace.values()[place];
     const Tensor* const gradient = gradients.find(value.output);
-    result.layers.push_back({activation_statistics(value.operation, value.output), value.name(), value.layer,
+    result.layers.push_back({activation_statistics(value.output, value.bounds), value.name(), value.layer,
                              value.operation, value.output.shape(), gradient == nullptr ? 0 : norm_of(*gradient)});
   }
   for (const NamedTensor& named : copy.parameters()) {

@@ -2,28 +2,19 @@
 #include <nn/inspection/layer_trace.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <string_view>
 
 namespace xgrad::nn {
 
 namespace {
 
-template <std::size_t n>
-bool among(std::string_view name, const std::array<std::string_view, n>& names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// Functions of one value that change no value, or that nobody calls an activation.
-constexpr std::array<std::string_view, 13> no_activations = {"reshape", "permute", "broadcast_to", "slice", "take",
-                                                             "clone",   "to",      "neg",          "place", "dropout",
-                                                             "square",  "sqrt",    "layer_norm"};
-
-bool looks_like_activation(const RecordedOperation& operation) {
-  if (operation.operation == "prelu") return true;
-  return operation.inputs.size() == 1 && operation.outputs.size() == 1 &&
-         operation.inputs[0].shape() == operation.outputs[0].shape() && !among(operation.operation, no_activations);
+/// prelu, or a function of one value that keeps its shape and is not only a step of a formula.
+bool is_activation(const RecordedOperation& operation) {
+  using enum OperationKind;
+  const OperationKind kind = operation.traits.kind;
+  if (kind == activation) return true;
+  return (kind == function || kind == probabilities || kind == log_probabilities) && operation.inputs.size() == 1 &&
+         operation.outputs.size() == 1 && operation.inputs[0].shape() == operation.outputs[0].shape();
 }
 
 double sum_over(const Tensor& x, const auto& f) {
@@ -34,20 +25,23 @@ double sum_over(const Tensor& x, const auto& f) {
   });
 }
 
-/// The fraction of numbers within 1 % of high - low from either.
-double fraction_near(const Tensor& x, double low, double high) {
-  const double margin = 0.01 * (high - low);
-  return sum_over(x, [=](double a) { return a < low + margin || a > high - margin ? 1.0 : 0.0; }) /
-         static_cast<double>(x.size());
+/// The fraction of numbers within 1 % of the range from an end of it.
+double fraction_saturated(const Tensor& x, const Bounds& bounds) {
+  const double margin = 0.01 * (bounds.high - bounds.low);
+  const auto is_near = [low = bounds.low + margin, high = bounds.high - margin](double a) {
+    return a < low || a > high ? 1.0 : 0.0;
+  };
+  return sum_over(x, is_near) / static_cast<double>(x.size());
 }
 
-double fraction_dead(const Tensor& x) {
-  const std::size_t units = x.rank() < 2 ? 1 : static_cast<std::size_t>(x.shape().back());
+/// The fraction of units that are nowhere above the bound.
+double fraction_dead(const Tensor& x, double low) {
+  const std::size_t units = x.rank() < 2 ? 1 : x.extent(-1);
   std::vector<bool> alive(units, false);
   visit_floating(x.dtype(), [&]<class T>(T) {
     const auto values = x.values<T>();
     for (std::size_t i = 0; i < values.size(); ++i)
-      if (values[i] != 0) alive[i % units] = true;
+      if (!(values[i] <= static_cast<T>(low))) alive[i % units] = true;
   });
   return static_cast<double>(std::count(alive.begin(), alive.end(), false)) / static_cast<double>(units);
 }
@@ -68,6 +62,8 @@ void LayerTrace::recorded(const RecordedOperation& operation) {
   TracedValue value;
   value.operation = operation.operation;
   value.path = operation.path;
+  value.kind = operation.traits.kind;
+  value.bounds = operation.traits.bounds;
   for (std::size_t i = 0; i < operation.inputs.size(); ++i) {
     const Tensor& input = operation.inputs[i];
     if (const auto place = find(input))
@@ -75,12 +71,12 @@ void LayerTrace::recorded(const RecordedOperation& operation) {
     else if (input.is_leaf() && !input.label().empty())
       value.parameters.push_back(input);
   }
-  const bool activation = looks_like_activation(operation) && !value.inputs.empty();
+  const bool activation = is_activation(operation) && !value.inputs.empty();
   if (!value.parameters.empty() && !activation) {
     value.layer = layer_of_parameter(value.parameters.front().label());
     value.layer_output = true;
     for (const std::size_t input : value.inputs)
-      if (values_[input].layer == value.layer && (!value.path.empty() || operation.operation == "add"))
+      if (values_[input].layer == value.layer && (!value.path.empty() || value.kind == OperationKind::linear))
         values_[input].layer_output = false;  // a product, whose bias is added now
   } else if (!value.inputs.empty()) {
     value.layer = values_[*std::max_element(value.inputs.begin(), value.inputs.end())].layer;
@@ -94,7 +90,7 @@ void LayerTrace::recorded(const RecordedOperation& operation) {
   }
 }
 
-ActivationStatistics activation_statistics(const std::string& operation, const Tensor& a) {
+ActivationStatistics activation_statistics(const Tensor& a, const Bounds& bounds) {
   ActivationStatistics result;
   const auto n = static_cast<double>(a.size());
   if (a.size() == 0) return result;
@@ -104,9 +100,9 @@ ActivationStatistics activation_statistics(const std::string& operation, const T
     if (!(std::abs(x) <= result.largest)) result.largest = std::isnan(result.largest) ? result.largest : std::abs(x);
     return 0.0;
   });
-  if (operation == "sigmoid") result.saturated = fraction_near(a, 0, 1);
-  if (operation == "tanh" || operation == "hard_tanh") result.saturated = fraction_near(a, -1, 1);
-  if (operation == "relu") result.dead = fraction_dead(a);
+  if (std::isfinite(bounds.low))
+    std::isfinite(bounds.high) ? result.saturated = fraction_saturated(a, bounds)
+                               : result.dead = fraction_dead(a, bounds.low);
   return result;
 }
 

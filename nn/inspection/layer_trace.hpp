@@ -13,7 +13,9 @@ namespace xgrad::nn {
 /// A value that a model computed on a tape, and the layer that it belongs to.
 struct TracedValue {
   std::string operation;  ///< `linear`, `relu`, ...
-  std::string path;       ///< of the library layer that ran it, empty outside of any
+  OperationKind kind = OperationKind::function;
+  Bounds bounds;
+  std::string path;  ///< of the library layer that ran it, empty outside of any
   /// The layer whose parameters it uses (`encoder.hidden` of `encoder.hidden.weight`; `model` for those of the
   /// outermost module), or whose output it takes, through however many operations. Empty before the first layer.
   std::string layer;
@@ -22,8 +24,8 @@ struct TracedValue {
   std::vector<std::size_t> inputs;  ///< traced values that it takes
   /// The last operation with the layer's parameters: its output, before any activation function.
   bool layer_output = false;
-  /// An activation function after a layer, called as such, as a module or inside of the layer: a function of one value
-  /// that keeps its shape (and prelu), but for changes of order and type, dropout, layer_norm, neg, square and sqrt.
+  /// An activation function after a layer, called as such, as a module or inside of the layer: by its OperationKind one
+  /// (prelu), or a function of one value that keeps its shape.
   bool activation = false;
 
   /// `hidden`, or `hidden → relu`.
@@ -51,14 +53,15 @@ struct ActivationStatistics {
   double mean = 0;
   double deviation = 0;  ///< √(Σ (a - mean)² / n)
   double largest = 0;    ///< max |a|; NaN if one is
-  /// The fraction of numbers within 1 % of the range from an end of it, for sigmoid and tanh and hard_tanh, where the
-  /// slope is below 4 % of its greatest (Glorot and Bengio 2010, section 3, on saturation).
+  /// The fraction of numbers within 1 % of the range from an end of it, for functions with two bounds; the derivative
+  /// of sigmoid and tanh is below 4 % of its greatest there (Glorot and Bengio 2010, section 3, on saturation).
   std::optional<double> saturated = std::nullopt;
-  /// The fraction of units that are 0 in every row, for relu: no gradient passes them (Maas et al. 2013).
+  /// The fraction of units that are at the bound in every row, for functions with a lower bound alone, such as relu: no
+  /// gradient passes them (Maas et al. 2013).
   std::optional<double> dead = std::nullopt;
 };
-/// Of a floating tensor; operation: its name decides what saturated and dead mean.
-ActivationStatistics activation_statistics(const std::string& operation, const Tensor& a);
+/// Of a floating tensor; bounds: of the function that it is the result of.
+ActivationStatistics activation_statistics(const Tensor& a, const Bounds& bounds = {});
 
 /// √(Σ x²), √(Σ (x - y)²), in float64, in order.
 double norm_of(const Tensor& x);

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <autograd/ops/activations.hpp>
+#include <autograd/ops/reduce.hpp>
 #include <nn/layers/module.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 namespace xgrad::nn {
@@ -19,32 +23,69 @@ class Activation : public Module {
   Activation() = default;
 };
 
+/// Text as a template argument.
+template <std::size_t size>
+struct LayerName {
+  consteval LayerName(const char (&literal)[size]) { std::copy_n(literal, size, text); }
+  char text[size];
+};
+
+/// A function without parameters as a layer: `using Squareplus = nn::FunctionLayer<"Squareplus", squareplus>;`
+template <LayerName name, Tensor (*function)(const Tensor&)>
+struct FunctionLayer : Activation<FunctionLayer<name, function>> {
+  static constexpr const char* kind = name.text;
+  Tensor apply(const Tensor& x) const { return function(x); }
+};
+
 // The functions of the same names in autograd/ops, where their formulas and gradients stand.
 
-/// x, of any dtype: for a place in a model where another activation may stand.
-struct Identity : Activation<Identity> {
-  static constexpr const char* kind = "Identity";
-  Tensor apply(const Tensor& x) const;
-};
+using ReLU = FunctionLayer<"ReLU", relu>;
+using HardTanh = FunctionLayer<"HardTanh", hard_tanh>;
+using Softplus = FunctionLayer<"Softplus", softplus>;
+using LogSigmoid = FunctionLayer<"LogSigmoid", log_sigmoid>;
 
 /// Values only: the gradient is 0 everywhere, so that layers before it do not learn.
 struct Step : Activation<Step> {
   static constexpr const char* kind = "Step";
   explicit Step(double value_at_zero = 0.5) : at_zero(value_at_zero) {}
-  Tensor apply(const Tensor& x) const;
+  Tensor apply(const Tensor& x) const { return step(x, at_zero); }
   double at_zero;
-};
-
-struct ReLU : Activation<ReLU> {
-  static constexpr const char* kind = "ReLU";
-  Tensor apply(const Tensor& x) const;
 };
 
 struct LeakyReLU : Activation<LeakyReLU> {
   static constexpr const char* kind = "LeakyReLU";
   explicit LeakyReLU(double negative_slope = 0.01) : slope(negative_slope) {}
-  Tensor apply(const Tensor& x) const;
+  Tensor apply(const Tensor& x) const { return leaky_relu(x, slope); }
   double slope;
+};
+
+struct ELU : Activation<ELU> {
+  static constexpr const char* kind = "ELU";
+  explicit ELU(double scale = 1.0) : alpha(scale) {}
+  Tensor apply(const Tensor& x) const { return elu(x, alpha); }
+  double alpha;
+};
+
+struct Softmax : Activation<Softmax> {
+  static constexpr const char* kind = "Softmax";
+  explicit Softmax(std::int64_t along = -1) : axis(along) {}
+  Tensor apply(const Tensor& x) const { return softmax(x, axis); }
+  std::int64_t axis;
+};
+
+struct LogSoftmax : Activation<LogSoftmax> {
+  static constexpr const char* kind = "LogSoftmax";
+  explicit LogSoftmax(std::int64_t along = -1) : axis(along) {}
+  Tensor apply(const Tensor& x) const { return log_softmax(x, axis); }
+  std::int64_t axis;
+};
+
+// With a learned or a fixed factor more than the functions have.
+
+/// x, of any dtype: for a place in a model where another activation may stand.
+struct Identity : Activation<Identity> {
+  static constexpr const char* kind = "Identity";
+  Tensor apply(const Tensor& x) const;
 };
 
 /// x for x > 0, slope · x elsewhere, with learned slopes that begin at 0.25: one, or one for each entry of the last
@@ -56,13 +97,6 @@ struct PReLU : Activation<PReLU> {
   /// ShapeError unless there is one slope, or x (..., features).
   Tensor apply(const Tensor& x) const;
   Tensor slope;  ///< (features,)
-};
-
-struct ELU : Activation<ELU> {
-  static constexpr const char* kind = "ELU";
-  explicit ELU(double scale = 1.0) : alpha(scale) {}
-  Tensor apply(const Tensor& x) const;
-  double alpha;
 };
 
 /// x·sigmoid(beta·x) with a constant beta (Ramachandran et al. 2017): 1 gives SiLU, larger ones come close to relu, 0
@@ -93,43 +127,14 @@ struct Tanh : Activation<Tanh> {
   double slope;
 };
 
-struct HardTanh : Activation<HardTanh> {
-  static constexpr const char* kind = "HardTanh";
-  Tensor apply(const Tensor& x) const;
-};
-
 /// The largest of k pieces of the last axis: (..., k·n) to (..., n).
 struct Maxout : Activation<Maxout> {
   static constexpr const char* kind = "Maxout";
   /// ValueError unless there is at least one piece.
   explicit Maxout(std::int64_t count);
   /// ShapeError unless the pieces divide the last axis.
-  Tensor apply(const Tensor& x) const;
+  Tensor apply(const Tensor& x) const { return maxout(x, pieces); }
   std::int64_t pieces;
-};
-
-struct Softplus : Activation<Softplus> {
-  static constexpr const char* kind = "Softplus";
-  Tensor apply(const Tensor& x) const;
-};
-
-struct LogSigmoid : Activation<LogSigmoid> {
-  static constexpr const char* kind = "LogSigmoid";
-  Tensor apply(const Tensor& x) const;
-};
-
-struct Softmax : Activation<Softmax> {
-  static constexpr const char* kind = "Softmax";
-  explicit Softmax(std::int64_t along = -1) : axis(along) {}
-  Tensor apply(const Tensor& x) const;
-  std::int64_t axis;
-};
-
-struct LogSoftmax : Activation<LogSoftmax> {
-  static constexpr const char* kind = "LogSoftmax";
-  explicit LogSoftmax(std::int64_t along = -1) : axis(along) {}
-  Tensor apply(const Tensor& x) const;
-  std::int64_t axis;
 };
 
 }  // namespace xgrad::nn

@@ -1,8 +1,6 @@
 #include <autograd/pointwise.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/layers/dropout.hpp>
-
-#include <string>
 
 namespace xgrad::nn {
 
@@ -35,7 +33,7 @@ Generator LayerStream::at(const BatchPart* part, const Counter& counter) {
 
 Dropout::Dropout(double probability, Generator& generator) : stream(generator), probability_(probability) {
   if (!(probability >= 0 && probability <= 1))
-    throw ValueError("Dropout: probability " + std::to_string(probability) + "; need 0 <= probability <= 1");
+    throw_as<ValueError>("Dropout: probability {}; need 0 <= probability <= 1", probability);
 }
 
 Tensor Dropout::operator()(const Tensor& x) const {
@@ -45,7 +43,7 @@ Tensor Dropout::operator()(const Tensor& x) const {
     Generator numbers = stream.next();
     const Tensor kept = bernoulli(x.shape(), 1 - probability_, x.dtype(), numbers);
     const auto masked = [scale = 1 / (1 - probability_)](auto a, auto k) { return where(k != 0, a * scale, 0); };
-    return pointwise_with({.saved = Which::only(1)}, "dropout", masked, x, kept);
+    return pointwise_with({.saved = Which::only(1), .kind = OperationKind::product}, "dropout", masked, x, kept);
   });
 }
 

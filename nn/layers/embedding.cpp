@@ -1,20 +1,18 @@
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/layers/embedding.hpp>
 #include <nn/layers/init.hpp>
 
 #include <algorithm>
-#include <string>
 
 namespace xgrad::nn {
 
 Embedding::Embedding(std::int64_t rows, std::int64_t features, const EmbeddingOptions& options, Generator& generator)
     : bag_(options.bag) {
   if (rows < 1 || features < 1)
-    throw ValueError("Embedding: a table of " + std::to_string(rows) + " rows and " + std::to_string(features) +
-                     " features; need at least one of each");
+    throw_as<ValueError>("Embedding: a table of {} rows and {} features; need at least one of each", rows, features);
   weight = parameter("weight", zeros({rows, features}));
   init::normal(weight, 0, 1, generator);
 }
@@ -33,8 +31,7 @@ Tensor Embedding::operator()(const Tensor& indices) const {
 }
 
 void Embedding::check(const Tensor& indices) const {
-  if (indices.dtype() != DType::int64)
-    throw TypeError("embedding expects int64 indices, got " + std::string(name_of(indices.dtype())));
+  if (indices.dtype() != DType::int64) throw_as<TypeError>("embedding expects int64 indices, got {}", indices.dtype());
   if (bag_ != Bag::none && indices.rank() == 0)
     throw ShapeError("embedding expects indices (…, k) for bags of k, got ()");
   const std::int64_t rows = weight.shape()[0];

@@ -20,7 +20,7 @@ struct EmbeddingOptions {
 
 /// y[..., :] = weight[index[...], :] for int64 indices (...) into a table weight (rows, features), optionally summed or
 /// averaged over bags of words (Bengio et al. 2003; bags: Mikolov et al. 2013, CBOW). The gradient of a row is the sum
-/// of those of the places that name it. The table begins with normal numbers of mean 0 and deviation 1.
+/// of those of the places that name it. The table begins with normal numbers of mean 0 and std 1.
 class Embedding : public Module {
  public:
   /// ValueError unless rows and features are positive. The table has the default dtype.

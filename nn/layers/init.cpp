@@ -1,5 +1,5 @@
 #include <autograd/kernels/gemm/blas.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/layers/init.hpp>
 
 #include <algorithm>
@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <numbers>
 #include <span>
-#include <string>
 #include <vector>
 #include <xtensor-blas/xlinalg.hpp>
 #include <xtensor/xadapt.hpp>
@@ -26,13 +25,12 @@ struct Fans {
 Fans fans_of(const char* function, const Tensor& weight) {
   const Shape& shape = weight.shape();
   if (shape.rank() != 2 || shape[0] < 1 || shape[1] < 1)
-    throw ShapeError(std::string(function) + ": the weight is " + to_string(shape) +
-                     "; need (in, out) with at least one of each");
+    throw_as<ShapeError>("{}: the weight is {}; need (in, out) with at least one of each", function, shape);
   return {static_cast<double>(shape[0]), static_cast<double>(shape[1])};
 }
 
 void require_positive_gain(const char* function, double gain) {
-  if (!(gain > 0.0)) throw ValueError(std::string(function) + ": gain is " + std::to_string(gain) + "; need gain > 0");
+  if (!(gain > 0.0)) throw_as<ValueError>("{}: gain is {}; need gain > 0", function, gain);
 }
 
 double xavier_variance(const char* function, const Tensor& weight, const XavierOptions& options) {
@@ -62,8 +60,8 @@ void uniform(Tensor& x, double low, double high, Generator& generator) {
   x.assign(xgrad::uniform(x.shape(), low, high, x.dtype(), generator));
 }
 
-void normal(Tensor& x, double mean, double deviation, Generator& generator) {
-  x.assign(xgrad::normal(x.shape(), mean, deviation, x.dtype(), generator));
+void normal(Tensor& x, double mean, double std, Generator& generator) {
+  x.assign(xgrad::normal(x.shape(), mean, std, x.dtype(), generator));
 }
 
 void xavier_uniform(Tensor& weight, XavierOptions options, Generator& generator) {
@@ -109,7 +107,7 @@ void orthogonal(Tensor& weight, double gain, Generator& generator) {
 }
 
 void linear_default(Tensor& x, std::int64_t fan_in, Generator& generator) {
-  if (fan_in < 1) throw ValueError("linear_default: fan_in is " + std::to_string(fan_in) + "; need at least 1");
+  if (fan_in < 1) throw_as<ValueError>("linear_default: fan_in is {}; need at least 1", fan_in);
   const double bound = 1.0 / std::sqrt(static_cast<double>(fan_in));
   uniform(x, -bound, bound, generator);
 }

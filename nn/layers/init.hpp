@@ -14,8 +14,8 @@ void constant(Tensor& x, double value);
 /// Uniform on [low, high). ValueError unless low <= high.
 void uniform(Tensor& x, double low, double high, Generator& generator = default_generator());
 
-/// ValueError for a negative deviation.
-void normal(Tensor& x, double mean, double deviation, Generator& generator = default_generator());
+/// ValueError for a negative std.
+void normal(Tensor& x, double mean, double std, Generator& generator = default_generator());
 
 /// Which fan divides the variance of `xavier`.
 enum class Fan {

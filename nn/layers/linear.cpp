@@ -1,16 +1,12 @@
 #include <autograd/ops/linear_algebra.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/layers/init.hpp>
 #include <nn/layers/linear.hpp>
-
-#include <string>
 
 namespace xgrad::nn {
 
 Linear::Linear(std::int64_t in, std::int64_t out, const LinearOptions& options, Generator& generator) {
-  if (in < 1 || out < 1)
-    throw ValueError("Linear: " + std::to_string(in) + " inputs and " + std::to_string(out) +
-                     " outputs; need at least one of each");
+  if (in < 1 || out < 1) throw_as<ValueError>("Linear: {} inputs and {} outputs; need at least one of each", in, out);
   weight = parameter("weight", zeros({in, out}));
   init::linear_default(weight, in, generator);
   if (!options.bias) return;
@@ -19,11 +15,8 @@ Linear::Linear(std::int64_t in, std::int64_t out, const LinearOptions& options, 
 }
 
 Tensor Linear::operator()(const Tensor& x) const {
-  const auto product = [&] {
-    check_input("linear", x, weight);
-    return bias.defined() ? linear(x, weight, bias) : linear(x, weight);
-  };
   const double flops = 2.0 * static_cast<double>(x.size()) * static_cast<double>(weight.shape()[1]);
+  const auto product = [&] { return bias.defined() ? linear(x, weight, bias) : linear(x, weight); };
   return LayerCall(*this, "Linear").run(product, flops);
 }
 

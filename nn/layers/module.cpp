@@ -1,7 +1,6 @@
-#include <autograd/text/table.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/layers/module.hpp>
 
-#include <algorithm>
 #include <optional>
 #include <unordered_set>
 
@@ -26,36 +25,25 @@ struct Module::State {
     return path.empty() ? name : path + "." + name;
   }
 
-  /// Calls f(state) for this module and all below it, each once.
-  template <class F>
-  void for_each_module(const F& f, Seen& seen) {
-    if (!seen.insert(this).second) return;
-    f(*this);
-    for (Item& item : items)
-      if (item.child) (*item.child)->for_each_module(f, seen);
-  }
-  template <class F>
-  void for_each_module(const F& f) {
-    Seen seen;
-    for_each_module(f, seen);
+  /// This module and all below it, each once.
+  std::vector<State*> modules() {
+    std::vector<State*> list = {this};
+    Seen seen = {this};
+    for (std::size_t i = 0; i < list.size(); ++i)
+      for (const Item& item : list[i]->items)
+        if (item.child && seen.insert(&**item.child).second) list.push_back(&**item.child);
+    return list;
   }
 
-  /// Calls f(path from here, item) for the tensors of this module and all below it, in order of registration, each
-  /// once.
-  template <class F>
-  void for_each_tensor(const F& f, const std::string& prefix, Seen& seen) {
+  /// Appends the buffers, or parameters, of this module and all below it, in order of registration, each once.
+  void collect(bool buffers, const std::string& prefix, Seen& seen, std::vector<NamedTensor>& list) const {
     if (!seen.insert(this).second) return;
-    for (Item& item : items) {
+    for (const Item& item : items) {
       if (item.child)
-        (*item.child)->for_each_tensor(f, join(prefix, item.name), seen);
-      else if (seen.insert(item.tensor.body_or_null()).second)
-        f(join(prefix, item.name), item);
+        (*item.child)->collect(buffers, join(prefix, item.name), seen, list);
+      else if (seen.insert(item.tensor.body_or_null()).second && item.is_buffer == buffers)
+        list.push_back({join(prefix, item.name), item.tensor});
     }
-  }
-  template <class F>
-  void for_each_tensor(const F& f) {
-    Seen seen;
-    for_each_tensor(f, "", seen);
   }
 
   void place(const std::string& at) {
@@ -70,7 +58,7 @@ struct Module::State {
   }
 
   void check_name(const char* kind, std::string_view name) const {
-    const std::string subject = (path.empty() ? "module" : path) + ": " + kind + " '" + std::string(name) + "'";
+    const std::string subject = fmt::format("{}: {} '{}'", path.empty() ? "module" : path, kind, name);
     if (name.empty() || name.find('.') != std::string_view::npos)
       throw ValueError(subject + "; need a name that is not empty and has no dot");
     for (const Item& item : items)
@@ -85,9 +73,10 @@ Module::~Module() = default;
 
 Module& Module::operator=(const Module& other) {
   if (state_->added && !other.state_->added)
-    throw ValueError(state_->path +
-                     ": a new module is assigned to one that was added; the parent would keep the old one: write into "
-                     "its parameters, or construct the parent anew");
+    throw_as<ValueError>(
+        "{}: a new module is assigned to one that was added; the parent would keep the old one: write into its "
+        "parameters, or construct the parent anew",
+        state_->path);
   state_ = other.state_;
   return *this;
 }
@@ -96,19 +85,17 @@ void Module::add_child(std::string_view name, const Module& child) {
   State& parent = *state_;
   State& added = *child.state_;
   parent.check_name("child", name);
-  added.for_each_module([&](const State& below) {
-    if (&below == &parent) throw ValueError("module: child '" + std::string(name) + "' contains its parent");
-  });
+  for (const State* const below : added.modules())
+    if (below == &parent) throw_as<ValueError>("module: child '{}' contains its parent", name);
   parent.items.push_back({std::string(name), !added.added, false, Tensor(), child.state_});
   if (added.added) return;
   added.added = true;
   added.place(State::join(parent.path, std::string(name)));
 }
 
-Tensor Module::add_tensor(const char* kind, std::string_view name, Tensor tensor) {
+Tensor Module::add_tensor(bool is_buffer, std::string_view name, Tensor tensor) {
   State& state = *state_;
-  state.check_name(kind, name);
-  const bool is_buffer = kind[0] == 'b';
+  state.check_name(is_buffer ? "buffer" : "parameter", name);
   if (!is_buffer) tensor.requires_gradient();
   const bool first = CopyScope::mark(tensor);
   if (first) tensor.label(State::join(state.path, std::string(name)));
@@ -116,17 +103,14 @@ Tensor Module::add_tensor(const char* kind, std::string_view name, Tensor tensor
   return tensor;
 }
 
-Tensor Module::parameter(std::string_view name, Tensor tensor) {
-  return add_tensor("parameter", name, std::move(tensor));
-}
+Tensor Module::parameter(std::string_view name, Tensor tensor) { return add_tensor(false, name, std::move(tensor)); }
 
-Tensor Module::buffer(std::string_view name, Tensor tensor) { return add_tensor("buffer", name, std::move(tensor)); }
+Tensor Module::buffer(std::string_view name, Tensor tensor) { return add_tensor(true, name, std::move(tensor)); }
 
 std::vector<NamedTensor> Module::named_tensors(bool buffers) const {
   std::vector<NamedTensor> list;
-  state_->for_each_tensor([&](const std::string& path, const State::Item& item) {
-    if (item.is_buffer == buffers) list.push_back({path, item.tensor});
-  });
+  State::Seen seen;
+  state_->collect(buffers, "", seen, list);
   return list;
 }
 
@@ -146,11 +130,11 @@ std::size_t Module::parameter_count() const {
 }
 
 void Module::train() {
-  state_->for_each_module([](State& state) { state.training = true; });
+  for (State* const module : state_->modules()) module->training = true;
 }
 
 void Module::eval() {
-  state_->for_each_module([](State& state) { state.training = false; });
+  for (State* const module : state_->modules()) module->training = false;
 }
 
 bool Module::training() const { return state_->training; }
@@ -158,9 +142,9 @@ bool Module::training() const { return state_->training; }
 void Module::to(DType dtype) {
   if (!is_floating(dtype)) throw TypeError("module: to(int64); parameters are float32 or float64");
   const Pause pause;
-  state_->for_each_tensor([dtype](const std::string&, State::Item& item) {
-    if (is_floating(item.tensor.dtype()) && item.tensor.dtype() != dtype) item.tensor.assign(item.tensor.to(dtype));
-  });
+  for (const bool buffers : {false, true})
+    for (auto& [path, tensor] : named_tensors(buffers))
+      if (is_floating(tensor.dtype()) && tensor.dtype() != dtype) tensor.assign(tensor.to(dtype));
 }
 
 void Module::requires_gradient(bool required) {
@@ -176,22 +160,16 @@ void Module::become_outermost() {
 
 namespace {
 
-constinit thread_local SummaryScope* listener = nullptr;
-
-std::string with_separators(double count) {
-  std::string digits = std::to_string(static_cast<long long>(count));
-  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, 1, ',');
-  return digits;
-}
+constinit thread_local LayerObserver* observer_of_thread = nullptr;
 
 }  // namespace
 
+LayerObserver::LayerObserver() : outer_(std::exchange(observer_of_thread, this)) {}
+LayerObserver::~LayerObserver() { observer_of_thread = outer_; }
+LayerObserver* LayerObserver::current() noexcept { return observer_of_thread; }
+
 LayerCall::LayerCall(const Module& layer, const char* kind)
     : layer_(layer), kind_(kind), scope_(layer.path().empty() ? PathScope::current() : layer.path()) {}
-
-void LayerCall::report(const Tensor& output, double flops) const {
-  if (listener != nullptr) listener->report(layer_, kind_, output, flops);
-}
 
 void LayerCall::rethrow() const {
   const std::string& path = layer_.path();
@@ -211,58 +189,6 @@ void LayerCall::rethrow() const {
   } catch (const ValueError& error) {
     throw ValueError(message(error));
   }
-}
-
-void check_input(const char* layer, const Tensor& x, const Tensor& weight) {
-  const std::int64_t features = weight.shape()[0];
-  if (x.rank() == 0 || x.shape().back() != features)
-    throw ShapeError(std::string(layer) + " expects (…, " + std::to_string(features) + "), got " +
-                     to_string(x.shape()));
-  if (x.dtype() != weight.dtype())
-    throw TypeError(std::string(layer) + " expects " + std::string(name_of(weight.dtype())) +
-                    ", as its weight is, got " + std::string(name_of(x.dtype())) + "; convert with to(...)");
-}
-
-SummaryScope::SummaryScope(const Module& model) : model_(model), outer_(std::exchange(listener, this)) {}
-SummaryScope::~SummaryScope() { listener = outer_; }
-
-Tensor SummaryScope::example(const Shape& shape) const {
-  Shape batch = shape;
-  batch.insert(0, 1);
-  const std::vector<Tensor> parameters = model_.parameters();
-  return zeros(batch, parameters.empty() ? default_dtype() : parameters.front().dtype());
-}
-
-void SummaryScope::report(const Module& layer, const char* kind, const Tensor& output, double flops) {
-  const std::string path = layer.path().empty() ? "-" : layer.path();
-  const bool again = std::any_of(rows_.begin(), rows_.end(), [&](const Row& row) { return row.path == path; });
-  rows_.push_back({path, kind, output.shape(), again && path != "-" ? 0 : layer.parameter_count(), flops,
-                   static_cast<double>(output.bytes())});
-}
-
-std::string SummaryScope::text(const Tensor& output) const {
-  TextTable table = {{"layer", "kind", "output", "parameters", "flops", "bytes"}};
-  double flops = 0;
-  double bytes = 0;
-  for (const Row& row : rows_) {
-    table.push_back({row.path, row.kind, to_string(row.output), with_separators(static_cast<double>(row.parameters)),
-                     with_separators(row.flops), with_separators(row.bytes)});
-    flops += row.flops;
-    bytes += row.bytes;
-  }
-  table.push_back({"total", "", to_string(output.shape()),
-                   with_separators(static_cast<double>(model_.parameter_count())), with_separators(flops),
-                   with_separators(bytes)});
-  std::string text = aligned(table, 3);
-  double parameter_bytes = 0;
-  double frozen = 0;
-  for (const Tensor& parameter : model_.parameters()) {
-    parameter_bytes += static_cast<double>(parameter.bytes());
-    if (!parameter.is_leaf()) frozen += static_cast<double>(parameter.size());
-  }
-  text += "parameters take " + with_separators(parameter_bytes) + " bytes";
-  if (frozen > 0) text += "; " + with_separators(frozen) + " parameters are frozen";
-  return text + '\n';
 }
 
 }  // namespace xgrad::nn

@@ -120,7 +120,7 @@ class Module {
   friend M clone(const M& model);
 
   void add_child(std::string_view name, const Module& child);
-  Tensor add_tensor(const char* kind, std::string_view name, Tensor tensor);
+  Tensor add_tensor(bool is_buffer, std::string_view name, Tensor tensor);
   std::vector<NamedTensor> named_tensors(bool buffers) const;
   void become_outermost();
 
@@ -140,18 +140,35 @@ M clone(const M& model) {
   return copy;
 }
 
+/// Hears of the layers that this thread calls while it lives; of several the one made last.
+class LayerObserver {
+ public:
+  LayerObserver();
+  virtual ~LayerObserver();
+  LayerObserver(const LayerObserver&) = delete;
+  LayerObserver& operator=(const LayerObserver&) = delete;
+  /// kind: `Linear`; flops: additions and multiplications that the call took.
+  virtual void called(const Module& layer, const char* kind, const Tensor& output, double flops) = 0;
+  /// Of this thread; nullptr if there is none.
+  static LayerObserver* current() noexcept;
+
+ private:
+  LayerObserver* outer_;
+};
+
 /// One call of a layer: while it lives, the layer's path stands in listings and traces.
 class LayerCall {
  public:
   /// kind: `Linear`, a literal.
   LayerCall(const Module& layer, const char* kind);
-  /// f(), with the layer's path before the text of its errors; `summary` learns what it gave. flops: additions and
+  /// f(), with the layer's path before the text of its errors; an observer hears what it gave. flops: additions and
   /// multiplications that it takes.
   template <class F>
   Tensor run(const F& f, double flops = 0) const {
     try {
       Tensor output = f();
-      report(output, flops);
+      if (LayerObserver* const observer = LayerObserver::current()) [[unlikely]]
+        observer->called(layer_, kind_, output, flops);
       return output;
     } catch (const Error&) {
       rethrow();
@@ -159,67 +176,11 @@ class LayerCall {
   }
 
  private:
-  void report(const Tensor& output, double flops) const;
   [[noreturn]] void rethrow() const;  // the current exception
 
   const Module& layer_;
   const char* kind_;
   PathScope scope_;
 };
-
-/// ShapeError unless x is (..., features) for a weight (features, ...), TypeError unless their dtypes agree, both in
-/// the name of the layer.
-void check_input(const char* layer, const Tensor& x, const Tensor& weight);
-
-/// Listens to the layers that this thread calls, paused.
-class SummaryScope {
- public:
-  explicit SummaryScope(const Module& model);
-  ~SummaryScope();
-  SummaryScope(const SummaryScope&) = delete;
-  SummaryScope& operator=(const SummaryScope&) = delete;
-
-  /// Zeros (1, shape...) in the dtype of the model's parameters.
-  Tensor example(const Shape& shape) const;
-  std::string text(const Tensor& output) const;
-
- private:
-  friend class LayerCall;
-  struct Row {
-    std::string path;
-    std::string kind;
-    Shape output;
-    std::size_t parameters;
-    double flops;
-    double bytes;
-  };
-  void report(const Module& layer, const char* kind, const Tensor& output, double flops);
-
-  const Module& model_;
-  Pause pause_;
-  SummaryScope* outer_;
-  std::vector<Row> rows_;
-};
-
-/// A table of the layers that ran for one example of this shape, in order: path, kind, output shape, parameters,
-/// floating operations and bytes of the output; then totals. The model itself is left alone: a clone runs, in eval
-/// mode.
-template <std::derived_from<Module> M>
-std::string summary(const M& model, const Shape& shape) {
-  M copy = clone(model);
-  copy.eval();
-  const SummaryScope scope(copy);
-  return scope.text(copy(scope.example(shape)));
-}
-
-/// The same for a model that takes something else than (n, shape...) in the dtype of its parameters, such as indices:
-/// for this input.
-template <std::derived_from<Module> M, std::same_as<Tensor> X>
-std::string summary(const M& model, const X& input) {
-  M copy = clone(model);
-  copy.eval();
-  const SummaryScope scope(copy);
-  return scope.text(copy(input));
-}
 
 }  // namespace xgrad::nn

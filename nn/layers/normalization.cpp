@@ -3,26 +3,29 @@
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/pointwise.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/layers/normalization.hpp>
 
 #include <memory>
-#include <string>
 
 namespace xgrad::nn {
 
 namespace {
 
 Shape features_shape(const char* layer, std::int64_t features) {
-  if (features < 1)
-    throw ValueError(std::string(layer) + ": " + std::to_string(features) + " features; need at least one");
+  if (features < 1) throw_as<ValueError>("{}: {} features; need at least one", layer, features);
   return {features};
 }
 
 double checked_epsilon(const char* layer, double epsilon) {
-  if (!(epsilon > 0))
-    throw ValueError(std::string(layer) + ": epsilon " + std::to_string(epsilon) + "; need epsilon > 0");
+  if (!(epsilon > 0)) throw_as<ValueError>("{}: epsilon {}; need epsilon > 0", layer, epsilon);
   return epsilon;
+}
+
+/// ShapeError and TypeError unless x is (…, features) for a weight (features,), in one dtype.
+void check_input(const char* layer, const Tensor& x, const Tensor& weight) {
+  common_floating_dtype(layer, x, weight);
+  check_last_extent(layer, x.shape(), weight.shape()[0]);
 }
 
 /// weight / √(variance + ε), by which centred inputs are multiplied.
@@ -41,7 +44,7 @@ BatchNorm::BatchNorm(std::int64_t features, const BatchNormOptions& options)
       statistics_(std::make_shared<RunningStatistics>(running_mean, running_var, options.momentum)),
       epsilon_(checked_epsilon("BatchNorm", options.epsilon)) {
   if (!(options.momentum >= 0 && options.momentum <= 1))
-    throw ValueError("BatchNorm: momentum " + std::to_string(options.momentum) + "; need 0 <= momentum <= 1");
+    throw_as<ValueError>("BatchNorm: momentum {}; need 0 <= momentum <= 1", options.momentum);
 }
 
 Tensor BatchNorm::operator()(const Tensor& x) const {
@@ -58,8 +61,8 @@ Tensor BatchNorm::in_training(const Tensor& x) const {
   const std::int64_t features = weight.shape()[0];
   const std::int64_t count = static_cast<std::int64_t>(x.size()) / features;
   if (count < 2)
-    throw ShapeError("batch_norm: x is " + to_string(x.shape()) +
-                     " in training; need at least two rows, whose variance it divides by");
+    throw_as<ShapeError>("batch_norm: x is {} in training; need at least two rows, whose variance it divides by",
+                         x.shape());
   const Tensor rows = x.rank() == 2 ? x : reshape(x, {count, features});
   const Tensor average = mean(rows, {0}, true);              // (1, features)
   const Tensor centred = rows - average;                     // (n, features)
@@ -89,8 +92,9 @@ Tensor LayerNorm::operator()(const Tensor& x) const {
     check_input("layer_norm", x, weight);
     const Tensor centred = x - mean(x, {-1}, true);
     const Tensor variance = mean(square(centred), {-1}, true);  // (..., 1)
-    const Tensor scale = pointwise(
-        "layer_norm", [e = epsilon_](auto v) { return 1 / sqrt(v + e); }, variance);
+    const Tensor scale = pointwise_with(
+        {.kind = OperationKind::arithmetic}, "layer_norm", [e = epsilon_](auto v) { return 1 / sqrt(v + e); },
+        variance);
     return pointwise(
         "layer_norm", [](auto c, auto s, auto w, auto b) { return c * s * w + b; }, centred, scale, weight, bias);
   };

@@ -3,7 +3,6 @@
 #include <autograd/tape/tape.hpp>
 #include <nn/layers/running_statistics.hpp>
 
-#include <algorithm>
 #include <utility>
 
 namespace xgrad::nn {
@@ -47,16 +46,14 @@ void RunningStatistics::remember(const LayerNote& call) {
 
 LayerNotes RunningStatistics::merge(const std::vector<LayerNotes>& parts) const {
   const Pause pause;
-  std::size_t most = 0;
-  for (const LayerNotes& part : parts) most = std::max(most, part.size());
   LayerNotes merged;
-  for (std::size_t call = 0; call < most; ++call) {
+  for (std::size_t call = 0;; ++call) {
     LayerNotes same;
     for (const LayerNotes& part : parts)
       if (call < part.size()) same.push_back(part[call]);
+    if (same.empty()) return merged;
     merged.push_back(combined(same));
   }
-  return merged;
 }
 
 }  // namespace xgrad::nn

@@ -4,7 +4,7 @@
 
 #include <concepts>
 #include <cstddef>
-#include <memory>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +32,7 @@ class Sequential : public Module {
   template <Layer L>
   void append(L layer) {
     if constexpr (std::derived_from<L, Module>) add(std::to_string(size()), layer);
-    steps_.emplace_back(std::make_unique<StepOf<L>>(std::move(layer)));
+    steps_.emplace_back(std::move(layer));
   }
 
   Tensor operator()(const Tensor& x) const;
@@ -40,41 +40,15 @@ class Sequential : public Module {
   /// The layer at a place. ValueError if there is none or it is not an L.
   template <Layer L>
   const L& at(std::size_t place) const {
-    const auto* found = place < size() ? dynamic_cast<const StepOf<L>*>(steps_[place].held.get()) : nullptr;
-    if (found == nullptr) throw_no_layer(place);
-    return found->layer;
+    const L* const layer = place < size() ? steps_[place].template target<L>() : nullptr;
+    if (layer == nullptr) throw_no_layer(place);
+    return *layer;
   }
 
  private:
-  struct AnyStep {
-    virtual ~AnyStep() = default;
-    virtual Tensor call(const Tensor& x) const = 0;
-    virtual std::unique_ptr<AnyStep> copy() const = 0;
-  };
-  template <class L>
-  struct StepOf final : AnyStep {
-    explicit StepOf(L l) : layer(std::move(l)) {}
-    StepOf(const StepOf&) = default;
-    Tensor call(const Tensor& x) const override { return layer(x); }
-    std::unique_ptr<AnyStep> copy() const override { return std::make_unique<StepOf>(*this); }
-    L layer;
-  };
-  struct Step {
-    explicit Step(std::unique_ptr<AnyStep> step) : held(std::move(step)) {}
-    Step(const Step& other) : held(other.held->copy()) {}
-    Step(Step&&) noexcept = default;
-    Step& operator=(const Step& other) {
-      held = other.held->copy();
-      return *this;
-    }
-    Step& operator=(Step&&) noexcept = default;
-    ~Step() = default;
-    std::unique_ptr<AnyStep> held;
-  };
-
   [[noreturn]] void throw_no_layer(std::size_t place) const;
 
-  std::vector<Step> steps_;
+  std::vector<std::function<Tensor(const Tensor&)>> steps_;  // copies hold copies of the layers
 };
 
 /// (n, ...) to (n, product of the others): keeps axis 0. ShapeError for a scalar.

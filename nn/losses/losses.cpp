@@ -1,5 +1,6 @@
 #include <autograd/autograd.hpp>
 #include <autograd/pointwise.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/losses/losses.hpp>
 
 #include <cmath>
@@ -11,23 +12,24 @@ namespace {
 
 void check_pair(const char* loss, const Tensor& prediction, const Tensor& target) {
   if (prediction.shape() != target.shape())
-    throw ShapeError(std::string(loss) + ": prediction is " + to_string(prediction.shape()) + ", target is " +
-                     to_string(target.shape()) + "; need equal shapes, losses do not broadcast");
-  const Tensor* const pair[] = {&prediction, &target};
-  common_floating_dtype(loss, Inputs(pair, 2));
+    throw_as<ShapeError>("{}: prediction is {}, target is {}; need equal shapes, losses do not broadcast", loss,
+                         prediction.shape(), target.shape());
+  common_floating_dtype(loss, prediction, target);
 }
 
 Tensor reduce(const Tensor& losses, Reduction reduction) {
-  switch (reduction) {
-    case Reduction::mean:
-      return mean(losses);
-    case Reduction::sum:
-      return sum(losses);
-    case Reduction::none:
-      break;
-  }
-  return losses;
+  if (reduction == Reduction::none) return losses;
+  return reduction == Reduction::mean ? mean(losses) : sum(losses);
 }
+
+/// f(p, t) of every element.
+template <class F>
+Tensor elementwise(const char* loss, const F& f, const Tensor& prediction, const Tensor& target, Reduction reduction) {
+  check_pair(loss, prediction, target);
+  return reduce(pointwise(loss, f, prediction, target), reduction);
+}
+
+constexpr auto absolute_error = [](auto p, auto t) { return abs(p - t); };
 
 Tensor reduced_cross_entropy(const Tensor& logits, const Tensor& targets, Reduction reduction) {
   if (reduction == Reduction::mean) return mean_softmax_cross_entropy(logits, targets);
@@ -43,16 +45,8 @@ void check_probabilities(const char* loss, const char* what, const Tensor& x, co
     if (inside) return;
     std::size_t at = 0;
     while (!(values[at] < 0 || values[at] > 1)) ++at;
-    throw ValueError(std::string(loss) + ": element " + std::to_string(at) + " of the " + what + " is " +
-                     std::to_string(values[at]) + "; need 0 <= value <= 1" + advice);
+    throw_as<ValueError>("{}: element {} of the {} is {}; need 0 <= value <= 1{}", loss, at, what, values[at], advice);
   });
-}
-
-Tensor absolute_error(const char* loss, const Tensor& prediction, const Tensor& target, Reduction reduction) {
-  check_pair(loss, prediction, target);
-  return reduce(pointwise(
-                    loss, [](auto p, auto t) { return abs(p - t); }, prediction, target),
-                reduction);
 }
 
 void check_labels(const Tensor& labels, std::int64_t classes) {
@@ -107,49 +101,46 @@ Tensor losses_of_labels(const Tensor& logits, const Tensor& labels, const CrossE
 }  // namespace
 
 Tensor MeanSquaredError::operator()(const Tensor& prediction, const Tensor& target, const LossOptions& options) const {
-  check_pair("mse", prediction, target);
   const auto squared_error = [](auto p, auto t) {
     const auto r = p - t;
     return r * r;
   };
-  return reduce(pointwise("mse", squared_error, prediction, target), options.reduction);
+  return elementwise("mse", squared_error, prediction, target, options.reduction);
 }
 
 Tensor MeanAbsoluteError::operator()(const Tensor& prediction, const Tensor& target, const LossOptions& options) const {
-  return absolute_error("mae", prediction, target, options.reduction);
+  return elementwise("mae", absolute_error, prediction, target, options.reduction);
 }
 
 Tensor SummedAbsoluteError::operator()(const Tensor& prediction, const Tensor& target,
                                        const LossOptions& options) const {
-  return absolute_error("sae", prediction, target, options.reduction);
+  return elementwise("sae", absolute_error, prediction, target, options.reduction);
 }
 
 Tensor Huber::operator()(const Tensor& prediction, const Tensor& target, const LossOptions& options) const {
-  if (!(delta > 0)) throw ValueError("huber: delta " + std::to_string(delta) + "; need delta > 0");
-  check_pair("huber", prediction, target);
+  if (!(delta > 0)) throw_as<ValueError>("huber: delta {}; need delta > 0", delta);
   const auto loss = [d = delta](auto p, auto t) {
     const auto r = p - t;
     return where(abs(r) < d, 0.5 * r * r, d * (abs(r) - 0.5 * d));
   };
-  return reduce(pointwise("huber", loss, prediction, target), options.reduction);
+  return elementwise("huber", loss, prediction, target, options.reduction);
 }
 
 Tensor SummedSquaredError::operator()(const Tensor& prediction, const Tensor& target,
                                       const LossOptions& options) const {
-  check_pair("sse", prediction, target);
   const auto half_squared_error = [](auto p, auto t) {
     const auto r = p - t;
     return 0.5 * r * r;
   };
-  return reduce(pointwise("sse", half_squared_error, prediction, target), options.reduction);
+  return elementwise("sse", half_squared_error, prediction, target, options.reduction);
 }
 
 Tensor BinaryCrossEntropy::operator()(const Tensor& prediction, const Tensor& target,
                                       const LossOptions& options) const {
-  check_pair("binary_cross_entropy", prediction, target);
-  check_probabilities("binary_cross_entropy", "prediction", prediction,
-                      " (for logits: binary_cross_entropy_with_logits)");
-  check_probabilities("binary_cross_entropy", "target", target);
+  const char* const name = "binary_cross_entropy";
+  check_pair(name, prediction, target);
+  check_probabilities(name, "prediction", prediction, " (for logits: binary_cross_entropy_with_logits)");
+  check_probabilities(name, "target", target);
   // The slopes share the denominator max(p(1 - p), 1e-12), so that t·d(-log p) + (1 - t)·d(-log(1 - p)) is (p - t) over
   // it.
   const auto loss = [](auto p, auto t) {
@@ -160,17 +151,17 @@ Tensor BinaryCrossEntropy::operator()(const Tensor& prediction, const Tensor& ta
                                                 [=](auto q) { return q / at_least(q * (1 - q), 1e-12); }, p);
     return t * minus_log + (1 - t) * minus_log_rest;
   };
-  return reduce(pointwise("binary_cross_entropy", loss, prediction, target), options.reduction);
+  return reduce(pointwise(name, loss, prediction, target), options.reduction);
 }
 
 Tensor BinaryCrossEntropyWithLogits::operator()(const Tensor& logits, const Tensor& target,
                                                 const LossOptions& options) const {
-  check_pair("binary_cross_entropy_with_logits", logits, target);
-  check_probabilities("binary_cross_entropy_with_logits", "target", target);
-  return reduce(
-      pointwise(
-          "binary_cross_entropy_with_logits", [](auto x, auto t) { return softplus(x) - x * t; }, logits, target),
-      options.reduction);
+  const char* const name = "binary_cross_entropy_with_logits";
+  check_pair(name, logits, target);
+  check_probabilities(name, "target", target);
+  const auto loss = [](auto x, auto t) { return softplus(x) - x * t; };
+  return reduce(pointwise_with({.kind = OperationKind::log_probabilities}, name, loss, logits, target),
+                options.reduction);
 }
 
 Tensor CrossEntropy::operator()(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) const {

@@ -2,10 +2,8 @@
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/tape/operation.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/losses/penalties.hpp>
-
-#include <string>
 
 namespace xgrad::nn {
 
@@ -14,11 +12,8 @@ namespace {
 /// Σ f(θ) over all entries of all parameters.
 template <class F>
 Tensor summed(const char* name, const std::vector<Tensor>& parameters, const F& f) {
-  if (parameters.empty()) throw ValueError(std::string(name) + ": no parameters; need at least one");
-  for (const Tensor& parameter : parameters) {
-    const Tensor* const pair[] = {&parameters.front(), &parameter};
-    common_floating_dtype(name, Inputs(pair, 2));
-  }
+  if (parameters.empty()) throw_as<ValueError>("{}: no parameters; need at least one", name);
+  for (const Tensor& parameter : parameters) common_floating_dtype(name, parameters.front(), parameter);
   Tensor total = sum(f(parameters.front()));
   for (std::size_t i = 1; i < parameters.size(); ++i) total = total + sum(f(parameters[i]));
   return total;

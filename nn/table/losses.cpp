@@ -2,9 +2,8 @@
 #include <nn/losses/losses.hpp>
 #include <nn/table/module_table.hpp>
 
-#include <span>
+#include <numeric>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 namespace xgrad::nn {
@@ -18,13 +17,16 @@ const double minus_ln_three_quarters = 0.28768207245178085;  // ln 4 - ln 3, OEI
 
 template <class Loss>
 OpCall reduced(const Loss& loss, Reduction reduction) {
+  return [=](const OpInputs& x) { return loss(x[0], x[1], {.reduction = reduction}); };
+}
+
+OpCall smoothed(double smoothing, Reduction reduction = Reduction::mean) {
   return [=](const OpInputs& x) {
-    if constexpr (std::is_same_v<Loss, CrossEntropy>)
-      return loss(x[0], x[1], {.reduction = reduction, .weights = x.size() > 2 ? x[2] : Tensor()});
-    else
-      return loss(x[0], x[1], {.reduction = reduction});
+    return cross_entropy(
+        x[0], x[1], {.reduction = reduction, .weights = x.size() > 2 ? x[2] : Tensor(), .label_smoothing = smoothing});
   };
 }
+OpCall reduced(const CrossEntropy&, Reduction reduction) { return smoothed(0, reduction); }
 
 /// The loss of drawn values. Labels are drawn by themselves, so that every class occurs.
 MakeCase drawn(const OpCall& loss, const std::vector<Argument>& arguments) {
@@ -45,31 +47,25 @@ MakeCase drawn_with_residual(const OpCall& loss, const Shape& shape, const Domai
   };
 }
 
-Tensor divided(const Tensor& x, std::size_t count) {
-  Tensor result = x.clone();
-  result.modify([&](std::span<double> values) {
-    for (double& value : values) value /= static_cast<double>(count);
-  });
-  return result;
-}
-
-double total(const Tensor& x) {
-  double sum = 0;
-  for (const double value : x.values<double>()) sum += value;
-  return sum;
+/// A sample of each list of arguments for every reduction.
+template <class Loss>
+void add_samples(ModuleRow& row, const Loss& loss, const std::vector<std::vector<Argument>>& lists) {
+  for (const Reduction reduction : reductions)
+    for (const std::vector<Argument>& arguments : lists) row.sample(drawn(reduced(loss, reduction), arguments));
 }
 
 /// A point for each reduction from the losses of the elements, or rows, and the gradients of their sum.
 template <class Loss>
 void add_points(ModuleRow& row, const Loss& loss, const OpInputs& inputs, const Tensor& losses,
                 const OpInputs& gradients, const std::string& source) {
+  const auto values = losses.values<double>();
+  const double total = std::accumulate(values.begin(), values.end(), 0.0), n = static_cast<double>(values.size());
   OpInputs mean;
-  for (const Tensor& gradient : gradients)
-    mean.push_back(gradient.defined() ? divided(gradient, losses.size()) : gradient);
+  for (const Tensor& gradient : gradients) mean.push_back(gradient.defined() ? gradient / n : gradient);
   const auto at = [&](Reduction reduction) { return loss_case(reduced(loss, reduction), inputs); };
   row.point(at(Reduction::none), losses, gradients, source)
-      .point(at(Reduction::sum), tensor(total(losses)), gradients, source)
-      .point(at(Reduction::mean), divided(tensor(total(losses)), losses.size()), mean, source);
+      .point(at(Reduction::sum), tensor(total), gradients, source)
+      .point(at(Reduction::mean), tensor(total / n), mean, source);
 }
 
 /// A loss of elements, without samples: it refuses to broadcast and to mix dtypes, and keeps NaN.
@@ -148,7 +144,7 @@ ModuleRow huber_row() {
       .kink(called(half, tensor({0.5, -0.5}), zeros({2})), tensor(0.125),
             {tensor({0.25, -0.25}), tensor({-0.25, 0.25})});
   row.refuses<ValueError>([](const OpInputs& x) { return Huber{.delta = 0}(x[0], x[1]); }, {ones({2}), ones({2})},
-                          "huber: delta 0.000000; need delta > 0");
+                          "huber: delta 0; need delta > 0");
   return row;
 }
 
@@ -164,9 +160,7 @@ ModuleRow binary_cross_entropy_row() {
   const auto at = [](double p, double t) { return called(binary_cross_entropy, tensor({p}), tensor({t})); };
   const Domain inside = {0.1, 0.9};
   ModuleRow row = elementwise_row("binary_cross_entropy", "-t·log p - (1 - t)·log(1 - p)", binary_cross_entropy);
-  for (const Reduction reduction : reductions)
-    for (const Shape& shape : {Shape{}, Shape{4, 3}})
-      row.sample(drawn(reduced(binary_cross_entropy, reduction), {{shape, inside}, {shape, inside}}));
+  add_samples(row, binary_cross_entropy, {{{{}, inside}, {{}, inside}}, {{{4, 3}, inside}, {{4, 3}, inside}}});
   row.big_sample(drawn(reduced(binary_cross_entropy, Reduction::mean), {{{70, 1001}, inside}, {{70, 1001}, inside}}));
   // d/dp = (p - t)/(p(1 - p)), d/dt = log(1 - p) - log p
   const double ln3 = ln4 - minus_ln_three_quarters;
@@ -181,12 +175,12 @@ ModuleRow binary_cross_entropy_row() {
       .point(at(0, 0.5), tensor(50.0), {tensor({-0.5e12}), tensor({100})}, stops);
   const OpCall call = reduced(binary_cross_entropy, Reduction::mean);
   row.refuses<ValueError>(call, {tensor({{0.5, 1}, {0, 1.5}}), zeros({2, 2})},
-                          "binary_cross_entropy: element 3 of the prediction is 1.500000; need 0 <= value <= 1 (for "
+                          "binary_cross_entropy: element 3 of the prediction is 1.5; need 0 <= value <= 1 (for "
                           "logits: binary_cross_entropy_with_logits)")
       .refuses<ValueError>(call, {tensor({-1e-6}), zeros({1})},
-                           "binary_cross_entropy: element 0 of the prediction is -0.000001; need 0 <= value <= 1")
+                           "binary_cross_entropy: element 0 of the prediction is -1e-06; need 0 <= value <= 1")
       .refuses<ValueError>(call, {tensor({0.5}), tensor({-1})},
-                           "binary_cross_entropy: element 0 of the target is -1.000000; need 0 <= value <= 1");
+                           "binary_cross_entropy: element 0 of the target is -1; need 0 <= value <= 1");
   return row;
 }
 
@@ -195,9 +189,7 @@ ModuleRow binary_cross_entropy_with_logits_row() {
   const auto& loss = binary_cross_entropy_with_logits;
   const Domain inside = {0.1, 0.9};
   ModuleRow row = elementwise_row(name, "log(1 + e^x) - x·t", loss);
-  for (const Reduction reduction : reductions)
-    for (const Shape& shape : {Shape{}, Shape{4, 3}})
-      row.sample(drawn(reduced(loss, reduction), {{shape}, {shape, inside}}));
+  add_samples(row, loss, {{{{}}, {{}, inside}}, {{{4, 3}}, {{4, 3}, inside}}});
   row.big_sample(drawn(reduced(loss, Reduction::mean), {{{70, 1001}}, {{70, 1001}, inside}}));
   // d/dx = σ(x) - t, d/dt = -x
   add_points(row, loss, {zeros({3}), tensor({0, 1, 0.5})}, tensor({ln2, ln2, ln2}),
@@ -206,7 +198,7 @@ ModuleRow binary_cross_entropy_with_logits_row() {
              tensor({1000, 0, 1000, 0, 5e3}), {tensor({1, 0, -1, 0, 0.5}), tensor({-1000, -1000, 1000, 1000, -1e4})},
              "max(x, 0) - x·t, the limit");
   row.refuses<ValueError>(reduced(loss, Reduction::mean), {tensor({5, 5}), tensor({0, 2})},
-                          name + ": element 1 of the target is 2.000000; need 0 <= value <= 1");
+                          name + ": element 1 of the target is 2; need 0 <= value <= 1");
   return row;
 }
 
@@ -249,13 +241,6 @@ void add_cross_entropy_points(ModuleRow& row) {
       "by hand");
 }
 
-OpCall smoothed(double smoothing, Reduction reduction = Reduction::mean) {
-  return [=](const OpInputs& x) {
-    return cross_entropy(
-        x[0], x[1], {.reduction = reduction, .weights = x.size() > 2 ? x[2] : Tensor(), .label_smoothing = smoothing});
-  };
-}
-
 /// Logits (ln 3, 0) have the probabilities ¾ and ¼, with the losses a = ln 4 - ln 3 and b = ln 4.
 void add_smoothing_points(ModuleRow& row) {
   const double a = minus_ln_three_quarters;
@@ -270,7 +255,7 @@ void add_smoothing_points(ModuleRow& row) {
   const std::string source = "Szegedy et al. 2016, section 7, by hand";
   row.point(loss_case(smoothed(0.2, Reduction::none), {logits, labels}), losses, {slope}, source)
       .point(loss_case(smoothed(0.2, Reduction::sum), {logits, labels}), tensor(a + b), {slope}, source)
-      .point(loss_case(smoothed(0.2), {logits, labels}), tensor((a + b) / 2), {divided(slope, 2)}, source)
+      .point(loss_case(smoothed(0.2), {logits, labels}), tensor((a + b) / 2), {slope / 2.0}, source)
       .point(loss_case(smoothed(0.2, Reduction::none), {logits, one_hots}), losses, {slope, Tensor()}, source)
       .point(loss_case(smoothed(1), {logits, labels}), tensor((a + b) / 2), {}, "all classes alike")
       .point(loss_case(smoothed(0.3), {zeros({1, 4}), tensor({2}, int64)}), tensor(ln4), {},
@@ -297,10 +282,8 @@ ModuleRow cross_entropy_row() {
   const Argument soft = {{4, 3}, {0.1, 1}};
   const Argument weights = {{3}, {0.5, 2}};
   ModuleRow row("cross_entropy", ModuleRow::Kind::loss, "log Σ e^x - x[label], or Σ t·(log Σ e^x - x)");
-  for (const Reduction reduction : reductions)
-    for (const std::vector<Argument>& arguments :
-         {std::vector<Argument>{logits, labels}, {logits, soft}, {logits, labels, weights}, {logits, soft, weights}})
-      row.sample(drawn(reduced(cross_entropy, reduction), arguments));
+  add_samples(row, cross_entropy,
+              {{logits, labels}, {logits, soft}, {logits, labels, weights}, {logits, soft, weights}});
   row.big_sample(drawn(reduced(cross_entropy, Reduction::mean), {{{4000, 10}}, {{4000}, indices(0, 9)}}))
       .big_sample(
           drawn(reduced(cross_entropy, Reduction::mean), {{{500, 157}}, {{500, 157}, {0.1, 1}}, {{157}, {0.5, 2}}}));

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/inspection/gradient_check.hpp>
+#include <nn/inspection/summary.hpp>
 #include <nn/layers/linear.hpp>
 #include <nn/layers/normalization.hpp>
 #include <nn/layers/sequential.hpp>

@@ -29,9 +29,10 @@ namespace {
 std::set<std::string> declared_modules(const std::string& source) {
   static const std::regex layer(
       "(?:^|\n)(?:class|struct) (\\w+)(?: final)? : (?:public )?(?:Module|Activation<\\w+>) \\{");
+  static const std::regex function("(?:^|\n)using (\\w+) = FunctionLayer<");
   static const std::regex loss("(?:^|\n)inline constexpr \\w+ (\\w+)\\{");
   std::set<std::string> names;
-  for (const std::regex* declaration : {&layer, &loss})
+  for (const std::regex* declaration : {&layer, &function, &loss})
     for (std::sregex_iterator match(source.begin(), source.end(), *declaration), end; match != end; ++match)
       names.insert((*match)[1]);
   return names;
@@ -203,8 +204,9 @@ TEST_CASE("every layer and loss that a header declares has a row, and every row 
 
 TEST_CASE("the names of layers and losses are found in a header") {
   CHECK(declared_modules("struct Net : nn::Module {\nclass A : public Module {\nstruct B : Activation<B> {\n"
-                         "inline constexpr Hinge hinge{};\nstruct Other : Thing {\n/// struct C : Module {\n") ==
-        std::set<std::string>{"A", "B", "hinge"});
+                         "using C = FunctionLayer<\"C\", c>;\ninline constexpr Hinge hinge{};\n"
+                         "struct Other : Thing {\n/// struct D : Module {\n") ==
+        std::set<std::string>{"A", "B", "C", "hinge"});
 }
 
 TEST_CASE("values and gradients of layers and losses are those of the named sources, at kinks the declared ones") {
