@@ -1,6 +1,7 @@
 #include <autograd/kernels/pointwise/run.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/pointwise.hpp>
+#include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/tape.hpp>
 #include <autograd/tensor/error.hpp>
 

@@ -214,6 +214,26 @@ void scatter_strided(std::size_t element_size, std::span<const std::int64_t> sha
   move(element_size, walk, x, out);
 }
 
+Extents strides_of(const Shape& shape) {
+  Extents strides(shape.rank(), 1);
+  for (std::size_t axis = shape.rank(); axis-- > 1;) strides[axis - 1] = strides[axis] * shape[axis];
+  return strides;
+}
+
+Tensor gather(const Tensor& x, const Shape& shape, std::int64_t offset, const Extents& strides) {
+  Tensor result = Tensor::uninitialized(shape, x.dtype());
+  const std::size_t element = size_of(x.dtype());
+  const auto* const first = static_cast<const char*>(x.untyped_data()) + offset * static_cast<std::int64_t>(element);
+  if (result.size() > 0) copy_strided(element, shape, strides, first, result.untyped_fresh_data());
+  return result;
+}
+
+void scatter(const Tensor& x, Tensor& out, std::int64_t offset, const Extents& strides) {
+  const std::size_t element = size_of(x.dtype());
+  auto* const first = static_cast<char*>(out.untyped_fresh_data()) + offset * static_cast<std::int64_t>(element);
+  if (x.size() > 0) scatter_strided(element, x.shape(), strides, x.untyped_data(), first);
+}
+
 void take(std::size_t element_size, std::size_t outer, std::size_t count, std::size_t inner,
           const std::int64_t* indices, std::size_t n_indices, const void* x, void* out) {
   if (element_size == sizeof(float))

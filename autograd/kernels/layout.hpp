@@ -1,5 +1,7 @@
 #pragma once
 
+#include <autograd/tensor/tensor.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -19,16 +21,26 @@ void copy_strided(std::size_t element_size, std::span<const std::int64_t> shape,
 void scatter_strided(std::size_t element_size, std::span<const std::int64_t> shape,
                      std::span<const std::int64_t> strides, const void* x, void* out);
 
+/// Row-major strides in elements.
+Extents strides_of(const Shape& shape);
+/// A new tensor whose element at (i, j, ...) is x's at offset + i·strides[0] + j·strides[1] + ...
+Tensor gather(const Tensor& x, const Shape& shape, std::int64_t offset, const Extents& strides);
+/// The other way round: element (i, j, ...) of x goes to out's at offset + i·strides[0] + j·strides[1] + ...
+void scatter(const Tensor& x, Tensor& out, std::int64_t offset, const Extents& strides);
+
+/// A shape's extents before an axis, at it and behind it, as products.
+struct Around {
+  std::size_t outer = 1, count, inner = 1;
+  Around(const Shape& shape, std::size_t axis) : count(shape.extent(axis)) {
+    for (std::size_t a = 0; a < shape.rank(); ++a)
+      if (a != axis) (a < axis ? outer : inner) *= shape.extent(a);
+  }
+};
+
 /// out (outer, n_indices, inner) = x (outer, count, inner) at indices of the middle axis in [0, count), which the
 /// caller has checked.
 void take(std::size_t element_size, std::size_t outer, std::size_t count, std::size_t inner,
           const std::int64_t* indices, std::size_t n_indices, const void* x, void* out);
-template <class T>
-void take(std::size_t outer, std::size_t count, std::size_t inner, const std::int64_t* indices, std::size_t n_indices,
-          const T* x, T* out) {
-  take(sizeof(T), outer, count, inner, indices, n_indices, static_cast<const void*>(x), static_cast<void*>(out));
-}
-
 /// out (outer, count, inner) += g (outer, n_indices, inner) at indices of the middle axis in [0, count), in the order
 /// of the indices. T = float, double, int64.
 template <class T>

@@ -1,4 +1,4 @@
-#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/compare.hpp>
 #include <autograd/pointwise.hpp>
 
 namespace xgrad {

@@ -4,6 +4,7 @@
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/linear_algebra.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tensor/error.hpp>
 #include <autograd/tensor/memory.hpp>

@@ -218,14 +218,4 @@ requires(sizeof...(In) >= 1 && (std::is_convertible_v<const In&, const Tensor&> 
   return common_floating_dtype(operation, Inputs(list, sizeof...(In)));
 }
 
-// The engine's own arithmetic, defined with the operations and recorded like them.
-
-/// a + b for cotangents of one tensor: shapes may be unbroadcast.
-Tensor accumulate(const Tensor& a, const Tensor& b);
-/// The gradient of an input of shape `to` from the contribution g to a result of shape `from` to which it was
-/// broadcast.
-Tensor sum_back(const Tensor& g, const Shape& from, const Shape& to);
-/// x with the shape to which it broadcasts.
-Tensor broadcast_to(const Tensor& x, const Shape& shape);
-
 }  // namespace xgrad

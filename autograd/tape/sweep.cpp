@@ -1,4 +1,5 @@
 #include <autograd/kernels/vector.hpp>
+#include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/recorder.hpp>
 #include <autograd/tensor/error.hpp>
 

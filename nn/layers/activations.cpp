@@ -2,6 +2,7 @@
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/ops/softmax.hpp>
 #include <autograd/pointwise.hpp>
 #include <autograd/tensor/error.hpp>
 #include <nn/layers/activations.hpp>

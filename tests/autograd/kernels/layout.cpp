@@ -191,7 +191,7 @@ TEST_CASE_TEMPLATE("take gathers and scatter_add adds, duplicates in the order o
           expected_taken[(o * c.n + i) * c.inner + j] = x[at];
           expected_added[at] += g[(o * c.n + i) * c.inner + j];
         }
-    kernels::take(c.outer, c.count, c.inner, indices.data(), c.n, x.data(), taken.data());
+    kernels::take(sizeof(T), c.outer, c.count, c.inner, indices.data(), c.n, x.data(), taken.data());
     CHECK(taken == expected_taken);
     kernels::scatter_add(c.outer, c.count, c.inner, indices.data(), c.n, g.data(), added.data());
     CHECK(added == expected_added);  // the same additions in the same order: the same bits
@@ -212,7 +212,7 @@ TEST_CASE("moves give the same bits for 1, 2, 3 and 8 threads") {
     kernels::scatter_add(1, 100, 64, indices.data(), indices.size(), small.data(), added.data());
     results.push_back(added);
     std::vector<float> taken(indices.size() * 64);
-    kernels::take(1, 100, 64, indices.data(), indices.size(), x.data(), taken.data());
+    kernels::take(sizeof(float), 1, 100, 64, indices.data(), indices.size(), x.data(), taken.data());
     results.push_back(taken);
     return results;
   };
