@@ -1,0 +1,11 @@
+#pragma once
+
+#include <cstddef>
+
+namespace xgrad::kernels {
+
+/// q (rows, columns), rows >= columns > 0, of a = q · r with qᵀ q = I and an upper triangular r whose diagonal is not
+/// negative: LAPACK's Householder factorisation with the signs of r's diagonal moved to q.
+void orthonormal_factor(std::size_t rows, std::size_t columns, const double* a, double* q);
+
+}  // namespace xgrad::kernels
