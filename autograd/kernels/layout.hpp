@@ -42,13 +42,20 @@ struct Around {
 void take(std::size_t element_size, std::size_t outer, std::size_t count, std::size_t inner,
           const std::int64_t* indices, std::size_t n_indices, const void* x, void* out);
 /// out (outer, count, inner) += g (outer, n_indices, inner) at indices of the middle axis in [0, count), in the order
-/// of the indices. T = float, double, int64.
+/// of the indices. T = float and double.
 template <class T>
 void scatter_add(std::size_t outer, std::size_t count, std::size_t inner, const std::int64_t* indices,
                  std::size_t n_indices, const T* g, T* out);
 
+/// to (rows, length) = these rows of from (..., length), at least one, one after another, converted; bytes are read as
+/// offset + scale · byte. From float and double to both, from int64 to int64, from uint8 to float, double and, as they
+/// are, uint8.
+template <class From, class To>
+void copy_rows(std::size_t length, std::span<const std::int64_t> rows, const From* from, To* to, double scale = 1,
+               double offset = 0);
+
 /// to = from, converted: to the nearest for floating types, towards zero for int64, whose lowest value stands for NaN
-/// and for what does not fit. From float, double, int64 and uint8 to float, double and int64.
+/// and for what does not fit. From float, double and int64 to each of them.
 template <class From, class To>
 void cast(std::size_t n, const From* from, To* to);
 

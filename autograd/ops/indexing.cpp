@@ -150,4 +150,31 @@ void check_indices(std::string_view operation, std::string_view what, std::span<
     throw_outside(operation, what, indices[i], fmt::format(" at position {}", i), extent);
 }
 
+void copy_rows(const Tensor& source, std::int64_t first, std::span<const std::int64_t> rows, Tensor& target) {
+  if (target.size() == 0) return;
+  const std::size_t length = target.size() / rows.size();
+  const auto copy = [&](const auto* all_rows, auto* to) {
+    kernels::copy_rows(length, rows, all_rows + static_cast<std::size_t>(first) * length, to);
+  };
+  if (target.dtype() == int64) return copy(source.data<std::int64_t>(), target.fresh_data<std::int64_t>());
+  visit_floating(source.dtype(), [&](auto from) {
+    visit_floating(target.dtype(),
+                   [&](auto to) { copy(source.data<decltype(from)>(), target.fresh_data<decltype(to)>()); });
+  });
+}
+
+void copy_rows(std::span<const std::uint8_t> source, std::span<const std::int64_t> rows, double scale, double offset,
+               Tensor& target) {
+  if (target.size() == 0) return;
+  visit_floating(target.dtype(), [&](auto zero) {
+    auto* const to = target.fresh_data<decltype(zero)>();
+    kernels::copy_rows(target.size() / rows.size(), rows, source.data(), to, scale, offset);
+  });
+}
+
+void copy_rows(std::span<const std::uint8_t> source, std::span<const std::int64_t> rows,
+               std::span<std::uint8_t> target) {
+  if (!target.empty()) kernels::copy_rows(target.size() / rows.size(), rows, source.data(), target.data());
+}
+
 }  // namespace xgrad

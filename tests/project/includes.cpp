@@ -172,9 +172,7 @@ Sources read_tree() {
 }  // namespace
 
 TEST_CASE("includes of the source tree go one way") {
-  Sources sources = read_tree();
-  for (const char* moves_next : {"nn/data/data.cpp", "nn/graph/pass.cpp", "nn/layers/init.cpp"})
-    sources.erase(moves_next);
+  const Sources sources = read_tree();
   REQUIRE(sources.contains("autograd/tensor/tensor.hpp"));
   std::size_t of_ours = 0;
   for (const auto& [path, text] : sources) {

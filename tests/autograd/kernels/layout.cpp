@@ -155,8 +155,7 @@ TEST_CASE("moved elements keep their bits, signalling NaN and denormals included
   }
 }
 
-TEST_CASE_TEMPLATE("take gathers and scatter_add adds, duplicates in the order of the indices", T, float, double,
-                   std::int64_t) {
+TEST_CASE_TEMPLATE("take gathers and scatter_add adds, duplicates in the order of the indices", T, float, double) {
   struct Case {
     std::size_t outer, count, inner, n;
   };
@@ -248,10 +247,6 @@ TEST_CASE("casts round to the nearest, or towards zero for integers") {
   Integers integers(limits.size());
   kernels::cast(limits.size(), limits.data(), integers.data());
   CHECK(integers == Integers{lowest, lowest, lowest, lowest, lowest, std::int64_t{1} << 62, 0});
-  const std::vector<std::uint8_t> bytes{0, 1, 128, 255};
-  std::vector<float> floats(4);
-  kernels::cast(4, bytes.data(), floats.data());
-  CHECK(floats == std::vector<float>{0, 1, 128, 255});
   std::vector<float> huge(1);
   kernels::cast(1, &limits[3], huge.data());
   CHECK(huge[0] == 0x1p63f);
