@@ -430,29 +430,20 @@ void cross_entropy_soft_vjp(std::size_t rows, std::size_t n, const T* logits, co
   });
 }
 
-template void softmax(std::size_t, std::size_t, const float*, float*);
-template void softmax(std::size_t, std::size_t, const double*, double*);
-template void softmax_vjp(std::size_t, std::size_t, const float*, const float*, float*);
-template void softmax_vjp(std::size_t, std::size_t, const double*, const double*, double*);
-template void log_softmax(std::size_t, std::size_t, const float*, float*);
-template void log_softmax(std::size_t, std::size_t, const double*, double*);
-template void log_softmax_vjp(std::size_t, std::size_t, const float*, const float*, float*);
-template void log_softmax_vjp(std::size_t, std::size_t, const double*, const double*, double*);
-template void logsumexp(std::size_t, std::size_t, const float*, float*);
-template void logsumexp(std::size_t, std::size_t, const double*, double*);
-template void cross_entropy(std::size_t, std::size_t, const float*, const std::int64_t*, float*, LogNormalizer<float>*);
-template void cross_entropy(std::size_t, std::size_t, const double*, const std::int64_t*, double*,
-                            LogNormalizer<double>*);
-template void cross_entropy_vjp(std::size_t, std::size_t, const float*, const std::int64_t*,
-                                const LogNormalizer<float>*, const float*, std::size_t, float*);
-template void cross_entropy_vjp(std::size_t, std::size_t, const double*, const std::int64_t*,
-                                const LogNormalizer<double>*, const double*, std::size_t, double*);
-template void cross_entropy_soft(std::size_t, std::size_t, const float*, const float*, float*, LogNormalizer<float>*);
-template void cross_entropy_soft(std::size_t, std::size_t, const double*, const double*, double*,
-                                 LogNormalizer<double>*);
-template void cross_entropy_soft_vjp(std::size_t, std::size_t, const float*, const float*, const LogNormalizer<float>*,
-                                     const float*, std::size_t, float*);
-template void cross_entropy_soft_vjp(std::size_t, std::size_t, const double*, const double*,
-                                     const LogNormalizer<double>*, const double*, std::size_t, double*);
+#define XGRAD_INSTANTIATE(T)                                                                                        \
+  template void softmax(std::size_t, std::size_t, const T*, T*);                                                    \
+  template void softmax_vjp(std::size_t, std::size_t, const T*, const T*, T*);                                      \
+  template void log_softmax(std::size_t, std::size_t, const T*, T*);                                                \
+  template void log_softmax_vjp(std::size_t, std::size_t, const T*, const T*, T*);                                  \
+  template void logsumexp(std::size_t, std::size_t, const T*, T*);                                                  \
+  template void cross_entropy(std::size_t, std::size_t, const T*, const std::int64_t*, T*, LogNormalizer<T>*);      \
+  template void cross_entropy_vjp(std::size_t, std::size_t, const T*, const std::int64_t*, const LogNormalizer<T>*, \
+                                  const T*, std::size_t, T*);                                                       \
+  template void cross_entropy_soft(std::size_t, std::size_t, const T*, const T*, T*, LogNormalizer<T>*);            \
+  template void cross_entropy_soft_vjp(std::size_t, std::size_t, const T*, const T*, const LogNormalizer<T>*,       \
+                                       const T*, std::size_t, T*);
+XGRAD_INSTANTIATE(float)
+XGRAD_INSTANTIATE(double)
+#undef XGRAD_INSTANTIATE
 
 }  // namespace xgrad::kernels

@@ -63,20 +63,9 @@ void adam_update(const AdamRule& rule, std::int64_t t, bool at_first, std::size_
   });
 }
 
-template <class T>
-void add_in_order(std::span<const Tensor* const> terms, std::size_t first, std::size_t count, T* sum) {
-  for_vectors<T>(first, first + count, [=](std::size_t k, auto lanes) {
-    Vec<T> total = load(sum + k, lanes);
-    for (const Tensor* term : terms) total = total + load(static_cast<const T*>(term->untyped_data()) + k, lanes);
-    store(total, sum + k, lanes);
-  });
-}
-
 template void sgd_update(const SgdRule&, bool, std::size_t, const float*, float*, float*);
 template void sgd_update(const SgdRule&, bool, std::size_t, const double*, double*, double*);
 template void adam_update(const AdamRule&, std::int64_t, bool, std::size_t, const float*, float*, float*, float*);
 template void adam_update(const AdamRule&, std::int64_t, bool, std::size_t, const double*, double*, double*, double*);
-template void add_in_order(std::span<const Tensor* const>, std::size_t, std::size_t, float*);
-template void add_in_order(std::span<const Tensor* const>, std::size_t, std::size_t, double*);
 
 }  // namespace xgrad::kernels

@@ -1,10 +1,7 @@
 #pragma once
 
-#include <autograd/tensor/tensor.hpp>
-
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 namespace xgrad::kernels {
 
@@ -51,9 +48,5 @@ using AdamRule = AdamRuleOf<false>;
 template <class T>
 void adam_update(const AdamRule& rule, std::int64_t t, bool at_first, std::size_t count, const T* gradient, T* m, T* v,
                  T* parameter);
-
-/// sum += terms[0] + terms[1] + ..., added to each element in this order; of all tensors the elements from first on.
-template <class T>
-void add_in_order(std::span<const Tensor* const> terms, std::size_t first, std::size_t count, T* sum);
 
 }  // namespace xgrad::kernels

@@ -2,11 +2,19 @@
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/pointwise.hpp>
-#include <autograd/tensor/error.hpp>
-
-#include <string>
+#include <autograd/tensor/format.hpp>
 
 namespace xgrad {
+
+namespace {
+
+/// The function last, where it reads best.
+template <class F>
+Tensor map(const char* name, const Tensor& x, F f) {
+  return pointwise(name, f, x);
+}
+
+}  // namespace
 
 // Comparisons are turned so that NaN takes the branch that hands it on.
 
@@ -20,18 +28,20 @@ Tensor step(const Tensor& x, double at_zero) {
 }
 
 Tensor sigmoid(const Tensor& x) {
-  return pointwise(
-      "sigmoid", [](auto a) { return sigmoid(a); }, x);
+  return map("sigmoid", x, [](auto a) { return sigmoid(a); });
 }
-
 Tensor log_sigmoid(const Tensor& x) {
-  return pointwise(
-      "log_sigmoid", [](auto a) { return -softplus(-a); }, x);
+  return map("log_sigmoid", x, [](auto a) { return -softplus(-a); });
+}
+Tensor softplus(const Tensor& x) {
+  return map("softplus", x, [](auto a) { return softplus(a); });
+}
+Tensor swish(const Tensor& x) {
+  return map("swish", x, [](auto a) { return a * sigmoid(a); });
 }
 
-Tensor softplus(const Tensor& x) {
-  return pointwise(
-      "softplus", [](auto a) { return softplus(a); }, x);
+Tensor elu(const Tensor& x, double alpha) {
+  return map("elu", x, [alpha](auto a) { return where(a > 0, a, alpha * expm1(a)); });
 }
 
 Tensor relu(const Tensor& x) {
@@ -49,33 +59,21 @@ Tensor prelu(const Tensor& x, const Tensor& slope) {
       "prelu", [](auto a, auto s) { return where(a > 0, a, s * a); }, x, slope);
 }
 
-Tensor elu(const Tensor& x, double alpha) {
-  return pointwise(
-      "elu", [alpha](auto a) { return where(a > 0, a, alpha * expm1(a)); }, x);
-}
-
-Tensor swish(const Tensor& x) {
-  return pointwise(
-      "swish", [](auto a) { return a * sigmoid(a); }, x);
-}
-
 Tensor hard_tanh(const Tensor& x) {
   return pointwise_with(
       {.derivative_of_result = true}, "hard_tanh", [](auto a) { return where(a <= -1, -1, where(a >= 1, 1, a)); }, x);
 }
 
 Tensor maxout(const Tensor& x, std::int64_t pieces) {
-  const Tensor* const inputs[] = {&x};
-  common_floating_dtype("maxout", Inputs(inputs, 1));
-  if (pieces < 1) throw ValueError("maxout: " + std::to_string(pieces) + " pieces; need at least one");
+  common_floating_dtype("maxout", x);
+  if (pieces < 1) throw_as<ValueError>("maxout: {} pieces; need at least one", pieces);
   if (x.rank() == 0 || x.shape().back() % pieces != 0)
-    throw ShapeError("maxout: x is " + to_string(x.shape()) + "; need a last axis of " + std::to_string(pieces) +
-                     " pieces of one length");
+    throw_as<ShapeError>("maxout: x is {}; need a last axis of {} pieces of one length", x.shape(), pieces);
   Shape result = x.shape();
   result.back() /= pieces;
-  const std::int64_t length = result.back();
-  const auto rows = static_cast<std::int64_t>(length == 0 ? 0 : result.elements() / static_cast<std::size_t>(length));
-  return reshape(max(reshape(x, {rows, pieces, length}), {1}), result);  // (rows, k, n) -> (rows, n)
+  const std::size_t length = result.extent(result.rank() - 1);
+  const auto rows = static_cast<std::int64_t>(length == 0 ? 0 : result.elements() / length);
+  return reshape(max(reshape(x, {rows, pieces, result.back()}), {1}), result);  // (rows, k, n) -> (rows, n)
 }
 
 }  // namespace xgrad

@@ -9,8 +9,6 @@ namespace xgrad {
 
 namespace {
 
-using kernels::Around;
-
 OperationTraits keeps_indices() { return {Which::only(1), Which::none(), Contribution::exact, true}; }
 
 class Take final : public Operation {
@@ -27,10 +25,7 @@ class Take final : public Operation {
     shape.erase(axis_);
     for (std::size_t a = 0; a < indices.rank(); ++a) shape.insert(axis_ + a, indices.shape()[a]);
     Tensor result = Tensor::uninitialized(shape, x.dtype());
-    const Around around(x.shape(), axis_);
-    if (result.size() > 0)
-      kernels::take(size_of(x.dtype()), around.outer, around.count, around.inner, indices.data<std::int64_t>(),
-                    indices.size(), x.untyped_data(), result.untyped_fresh_data());
+    kernels::take(x, indices, kernels::Around(x.shape(), axis_), result);
     return result;
   }
   Tensors vjp(const Call& call) const override {
@@ -63,13 +58,7 @@ class ScatterAdd final : public Operation {
     for (std::size_t a = 0; a < indices.rank(); ++a) shape.erase(axis_);
     shape.insert(axis_, extent_);
     Tensor result = zeros(shape, x.dtype());
-    const Around around(shape, axis_);
-    if (x.size() > 0)
-      visit_floating(x.dtype(), [&](auto zero) {
-        using T = decltype(zero);
-        kernels::scatter_add(around.outer, around.count, around.inner, indices.data<std::int64_t>(), indices.size(),
-                             x.data<T>(), result.fresh_data<T>());
-      });
+    kernels::scatter_add(x, indices, kernels::Around(shape, axis_), result);
     return result;
   }
   Tensors vjp(const Call& call) const override {
@@ -148,33 +137,6 @@ void check_indices(std::string_view operation, std::string_view what, std::span<
                    std::int64_t extent) {
   if (const std::size_t i = first_outside(indices, extent); i < indices.size())
     throw_outside(operation, what, indices[i], fmt::format(" at position {}", i), extent);
-}
-
-void copy_rows(const Tensor& source, std::int64_t first, std::span<const std::int64_t> rows, Tensor& target) {
-  if (target.size() == 0) return;
-  const std::size_t length = target.size() / rows.size();
-  const auto copy = [&](const auto* all_rows, auto* to) {
-    kernels::copy_rows(length, rows, all_rows + static_cast<std::size_t>(first) * length, to);
-  };
-  if (target.dtype() == int64) return copy(source.data<std::int64_t>(), target.fresh_data<std::int64_t>());
-  visit_floating(source.dtype(), [&](auto from) {
-    visit_floating(target.dtype(),
-                   [&](auto to) { copy(source.data<decltype(from)>(), target.fresh_data<decltype(to)>()); });
-  });
-}
-
-void copy_rows(std::span<const std::uint8_t> source, std::span<const std::int64_t> rows, double scale, double offset,
-               Tensor& target) {
-  if (target.size() == 0) return;
-  visit_floating(target.dtype(), [&](auto zero) {
-    auto* const to = target.fresh_data<decltype(zero)>();
-    kernels::copy_rows(target.size() / rows.size(), rows, source.data(), to, scale, offset);
-  });
-}
-
-void copy_rows(std::span<const std::uint8_t> source, std::span<const std::int64_t> rows,
-               std::span<std::uint8_t> target) {
-  if (!target.empty()) kernels::copy_rows(target.size() / rows.size(), rows, source.data(), target.data());
 }
 
 }  // namespace xgrad

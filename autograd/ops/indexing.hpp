@@ -1,5 +1,6 @@
 #pragma once
 
+#include <autograd/kernels/layout.hpp>
 #include <autograd/tensor/tensor.hpp>
 
 #include <cstdint>
@@ -26,16 +27,7 @@ void check_indices(std::string_view operation, std::string_view what, const Tens
 void check_indices(std::string_view operation, std::string_view what, std::span<const std::int64_t> indices,
                    std::int64_t extent);
 
-// Rows of data, which has no gradient: nothing is recorded. The caller has checked the indices and shapes. In parallel.
-
-/// Row i of target, a tensor just made, = row first + rows[i] of source, converted: from float32 and float64 to both,
-/// from int64 to itself.
-void copy_rows(const Tensor& source, std::int64_t first, std::span<const std::int64_t> rows, Tensor& target);
-/// The same of rows of bytes, read as offset + scale · byte in target's floating dtype.
-void copy_rows(std::span<const std::uint8_t> source, std::span<const std::int64_t> rows, double scale, double offset,
-               Tensor& target);
-/// The same of rows of bytes as they are.
-void copy_rows(std::span<const std::uint8_t> source, std::span<const std::int64_t> rows,
-               std::span<std::uint8_t> target);
+// Rows of data, which has no gradient: nothing is recorded, and the caller has checked the indices.
+using kernels::copy_rows;
 
 }  // namespace xgrad

@@ -1,5 +1,5 @@
+#include <autograd/kernels/gemm/blas.hpp>
 #include <autograd/kernels/gemm/gemm.hpp>
-#include <autograd/kernels/gemm/qr.hpp>
 #include <autograd/kernels/reduce.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/layout.hpp>

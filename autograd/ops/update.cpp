@@ -1,4 +1,5 @@
 #include <autograd/kernels/update.hpp>
+#include <autograd/kernels/vector.hpp>
 #include <autograd/ops/update.hpp>
 #include <autograd/parallel/parallel.hpp>
 #include <autograd/tensor/format.hpp>
@@ -18,15 +19,15 @@ constexpr std::size_t part_elements = 8192;
 constexpr std::size_t max_parts = 64;
 constexpr std::size_t line_elements = 16;  // boundaries between parts are boundaries of cache lines
 
-/// Calls body(term, at_first, first, count) for parts of [0, elements(term)), those of all terms in one parallel
-/// region. Long terms are cut in the same proportions, as products cut their results: a thread then finds in its cache
-/// the gradients that it has made. at_first is what prepare(term) gives, which is called before, once for each.
-template <class Term, class Elements, class Prepare, class Body>
-void for_parts(std::span<const Term> terms, const Elements& elements, const Prepare& prepare, const Body& body) {
+/// Calls body(term, at_first, first, count) for parts of the terms' parameters, those of all in one parallel region.
+/// Long terms are cut in the same proportions, as products cut their results: a thread then finds in its cache the
+/// gradients that it has made. at_first is what prepare(term) gives, which is called before, once for each.
+template <class Term, class Prepare, class Body>
+void for_parts(std::span<const Term> terms, const Prepare& prepare, const Body& body) {
   std::size_t total = 0;
-  for (const Term& term : terms) total += elements(term);
+  for (const Term& term : terms) total += term.parameter.size();
   if (total < parallel_elements) {
-    for (const Term& term : terms) body(term, prepare(term), std::size_t{0}, elements(term));
+    for (const Term& term : terms) body(term, prepare(term), std::size_t{0}, term.parameter.size());
     return;
   }
   constexpr std::size_t all_parts = max_parts;
@@ -40,7 +41,7 @@ void for_parts(std::span<const Term> terms, const Elements& elements, const Prep
   places.reserve(terms.size());
   std::size_t before = 0;
   for (const Term& term : terms) {
-    const std::size_t count = elements(term);
+    const std::size_t count = term.parameter.size();
     places.push_back({count, count < part_elements ? before * parts / total : all_parts, prepare(term)});
     before += count;
   }
@@ -94,12 +95,11 @@ void sgd_update(std::span<const SgdTerm> terms) {
     if (term.rule.momentum != 0 && term.velocity.defined())
       check_fits("sgd_update", "velocity", term.velocity, term.parameter);
   }
-  const auto elements = [](const SgdTerm& term) { return term.parameter.size(); };
   const auto prepare = [](const SgdTerm& term) {
     term.parameter.begin_write();
     return term.rule.momentum != 0 && begin_write(term.velocity, term.parameter);
   };
-  for_parts(terms, elements, prepare, [](const SgdTerm& term, bool at_first, std::size_t first, std::size_t count) {
+  for_parts(terms, prepare, [](const SgdTerm& term, bool at_first, std::size_t first, std::size_t count) {
     visit_floating(term.parameter.dtype(), [&](auto zero) {
       using T = decltype(zero);
       T* const velocity = term.rule.momentum != 0 ? begun<T>(term.velocity, first) : nullptr;
@@ -121,13 +121,12 @@ void adam_update(std::span<const AdamTerm> terms) {
     }
     if (term.update < 1) throw_as<ValueError>("adam_update: update {}; need update >= 1", term.update);
   }
-  const auto elements = [](const AdamTerm& term) { return term.parameter.size(); };
   const auto prepare = [](const AdamTerm& term) {
     term.parameter.begin_write();
     begin_write(term.second_moment, term.parameter);
     return begin_write(term.first_moment, term.parameter);
   };
-  for_parts(terms, elements, prepare, [](const AdamTerm& term, bool at_first, std::size_t first, std::size_t count) {
+  for_parts(terms, prepare, [](const AdamTerm& term, bool at_first, std::size_t first, std::size_t count) {
     visit_floating(term.parameter.dtype(), [&](auto zero) {
       using T = decltype(zero);
       kernels::adam_update(term.rule, term.update, at_first, count, term.gradient.data<T>() + first,
@@ -140,15 +139,8 @@ void adam_update(std::span<const AdamTerm> terms) {
 void add_in_order(Tensor& sum, std::span<const Tensor* const> terms) {
   for (const Tensor* term : terms) check_fits("add_in_order", "term", *term, sum);
   if (terms.empty()) return;
-  Tensor* const sums[] = {&sum};
-  const auto elements = [](Tensor* target) { return target->size(); };
-  const auto prepare = [](Tensor* target) { return target->begin_write() == nullptr; };
-  const auto add = [&](Tensor* target, bool, std::size_t first, std::size_t count) {
-    visit_floating(target->dtype(), [&](auto zero) {
-      kernels::add_in_order(terms, first, count, target->fresh_data<decltype(zero)>());
-    });
-  };
-  for_parts(std::span<Tensor* const>(sums), elements, prepare, add);
+  sum.begin_write();
+  kernels::add_in_order(sum, terms);
 }
 
 }  // namespace xgrad
