@@ -8,11 +8,15 @@
 #include <autograd/check/gradient_check.hpp>
 #include <autograd/ops/activations.hpp>
 #include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/compare.hpp>
 #include <autograd/ops/elementary.hpp>
+#include <autograd/ops/indexing.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/linear_algebra.hpp>
 #include <autograd/ops/random.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/ops/softmax.hpp>
+#include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/functional.hpp>
 #include <autograd/tape/gradients.hpp>
 #include <autograd/tape/operation.hpp>

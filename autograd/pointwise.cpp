@@ -1,6 +1,7 @@
 #include <autograd/kernels/pointwise/run.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/pointwise.hpp>
+#include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/recorder.hpp>
 #include <autograd/tensor/format.hpp>
 

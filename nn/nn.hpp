@@ -29,8 +29,10 @@
 #include <nn/layers/sequential.hpp>
 #include <nn/losses/losses.hpp>
 #include <nn/losses/penalties.hpp>
+#include <nn/optimizers/adam.hpp>
 #include <nn/optimizers/optimizer.hpp>
 #include <nn/optimizers/schedules.hpp>
+#include <nn/optimizers/sgd.hpp>
 #include <nn/report/picture.hpp>
 #include <nn/report/report.hpp>
 #include <nn/report/samples.hpp>

@@ -18,7 +18,7 @@ build_and_run() {
   "$work/$1/consumer"
 }
 # What the user's own file is compiled with.
-options() { grep -o '"command".*mish.cpp' "$work/$1/compile_commands.json"; }
+options() { grep -o '"command".*quick_gelu.cpp' "$work/$1/compile_commands.json"; }
 optimises() { options "$1" | grep -o -e ' -O[^ ]*'; }
 # What an installed xgrad needs no longer.
 without() { printf -- '-DCMAKE_DISABLE_FIND_PACKAGE_%s=ON\n' OpenBLAS nlohmann_json doctest CLI11 "$@"; }

@@ -1,6 +1,7 @@
 #include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/simd/lanes.hpp>
 #include <autograd/parallel/parallel.hpp>
+#include <autograd/tensor/memory.hpp>
 
 #include <array>
 #include <cstring>
@@ -145,46 +146,87 @@ void move(Walk walk, const T* from, T* to) {
             });
 }
 
-/// Elements only move, so any type of their size carries them.
-void move(std::size_t element_size, const Walk& walk, const void* from, void* to) {
-  if (element_size == sizeof(float))
-    move(walk, static_cast<const float*>(from), static_cast<float*>(to));
-  else
-    move(walk, static_cast<const double*>(from), static_cast<double*>(to));
-}
-
-/// Calls push(extent, contiguous stride, given stride), outermost axis first.
-template <class Push>
-void for_axes(std::span<const std::int64_t> shape, std::span<const std::int64_t> strides, const Push& push) {
-  std::ptrdiff_t contiguous = 1;
-  for (const std::int64_t extent : shape) contiguous *= std::max<std::int64_t>(1, extent);
-  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
-    contiguous /= std::max<std::int64_t>(1, shape[axis]);
-    push(static_cast<std::size_t>(shape[axis]), contiguous, static_cast<std::ptrdiff_t>(strides[axis]));
-  }
+/// From x's element `from` on to out's element `to`. Elements only move, so any type of their size carries them.
+void move(const Walk& walk, const Tensor& x, std::int64_t from, Tensor& out, std::int64_t to) {
+  const auto run = [&](auto zero) {
+    using T = decltype(zero);
+    move(walk, static_cast<const T*>(x.untyped_data()) + from, static_cast<T*>(out.untyped_fresh_data()) + to);
+  };
+  size_of(x.dtype()) == sizeof(float) ? run(float()) : run(double());
 }
 
 template <class T>
-void take_rows(std::size_t outer, std::size_t count, std::size_t inner, const std::int64_t* indices,
-               std::size_t n_indices, const T* x, T* out) {
+void take(const Around& around, std::span<const std::int64_t> indices, const T* x, T* out) {
+  const std::size_t outer = around.outer, count = around.count, inner = around.inner;
   if (inner == 1) {  // whole blocks of single elements
-    const std::size_t pieces = divide_up(n_indices, block_elements);
-    for_units(outer * pieces, std::min(n_indices, block_elements), block_elements, [&](std::size_t unit) {
+    const std::size_t pieces = divide_up(indices.size(), block_elements);
+    for_units(outer * pieces, std::min(indices.size(), block_elements), block_elements, [=](std::size_t unit) {
       const std::size_t o = unit / pieces;
       const std::size_t first = unit % pieces * block_elements;
-      const std::size_t end = std::min(n_indices, first + block_elements);
+      const std::size_t end = std::min(indices.size(), first + block_elements);
       for (std::size_t i = first; i < end; ++i)
-        std::memcpy(out + o * n_indices + i, x + o * count + static_cast<std::size_t>(indices[i]), sizeof(T));
+        std::memcpy(out + o * indices.size() + i, x + o * count + static_cast<std::size_t>(indices[i]), sizeof(T));
     });
     return;
   }
-  for_units(outer * n_indices, inner, block_elements, [&](std::size_t unit) {
-    const std::size_t source = unit / n_indices * count + static_cast<std::size_t>(indices[unit % n_indices]);
+  for_units(outer * indices.size(), inner, block_elements, [=](std::size_t unit) {
+    const std::size_t source = unit / indices.size() * count + static_cast<std::size_t>(indices[unit % indices.size()]);
     copy_run(inner, x + source * inner, out + unit * inner);
   });
 }
 
+template <class T>
+void scatter_add(const Around& around, std::span<const std::int64_t> indices, const T* g, T* out) {
+  // A block owns a range of targets and takes all indices in order, so that no order of blocks can change a sum.
+  constexpr std::size_t max_ranges = 8;
+  const std::size_t outer = around.outer, count = around.count, inner = around.inner;
+  const std::size_t work = indices.size() * inner;
+  const std::size_t ranges = inner < 16 ? 1 : std::clamp<std::size_t>(work / block_elements, 1, max_ranges);
+  for_units(outer * ranges, work / ranges, block_elements, [=](std::size_t unit) {
+    const auto begin = static_cast<std::int64_t>(unit % ranges * count / ranges);
+    const auto end = static_cast<std::int64_t>((unit % ranges + 1) * count / ranges);
+    const T* const source = g + unit / ranges * work;
+    T* const target = out + unit / ranges * count * inner;
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      if (indices[i] < begin || indices[i] >= end) continue;
+      const T* const from = source + i * inner;
+      T* const to = target + static_cast<std::size_t>(indices[i]) * inner;
+      for (std::size_t j = 0; j < inner; ++j) to[j] += from[j];
+    }
+  });
+}
+
 template <class From, class To>
+void copy_row(const From* __restrict from, To* __restrict to, std::size_t length, To scale, To offset) {
+  if constexpr (std::is_same_v<From, To>)
+    std::memcpy(to, from, length * sizeof(To));
+  else if constexpr (std::is_same_v<From, std::uint8_t>)
+    for (std::size_t i = 0; i < length; ++i) to[i] = offset + scale * static_cast<To>(from[i]);
+  else
+    for (std::size_t i = 0; i < length; ++i) to[i] = static_cast<To>(from[i]);
+}
+
+template <class From, class To>
+void copy_rows(std::size_t length, std::span<const std::int64_t> rows, const From* from, To* to, double scale = 1,
+               double offset = 0) {
+  // Shuffled rows are where no hardware prefetcher expects them; four rows ahead took 18 instead of 42 µs for 128 of
+  // 784 bytes.
+  constexpr std::size_t ahead = 4;
+  const std::size_t prefetched_bytes = std::min<std::size_t>(length * sizeof(From), 4096);
+  const auto row = [=](std::size_t i) { return from + static_cast<std::size_t>(rows[i]) * length; };
+  const std::size_t parts = std::clamp<std::size_t>(rows.size() * length / block_elements, 1, rows.size());
+  parallel_blocks(parts, [=](std::size_t part) {
+    const std::size_t end = rows.size() * (part + 1) / parts;
+    for (std::size_t i = rows.size() * part / parts; i < end; ++i) {
+      if (i + ahead < end)
+        for (std::size_t byte = 0; byte < prefetched_bytes; byte += memory_line)
+          __builtin_prefetch(reinterpret_cast<const char*>(row(i + ahead)) + byte);
+      copy_row(row(i), to + i * length, length, static_cast<To>(scale), static_cast<To>(offset));
+    }
+  });
+}
+
+template <class To, class From>
 To convert(From value) {
   if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     constexpr From end = static_cast<From>(9223372036854775808.0);  // 2⁶³
@@ -196,79 +238,86 @@ To convert(From value) {
 
 }  // namespace
 
-void copy_strided(std::size_t element_size, std::span<const std::int64_t> shape, std::span<const std::int64_t> strides,
-                  const void* x, void* out) {
+Extents strides_of(const Shape& shape) {
+  Extents strides(shape.rank(), 1);
+  for (std::size_t axis = shape.rank(); axis-- > 1;) strides[axis - 1] = strides[axis] * shape[axis];
+  return strides;
+}
+
+Tensor gather(const Tensor& x, const Shape& shape, std::int64_t offset, const Extents& strides) {
+  Tensor result = Tensor::uninitialized(shape, x.dtype());
+  const Extents own = strides_of(shape);
   Walk walk;
-  for_axes(shape, strides, [&](std::size_t extent, std::ptrdiff_t contiguous, std::ptrdiff_t stride) {
-    walk.push({extent, stride, contiguous});
-  });
-  move(element_size, walk, x, out);
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis) walk.push({shape.extent(axis), strides[axis], own[axis]});
+  move(walk, x, offset, result, 0);
+  return result;
 }
 
-void scatter_strided(std::size_t element_size, std::span<const std::int64_t> shape,
-                     std::span<const std::int64_t> strides, const void* x, void* out) {
+void scatter(const Tensor& x, Tensor& out, std::int64_t offset, const Extents& strides) {
+  const Extents own = strides_of(x.shape());
   Walk walk;
-  for_axes(shape, strides, [&](std::size_t extent, std::ptrdiff_t contiguous, std::ptrdiff_t stride) {
-    walk.push({extent, contiguous, stride});
-  });
-  move(element_size, walk, x, out);
+  for (std::size_t axis = 0; axis < x.rank(); ++axis) walk.push({x.shape().extent(axis), own[axis], strides[axis]});
+  move(walk, x, 0, out, offset);
 }
 
-void take(std::size_t element_size, std::size_t outer, std::size_t count, std::size_t inner,
-          const std::int64_t* indices, std::size_t n_indices, const void* x, void* out) {
-  if (element_size == sizeof(float))
-    take_rows(outer, count, inner, indices, n_indices, static_cast<const float*>(x), static_cast<float*>(out));
-  else
-    take_rows(outer, count, inner, indices, n_indices, static_cast<const double*>(x), static_cast<double*>(out));
-}
-
-template <class T>
-void scatter_add(std::size_t outer, std::size_t count, std::size_t inner, const std::int64_t* indices,
-                 std::size_t n_indices, const T* g, T* out) {
-  // A block owns a range of targets and takes all indices in order, so that no order of blocks can change a sum.
-  constexpr std::size_t max_ranges = 8;
-  const std::size_t work = n_indices * inner;
-  const std::size_t ranges = inner < 16 ? 1 : std::clamp<std::size_t>(work / block_elements, 1, max_ranges);
-  for_units(outer * ranges, work / ranges, block_elements, [&](std::size_t unit) {
-    const auto begin = static_cast<std::int64_t>(unit % ranges * count / ranges);
-    const auto end = static_cast<std::int64_t>((unit % ranges + 1) * count / ranges);
-    const T* const source = g + unit / ranges * n_indices * inner;
-    T* const target = out + unit / ranges * count * inner;
-    for (std::size_t i = 0; i < n_indices; ++i) {
-      if (indices[i] < begin || indices[i] >= end) continue;
-      const T* const from = source + i * inner;
-      T* const to = target + static_cast<std::size_t>(indices[i]) * inner;
-      for (std::size_t j = 0; j < inner; ++j) to[j] += from[j];
-    }
+void take(const Tensor& x, const Tensor& indices, const Around& around, Tensor& out) {
+  if (out.size() == 0) return;
+  visit(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    take(around, indices.values<std::int64_t>(), x.data<T>(), out.fresh_data<T>());
   });
 }
 
-template <class From, class To>
-void cast(std::size_t n, const From* from, To* to) {
-  const std::size_t blocks = divide_up(n, block_elements);
-  for_units(blocks, block_elements, 2 * block_elements, [&](std::size_t block) {
-    const std::size_t end = std::min(n, (block + 1) * block_elements);
-    for (std::size_t i = block * block_elements; i < end; ++i) to[i] = convert<From, To>(from[i]);
+void scatter_add(const Tensor& g, const Tensor& indices, const Around& around, Tensor& out) {
+  if (g.size() == 0) return;
+  visit_floating(g.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    scatter_add(around, indices.values<std::int64_t>(), g.data<T>(), out.fresh_data<T>());
   });
 }
 
-template void scatter_add(std::size_t, std::size_t, std::size_t, const std::int64_t*, std::size_t, const float*,
-                          float*);
-template void scatter_add(std::size_t, std::size_t, std::size_t, const std::int64_t*, std::size_t, const double*,
-                          double*);
-template void scatter_add(std::size_t, std::size_t, std::size_t, const std::int64_t*, std::size_t, const std::int64_t*,
-                          std::int64_t*);
-template void cast(std::size_t, const float*, float*);
-template void cast(std::size_t, const float*, double*);
-template void cast(std::size_t, const float*, std::int64_t*);
-template void cast(std::size_t, const double*, float*);
-template void cast(std::size_t, const double*, double*);
-template void cast(std::size_t, const double*, std::int64_t*);
-template void cast(std::size_t, const std::int64_t*, float*);
-template void cast(std::size_t, const std::int64_t*, double*);
-template void cast(std::size_t, const std::int64_t*, std::int64_t*);
-template void cast(std::size_t, const std::uint8_t*, float*);
-template void cast(std::size_t, const std::uint8_t*, double*);
-template void cast(std::size_t, const std::uint8_t*, std::int64_t*);
+void copy_rows(const Tensor& source, std::int64_t first, std::span<const std::int64_t> rows, Tensor& target) {
+  if (target.size() == 0) return;
+  const std::size_t length = target.size() / rows.size();
+  const auto copy = [&](const auto* from, auto* to) {
+    copy_rows(length, rows, from + static_cast<std::size_t>(first) * length, to);
+  };
+  if (target.dtype() == int64) return copy(source.data<std::int64_t>(), target.fresh_data<std::int64_t>());
+  visit_floating(source.dtype(), [&](auto from) {
+    visit_floating(target.dtype(),
+                   [&](auto to) { copy(source.data<decltype(from)>(), target.fresh_data<decltype(to)>()); });
+  });
+}
+
+void copy_rows(std::span<const std::uint8_t> source, std::span<const std::int64_t> rows, double scale, double offset,
+               Tensor& target) {
+  if (target.size() == 0) return;
+  visit_floating(target.dtype(), [&](auto zero) {
+    auto* const to = target.fresh_data<decltype(zero)>();
+    copy_rows(target.size() / rows.size(), rows, source.data(), to, scale, offset);
+  });
+}
+
+void copy_rows(std::span<const std::uint8_t> source, std::span<const std::int64_t> rows,
+               std::span<std::uint8_t> target) {
+  if (!target.empty()) copy_rows(target.size() / rows.size(), rows, source.data(), target.data());
+}
+
+Tensor cast(const Tensor& x, DType dtype) {
+  Tensor result = Tensor::uninitialized(x.shape(), dtype);
+  visit(x.dtype(), [&](auto from) {
+    visit(dtype, [&](auto to) {
+      using To = decltype(to);
+      const auto* const source = x.data<decltype(from)>();
+      To* const target = result.fresh_data<To>();
+      for_units(divide_up(x.size(), block_elements), block_elements, 2 * block_elements,
+                [=, n = x.size()](std::size_t block) {
+                  const std::size_t end = std::min(n, (block + 1) * block_elements);
+                  for (std::size_t i = block * block_elements; i < end; ++i) target[i] = convert<To>(source[i]);
+                });
+    });
+  });
+  return result;
+}
 
 }  // namespace xgrad::kernels

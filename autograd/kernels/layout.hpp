@@ -1,43 +1,50 @@
 #pragma once
 
+#include <autograd/tensor/tensor.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 namespace xgrad::kernels {
 
-// Moves of elements of 4 or 8 bytes, whatever their type, and changes of type. Strides count elements and may be 0 or
-// negative; shapes have at most 8 axes; source and target do not overlap. Parallel in blocks fixed by shape.
+// Moves of elements, whatever their dtype, and changes of it. Source and target do not overlap, targets are tensors
+// just made, indices have been checked. Parallel in blocks fixed by shape.
 
-/// out (shape, contiguous) = x at Σ index · stride: permute, transpose, broadcast_to and slice are all this. x points
-/// at the element of index 0.
-void copy_strided(std::size_t element_size, std::span<const std::int64_t> shape, std::span<const std::int64_t> strides,
-                  const void* x, void* out);
+/// Row-major strides in elements.
+Extents strides_of(const Shape& shape);
+/// A new tensor whose element at (i, j, ...) is x's at offset + i·strides[0] + j·strides[1] + ...: permute, transpose,
+/// broadcast_to and slice are all this. Strides may be 0 or negative.
+Tensor gather(const Tensor& x, const Shape& shape, std::int64_t offset, const Extents& strides);
+/// The other way round: element (i, j, ...) of x goes to out's at offset + i·strides[0] + j·strides[1] + ... No two may
+/// go to one place; the elements between are left as they are.
+void scatter(const Tensor& x, Tensor& out, std::int64_t offset, const Extents& strides);
 
-/// out at Σ index · stride = x (shape, contiguous): the adjoint of a slice, given zeros. out points at the element that
-/// index 0 goes to; no two indices may go to one element. The elements between are left as they are.
-void scatter_strided(std::size_t element_size, std::span<const std::int64_t> shape,
-                     std::span<const std::int64_t> strides, const void* x, void* out);
+/// A shape's extents before an axis, at it and behind it, as products.
+struct Around {
+  std::size_t outer = 1, count, inner = 1;
+  Around(const Shape& shape, std::size_t axis) : count(shape.extent(axis)) {
+    for (std::size_t a = 0; a < shape.rank(); ++a)
+      if (a != axis) (a < axis ? outer : inner) *= shape.extent(a);
+  }
+};
 
-/// out (outer, n_indices, inner) = x (outer, count, inner) at indices of the middle axis in [0, count), which the
-/// caller has checked.
-void take(std::size_t element_size, std::size_t outer, std::size_t count, std::size_t inner,
-          const std::int64_t* indices, std::size_t n_indices, const void* x, void* out);
-template <class T>
-void take(std::size_t outer, std::size_t count, std::size_t inner, const std::int64_t* indices, std::size_t n_indices,
-          const T* x, T* out) {
-  take(sizeof(T), outer, count, inner, indices, n_indices, static_cast<const void*>(x), static_cast<void*>(out));
-}
+/// out (outer, indices, inner) = x (outer, count, inner) at int64 indices of the middle axis.
+void take(const Tensor& x, const Tensor& indices, const Around& around, Tensor& out);
+/// out (outer, count, inner) += g (outer, indices, inner) at indices of the middle axis, in their order; floating.
+void scatter_add(const Tensor& g, const Tensor& indices, const Around& around, Tensor& out);
 
-/// out (outer, count, inner) += g (outer, n_indices, inner) at indices of the middle axis in [0, count), in the order
-/// of the indices. T = float, double, int64.
-template <class T>
-void scatter_add(std::size_t outer, std::size_t count, std::size_t inner, const std::int64_t* indices,
-                 std::size_t n_indices, const T* g, T* out);
+/// Row i of target = row first + rows[i] of source, converted: from float32 and float64 to both, from int64 to itself.
+void copy_rows(const Tensor& source, std::int64_t first, std::span<const std::int64_t> rows, Tensor& target);
+/// The same of rows of bytes, read as offset + scale · byte in target's floating dtype.
+void copy_rows(std::span<const std::uint8_t> source, std::span<const std::int64_t> rows, double scale, double offset,
+               Tensor& target);
+/// The same of rows of bytes as they are.
+void copy_rows(std::span<const std::uint8_t> source, std::span<const std::int64_t> rows,
+               std::span<std::uint8_t> target);
 
-/// to = from, converted: to the nearest for floating types, towards zero for int64, whose lowest value stands for NaN
-/// and for what does not fit. From float, double, int64 and uint8 to float, double and int64.
-template <class From, class To>
-void cast(std::size_t n, const From* from, To* to);
+/// A new tensor with x's values in another dtype: the nearest ones for floating types, towards zero for int64, whose
+/// lowest value stands for NaN and for what does not fit.
+Tensor cast(const Tensor& x, DType dtype);
 
 }  // namespace xgrad::kernels

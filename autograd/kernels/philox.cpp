@@ -184,7 +184,7 @@ void fill_uniform(std::span<T> values, const StreamPosition& at, T low, T high) 
 }
 
 template <class T>
-void fill_normal(std::span<T> values, const StreamPosition& at, T mean, T deviation) {
+void fill_normal(std::span<T> values, const StreamPosition& at, T mean, T std) {
   fill<WordFor<T>>(values, at, [=](const Groups&, std::size_t, const auto& draws, T* target) {
     constexpr std::size_t pairs = draws_per_group<WordFor<T>> / 2;
     alignas(64) std::array<T, pairs> first, second;
@@ -193,7 +193,7 @@ void fill_normal(std::span<T> values, const StreamPosition& at, T mean, T deviat
     for (std::size_t i = 0; i < pairs; i += Vec<T>::width) {
       // √(-2 log u₁) (cos 2πu₂, sin 2πu₂); log must not be above 0 where it rounds.
       const Vec<T> logarithm = log(Vec<T>::load(&first[i]));
-      const Vec<T> radius = sqrt(-2.0 * where(logarithm < 0, logarithm, Vec<T>(0))) * Vec<T>(deviation);
+      const Vec<T> radius = sqrt(-2.0 * where(logarithm < 0, logarithm, Vec<T>(0))) * Vec<T>(std);
       const Vec<T> angle = Vec<T>(2 * std::numbers::pi_v<T>) * Vec<T>::load(&second[i]);
       // xsimd reduces all angles of a vector as the largest demands; here a vector always holds the same elements.
       const auto [sine, cosine] = xsimd::sincos(angle.batch);

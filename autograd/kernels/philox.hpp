@@ -66,9 +66,9 @@ template <class T>
 void fill_uniform(std::span<T> values, const StreamPosition& at, T low, T high);
 
 /// Normal by G. E. P. Box, M. E. Muller (1958): two uniforms in (0, 1] and [0, 1) give two normals. Always finite: at
-/// most 6.6 (float) or 8.6 (double) deviations from the mean.
+/// most 6.6 (float) or 8.6 (double) times std from the mean.
 template <class T>
-void fill_normal(std::span<T> values, const StreamPosition& at, T mean, T deviation);
+void fill_normal(std::span<T> values, const StreamPosition& at, T mean, T std);
 
 /// 1 with the given probability (to 2^-32), else 0; T also int64. One word an element whatever T is: the same mask.
 template <class T>

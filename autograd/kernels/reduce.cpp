@@ -284,17 +284,15 @@ void arg_min(std::size_t outer, std::size_t count, std::size_t inner, const T* x
   arg_reduce(outer, count, inner, x, out, Smallest());
 }
 
-template void sum(std::size_t, std::size_t, std::size_t, const float*, float*);
-template void sum(std::size_t, std::size_t, std::size_t, const double*, double*);
-template void prod(std::size_t, std::size_t, std::size_t, const float*, float*);
-template void prod(std::size_t, std::size_t, std::size_t, const double*, double*);
-template void max(std::size_t, std::size_t, std::size_t, const float*, float*);
-template void max(std::size_t, std::size_t, std::size_t, const double*, double*);
-template void min(std::size_t, std::size_t, std::size_t, const float*, float*);
-template void min(std::size_t, std::size_t, std::size_t, const double*, double*);
-template void arg_max(std::size_t, std::size_t, std::size_t, const float*, std::int64_t*);
-template void arg_max(std::size_t, std::size_t, std::size_t, const double*, std::int64_t*);
-template void arg_min(std::size_t, std::size_t, std::size_t, const float*, std::int64_t*);
-template void arg_min(std::size_t, std::size_t, std::size_t, const double*, std::int64_t*);
+#define XGRAD_INSTANTIATE(T)                                                             \
+  template void sum(std::size_t, std::size_t, std::size_t, const T*, T*);                \
+  template void prod(std::size_t, std::size_t, std::size_t, const T*, T*);               \
+  template void max(std::size_t, std::size_t, std::size_t, const T*, T*);                \
+  template void min(std::size_t, std::size_t, std::size_t, const T*, T*);                \
+  template void arg_max(std::size_t, std::size_t, std::size_t, const T*, std::int64_t*); \
+  template void arg_min(std::size_t, std::size_t, std::size_t, const T*, std::int64_t*);
+XGRAD_INSTANTIATE(float)
+XGRAD_INSTANTIATE(double)
+#undef XGRAD_INSTANTIATE
 
 }  // namespace xgrad::kernels

@@ -30,18 +30,6 @@ constexpr T infinity = std::numeric_limits<T>::infinity();
 // that vector j holds their elements j and lane r belongs to row r: short rows leave no lane idle, and nothing is
 // combined across lanes. A view gives contiguous vectors to for_vectors, numbered by their first element.
 
-/// The number of lanes in use is a type where it is all of them.
-template <class T>
-using All = std::integral_constant<std::size_t, Vec<T>::width>;
-
-template <class T, class Count>
-Vec<T> load(const T* x, Count count) {
-  if constexpr (std::is_same_v<Count, All<T>>)
-    return Vec<T>::load(x);
-  else
-    return Vec<T>::load_part(x, count);
-}
-
 /// Unused lanes are -inf.
 template <class T, class Count>
 Vec<T> load_logits(const T* x, Count count) {
@@ -49,27 +37,6 @@ Vec<T> load_logits(const T* x, Count count) {
     return Vec<T>::load(x);
   else
     return load_padded(x, count, -infinity<T>);
-}
-
-template <class T, class Count>
-void store(Vec<T> v, T* y, Count count) {
-  if constexpr (std::is_same_v<Count, All<T>>)
-    v.store(y);
-  else
-    v.store_part(y, count);
-}
-
-/// Calls body(first element, lanes in use) for the vectors of [first, end).
-template <class T, class Body>
-void for_vectors(std::size_t first, std::size_t end, const Body& body) {
-  std::size_t j = first;
-  for (; j + Vec<T>::width <= end; j += Vec<T>::width) body(j, All<T>());
-  if (j < end) body(j, end - j);
-}
-
-template <class T>
-Vec<T> larger(Vec<T> a, Vec<T> b) {
-  return xsimd::max(a.batch, b.batch);
 }
 
 template <class T>
@@ -463,29 +430,20 @@ void cross_entropy_soft_vjp(std::size_t rows, std::size_t n, const T* logits, co
   });
 }
 
-template void softmax(std::size_t, std::size_t, const float*, float*);
-template void softmax(std::size_t, std::size_t, const double*, double*);
-template void softmax_vjp(std::size_t, std::size_t, const float*, const float*, float*);
-template void softmax_vjp(std::size_t, std::size_t, const double*, const double*, double*);
-template void log_softmax(std::size_t, std::size_t, const float*, float*);
-template void log_softmax(std::size_t, std::size_t, const double*, double*);
-template void log_softmax_vjp(std::size_t, std::size_t, const float*, const float*, float*);
-template void log_softmax_vjp(std::size_t, std::size_t, const double*, const double*, double*);
-template void logsumexp(std::size_t, std::size_t, const float*, float*);
-template void logsumexp(std::size_t, std::size_t, const double*, double*);
-template void cross_entropy(std::size_t, std::size_t, const float*, const std::int64_t*, float*, LogNormalizer<float>*);
-template void cross_entropy(std::size_t, std::size_t, const double*, const std::int64_t*, double*,
-                            LogNormalizer<double>*);
-template void cross_entropy_vjp(std::size_t, std::size_t, const float*, const std::int64_t*,
-                                const LogNormalizer<float>*, const float*, std::size_t, float*);
-template void cross_entropy_vjp(std::size_t, std::size_t, const double*, const std::int64_t*,
-                                const LogNormalizer<double>*, const double*, std::size_t, double*);
-template void cross_entropy_soft(std::size_t, std::size_t, const float*, const float*, float*, LogNormalizer<float>*);
-template void cross_entropy_soft(std::size_t, std::size_t, const double*, const double*, double*,
-                                 LogNormalizer<double>*);
-template void cross_entropy_soft_vjp(std::size_t, std::size_t, const float*, const float*, const LogNormalizer<float>*,
-                                     const float*, std::size_t, float*);
-template void cross_entropy_soft_vjp(std::size_t, std::size_t, const double*, const double*,
-                                     const LogNormalizer<double>*, const double*, std::size_t, double*);
+#define XGRAD_INSTANTIATE(T)                                                                                        \
+  template void softmax(std::size_t, std::size_t, const T*, T*);                                                    \
+  template void softmax_vjp(std::size_t, std::size_t, const T*, const T*, T*);                                      \
+  template void log_softmax(std::size_t, std::size_t, const T*, T*);                                                \
+  template void log_softmax_vjp(std::size_t, std::size_t, const T*, const T*, T*);                                  \
+  template void logsumexp(std::size_t, std::size_t, const T*, T*);                                                  \
+  template void cross_entropy(std::size_t, std::size_t, const T*, const std::int64_t*, T*, LogNormalizer<T>*);      \
+  template void cross_entropy_vjp(std::size_t, std::size_t, const T*, const std::int64_t*, const LogNormalizer<T>*, \
+                                  const T*, std::size_t, T*);                                                       \
+  template void cross_entropy_soft(std::size_t, std::size_t, const T*, const T*, T*, LogNormalizer<T>*);            \
+  template void cross_entropy_soft_vjp(std::size_t, std::size_t, const T*, const T*, const LogNormalizer<T>*,       \
+                                       const T*, std::size_t, T*);
+XGRAD_INSTANTIATE(float)
+XGRAD_INSTANTIATE(double)
+#undef XGRAD_INSTANTIATE
 
 }  // namespace xgrad::kernels

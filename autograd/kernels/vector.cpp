@@ -1,4 +1,4 @@
-#include <autograd/kernels/simd/simd.hpp>
+#include <autograd/kernels/simd/lanes.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/parallel/parallel.hpp>
 #include <autograd/tensor/memory.hpp>
@@ -30,24 +30,18 @@ void for_blocks(std::size_t elements, const Body& body) {
     parallel_blocks(blocks, run);
 }
 
-/// x[k] = f(x[k], y[k]) by vectors, the tail as a padded one.
-template <class T, class F>
-void update(T* x, const T* y, std::size_t count, const F& f) {
-  constexpr std::size_t width = Vec<T>::width;
-  std::size_t k = 0;
-  for (; k + width <= count; k += width) f(Vec<T>::load(x + k), Vec<T>::load(y + k)).store(x + k);
-  if (k < count)
-    f(Vec<T>::load_part(x + k, count - k), Vec<T>::load_part(y + k, count - k)).store_part(x + k, count - k);
-}
-
+/// x[k] = f(x[k], vector k of y), where y is a tensor of x's size and dtype.
 template <class F>
 void update(Tensor& x, const Tensor& y, const F& f) {
   visit_floating(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    T* const target = static_cast<T*>(x.mutable_data());
+    T* const target = x.fresh_data<T>();
     const T* const source = y.data<T>();
-    for_blocks(x.size(),
-               [&](std::size_t first, std::size_t count) { update(target + first, source + first, count, f); });
+    for_blocks(x.size(), [=](std::size_t first, std::size_t count) {
+      for_vectors<T>(first, first + count, [=](std::size_t k, auto lanes) {
+        store(f(load(target + k, lanes), load(source + k, lanes)), target + k, lanes);
+      });
+    });
   });
 }
 
@@ -75,6 +69,20 @@ void add_scaled(Tensor& y, const Tensor& x, double factor) {
     update(y, x, [factor](auto a, auto b) { return a + b * factor; });
 }
 
+void add_in_order(Tensor& sum, std::span<const Tensor* const> terms) {
+  visit_floating(sum.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    T* const target = sum.fresh_data<T>();
+    for_blocks(sum.size(), [=](std::size_t first, std::size_t count) {
+      for_vectors<T>(first, first + count, [=](std::size_t k, auto lanes) {
+        Vec<T> total = load(target + k, lanes);
+        for (const Tensor* term : terms) total = total + load(static_cast<const T*>(term->untyped_data()) + k, lanes);
+        store(total, target + k, lanes);
+      });
+    });
+  });
+}
+
 void scale(Tensor& x, double factor) {
   update(x, x, [factor](auto a, auto) { return a * factor; });
 }
@@ -85,16 +93,16 @@ void divide(Tensor& x, double divisor) {
 
 void clamp(Tensor& x, double low, double high) {
   update(x, x, [low, high](auto a, auto) {
-    const decltype(a) least(low), most(high);
-    return where(a < least, least, where(a > most, most, a));
+    const decltype(a) lowest(low), highest(high);
+    return where(a < lowest, lowest, where(a > highest, highest, a));
   });
 }
 
 Tensor copy(const Tensor& x) {
   Tensor result = Tensor::uninitialized(x.shape(), x.dtype());
   const std::size_t element = size_of(x.dtype());
-  const char* const source = static_cast<const char*>(x.mutable_data());
-  char* const target = static_cast<char*>(result.mutable_data());
+  const auto* const source = static_cast<const char*>(x.untyped_data());
+  auto* const target = static_cast<char*>(result.untyped_fresh_data());
   for_blocks(x.size(), [&](std::size_t first, std::size_t count) {
     std::memcpy(target + first * element, source + first * element, count * element);
   });

@@ -3,6 +3,7 @@
 #include <autograd/tensor/tensor.hpp>
 
 #include <cstddef>
+#include <span>
 
 namespace xgrad::kernels {
 
@@ -10,6 +11,8 @@ namespace xgrad::kernels {
 
 /// y += factor · x.
 void add_scaled(Tensor& y, const Tensor& x, double factor);
+/// sum += terms[0] + terms[1] + ..., added to each element in this order.
+void add_in_order(Tensor& sum, std::span<const Tensor* const> terms);
 /// x *= factor.
 void scale(Tensor& x, double factor);
 /// x /= divisor.

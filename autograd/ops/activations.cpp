@@ -2,12 +2,21 @@
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/pointwise.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <algorithm>
-#include <string>
 
 namespace xgrad {
+
+namespace {
+
+/// The function last, where it reads best.
+template <class F>
+Tensor map(const char* name, const Tensor& x, F f, const PointwiseHints& hints = {}) {
+  return pointwise_with(hints, name, f, x);
+}
+
+}  // namespace
 
 // Comparisons are turned so that NaN takes the branch that hands it on.
 
@@ -21,18 +30,21 @@ Tensor step(const Tensor& x, double at_zero) {
 }
 
 Tensor sigmoid(const Tensor& x) {
-  return pointwise_with(
-      {.bounds = {0, 1}}, "sigmoid", [](auto a) { return sigmoid(a); }, x);
+  return map("sigmoid", x, [](auto a) { return sigmoid(a); }, {.bounds = {0, 1}});
 }
-
 Tensor log_sigmoid(const Tensor& x) {
-  return pointwise_with(
-      {.bounds = {.high = 0}}, "log_sigmoid", [](auto a) { return -softplus(-a); }, x);
+  return map("log_sigmoid", x, [](auto a) { return -softplus(-a); }, {.bounds = {.high = 0}});
+}
+Tensor softplus(const Tensor& x) {
+  return map("softplus", x, [](auto a) { return softplus(a); }, {.bounds = {.low = 0}});
+}
+Tensor swish(const Tensor& x) {
+  return map("swish", x, [](auto a) { return a * sigmoid(a); });
 }
 
-Tensor softplus(const Tensor& x) {
-  return pointwise_with(
-      {.bounds = {.low = 0}}, "softplus", [](auto a) { return softplus(a); }, x);
+Tensor elu(const Tensor& x, double alpha) {
+  return map("elu", x, [alpha](auto a) { return where(a > 0, a, alpha * expm1(a)); },
+             {.bounds = {.low = -std::max(alpha, 0.0)}});
 }
 
 Tensor relu(const Tensor& x) {
@@ -50,17 +62,6 @@ Tensor prelu(const Tensor& x, const Tensor& slope) {
       {.kind = OperationKind::activation}, "prelu", [](auto a, auto s) { return where(a > 0, a, s * a); }, x, slope);
 }
 
-Tensor elu(const Tensor& x, double alpha) {
-  return pointwise_with(
-      {.bounds = {.low = -std::max(alpha, 0.0)}}, "elu", [alpha](auto a) { return where(a > 0, a, alpha * expm1(a)); },
-      x);
-}
-
-Tensor swish(const Tensor& x) {
-  return pointwise(
-      "swish", [](auto a) { return a * sigmoid(a); }, x);
-}
-
 Tensor hard_tanh(const Tensor& x) {
   return pointwise_with(
       {.derivative_of_result = true, .bounds = {-1, 1}}, "hard_tanh",
@@ -68,17 +69,15 @@ Tensor hard_tanh(const Tensor& x) {
 }
 
 Tensor maxout(const Tensor& x, std::int64_t pieces) {
-  const Tensor* const inputs[] = {&x};
-  common_floating_dtype("maxout", Inputs(inputs, 1));
-  if (pieces < 1) throw ValueError("maxout: " + std::to_string(pieces) + " pieces; need at least one");
+  common_floating_dtype("maxout", x);
+  if (pieces < 1) throw_as<ValueError>("maxout: {} pieces; need at least one", pieces);
   if (x.rank() == 0 || x.shape().back() % pieces != 0)
-    throw ShapeError("maxout: x is " + to_string(x.shape()) + "; need a last axis of " + std::to_string(pieces) +
-                     " pieces of one length");
+    throw_as<ShapeError>("maxout: x is {}; need a last axis of {} pieces of one length", x.shape(), pieces);
   Shape result = x.shape();
   result.back() /= pieces;
-  const std::int64_t length = result.back();
-  const auto rows = static_cast<std::int64_t>(length == 0 ? 0 : result.elements() / static_cast<std::size_t>(length));
-  return reshape(max(reshape(x, {rows, pieces, length}), {1}), result);  // (rows, k, n) -> (rows, n)
+  const std::size_t length = result.extent(result.rank() - 1);
+  const auto rows = static_cast<std::int64_t>(length == 0 ? 0 : result.elements() / length);
+  return reshape(max(reshape(x, {rows, pieces, result.back()}), {1}), result);  // (rows, k, n) -> (rows, n)
 }
 
 }  // namespace xgrad

@@ -1,10 +1,9 @@
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/elementary.hpp>
 #include <autograd/pointwise.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <cmath>
-#include <string>
 
 namespace xgrad {
 
@@ -13,6 +12,12 @@ namespace {
 constexpr double plus_plus[] = {1.0, 1.0};
 constexpr double plus_minus[] = {1.0, -1.0};
 constexpr double minus_only[] = {-1.0};
+
+/// The function last, where it reads best.
+template <class F>
+Tensor map(const char* name, const Tensor& x, const Tensor& y, F f, const PointwiseHints& hints = {}) {
+  return pointwise_with(hints, name, f, x, y);
+}
 
 }  // namespace
 
@@ -32,18 +37,13 @@ Tensor sub(const Tensor& x, const Tensor& y) {
 }
 
 Tensor mul(const Tensor& x, const Tensor& y) {
-  return pointwise_with(
-      {.kind = OperationKind::product}, "mul", [](auto a, auto b) { return a * b; }, x, y);
+  return map("mul", x, y, [](auto a, auto b) { return a * b; }, {.kind = OperationKind::product});
 }
-
 Tensor div(const Tensor& x, const Tensor& y) {
-  return pointwise_with(
-      {.kind = OperationKind::product}, "div", [](auto a, auto b) { return a / b; }, x, y);
+  return map("div", x, y, [](auto a, auto b) { return a / b; }, {.kind = OperationKind::product});
 }
-
 Tensor pow(const Tensor& x, const Tensor& y) {
-  return pointwise(
-      "pow", [](auto a, auto b) { return pow(a, b); }, x, y);
+  return map("pow", x, y, [](auto a, auto b) { return pow(a, b); });
 }
 
 Tensor pow(const Tensor& x, double y) {
@@ -52,24 +52,22 @@ Tensor pow(const Tensor& x, double y) {
   return pow(x, constant_like(x, y));
 }
 
+// Unordered, neither larger, smaller nor equal: the sum is NaN if either is.
+
 Tensor maximum(const Tensor& x, const Tensor& y) {
-  // Unordered: the sum is NaN if either is.
-  return pointwise(
-      "maximum", [](auto a, auto b) { return where(a > b, a, where(b > a, b, where(a == b, tie(a, b), a + b))); }, x,
-      y);
+  return map("maximum", x, y,
+             [](auto a, auto b) { return where(a > b, a, where(b > a, b, where(a == b, tie(a, b), a + b))); });
 }
 
 Tensor minimum(const Tensor& x, const Tensor& y) {
-  return pointwise(
-      "minimum", [](auto a, auto b) { return where(a < b, a, where(b < a, b, where(a == b, tie(a, b), a + b))); }, x,
-      y);
+  return map("minimum", x, y,
+             [](auto a, auto b) { return where(a < b, a, where(b < a, b, where(a == b, tie(a, b), a + b))); });
 }
 
 Tensor clamp(const Tensor& x, double low, double high) {
-  if (!(low <= high))
-    throw ValueError("clamp: bounds " + std::to_string(low) + " and " + std::to_string(high) + "; need low <= high");
-  return pointwise(
-      "clamp", [low, high](auto a) { return where(a < low, low, where(a > high, high, a)); }, x);
+  if (!(low <= high)) throw_as<ValueError>("clamp: bounds {} and {}; need low <= high", low, high);
+  const auto limit = [low, high](auto a) { return where(a < low, low, where(a > high, high, a)); };
+  return pointwise("clamp", limit, x);
 }
 
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
@@ -78,8 +76,8 @@ Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
 }
 
 Tensor constant_like(const Tensor& x, double value) {
-  if (x.dtype() == DType::int64 && value != std::floor(value))
-    throw TypeError("constant: " + std::to_string(value) + " beside an int64 tensor; convert it with to(float32)");
+  if (x.dtype() == int64 && value != std::floor(value))
+    throw_as<TypeError>("constant: {} beside an int64 tensor; convert it with to(float32)", value);
   return full({}, value, x.dtype());
 }
 

@@ -4,9 +4,8 @@
 
 namespace xgrad {
 
-// Elementwise arithmetic and comparison. Tensors broadcast by NumPy's rule (ShapeError) and have one floating dtype
-// (TypeError; comparisons also take two int64 tensors); a C++ number takes the tensor's dtype. x, y are inputs,
-// g the cotangent of the result.
+// Elementwise arithmetic. Tensors broadcast by NumPy's rule (ShapeError) and have one floating dtype (TypeError); a C++
+// number takes the tensor's dtype. x, y are inputs, g the cotangent of the result.
 
 /// -x; gradient -g.
 Tensor neg(const Tensor& x);
@@ -27,14 +26,6 @@ Tensor minimum(const Tensor& x, const Tensor& y);
 Tensor clamp(const Tensor& x, double low, double high);
 /// x where the condition is not 0, y elsewhere; the gradient goes to the one taken, none to the condition.
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);
-
-// 1 where the relation holds, 0 elsewhere (also for NaN, but for not_equal), in the operands' dtype; no gradient.
-Tensor eq(const Tensor& x, const Tensor& y);
-Tensor ne(const Tensor& x, const Tensor& y);
-Tensor lt(const Tensor& x, const Tensor& y);
-Tensor le(const Tensor& x, const Tensor& y);
-Tensor gt(const Tensor& x, const Tensor& y);
-Tensor ge(const Tensor& x, const Tensor& y);
 
 /// The number as a tensor of rank 0 with x's dtype. TypeError for a fraction and int64.
 Tensor constant_like(const Tensor& x, double value);
@@ -60,13 +51,6 @@ inline Tensor where(const Tensor& condition, const Tensor& x, double y) {
 inline Tensor where(const Tensor& condition, double x, const Tensor& y) {
   return where(condition, constant_like(y, x), y);
 }
-inline Tensor eq(const Tensor& x, double y) { return eq(x, constant_like(x, y)); }
-inline Tensor ne(const Tensor& x, double y) { return ne(x, constant_like(x, y)); }
-inline Tensor lt(const Tensor& x, double y) { return lt(x, constant_like(x, y)); }
-inline Tensor le(const Tensor& x, double y) { return le(x, constant_like(x, y)); }
-inline Tensor gt(const Tensor& x, double y) { return gt(x, constant_like(x, y)); }
-inline Tensor ge(const Tensor& x, double y) { return ge(x, constant_like(x, y)); }
-
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 inline Tensor operator+(const Tensor& x, const Tensor& y) { return add(x, y); }
 inline Tensor operator-(const Tensor& x, const Tensor& y) { return sub(x, y); }

@@ -1,4 +1,4 @@
-#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/compare.hpp>
 #include <autograd/pointwise.hpp>
 
 namespace xgrad {
@@ -17,7 +17,7 @@ template <class F>
 constexpr kernels::PointwiseRule relation = make_relation<F>();
 
 template <class F>
-Tensor compare(const char* name, F f, const Tensor& x, const Tensor& y) {
+Tensor compare(const char* name, const Tensor& x, const Tensor& y, F f) {
   const Tensor* const inputs[] = {&x, &y};
   return kernels::call_pointwise(name, relation<F>, &f, sizeof(F), {.saved = Which::none()}, Inputs(inputs, 2));
 }
@@ -25,33 +25,22 @@ Tensor compare(const char* name, F f, const Tensor& x, const Tensor& y) {
 }  // namespace
 
 Tensor eq(const Tensor& x, const Tensor& y) {
-  return compare(
-      "eq", [](auto a, auto b) { return where(a == b, 1, 0); }, x, y);
+  return compare("eq", x, y, [](auto a, auto b) { return where(a == b, 1, 0); });
 }
-
 Tensor ne(const Tensor& x, const Tensor& y) {
-  return compare(
-      "ne", [](auto a, auto b) { return where(a != b, 1, 0); }, x, y);
+  return compare("ne", x, y, [](auto a, auto b) { return where(a != b, 1, 0); });
 }
-
 Tensor lt(const Tensor& x, const Tensor& y) {
-  return compare(
-      "lt", [](auto a, auto b) { return where(a < b, 1, 0); }, x, y);
+  return compare("lt", x, y, [](auto a, auto b) { return where(a < b, 1, 0); });
 }
-
 Tensor le(const Tensor& x, const Tensor& y) {
-  return compare(
-      "le", [](auto a, auto b) { return where(a <= b, 1, 0); }, x, y);
+  return compare("le", x, y, [](auto a, auto b) { return where(a <= b, 1, 0); });
 }
-
 Tensor gt(const Tensor& x, const Tensor& y) {
-  return compare(
-      "gt", [](auto a, auto b) { return where(a > b, 1, 0); }, x, y);
+  return compare("gt", x, y, [](auto a, auto b) { return where(a > b, 1, 0); });
 }
-
 Tensor ge(const Tensor& x, const Tensor& y) {
-  return compare(
-      "ge", [](auto a, auto b) { return where(a >= b, 1, 0); }, x, y);
+  return compare("ge", x, y, [](auto a, auto b) { return where(a >= b, 1, 0); });
 }
 
 }  // namespace xgrad

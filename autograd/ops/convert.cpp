@@ -1,10 +1,7 @@
 #include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/tape/operation.hpp>
-#include <autograd/tensor/error.hpp>
-
-#include <cmath>
-#include <string>
+#include <autograd/tensor/format.hpp>
 
 namespace xgrad {
 
@@ -30,15 +27,9 @@ class Convert final : public Operation {
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
     if (!is_floating(to_) && kernels::count_nonfinite(x) > 0)
-      throw ValueError("to: " + std::to_string(kernels::count_nonfinite(x)) + " of the values of shape " +
-                       to_string(x.shape()) + " are infinite or NaN; int64 has neither");
-    Tensor result = Tensor::uninitialized(x.shape(), to_);
-    visit(from_, [&](auto from) {
-      visit(to_, [&](auto to) {
-        kernels::cast(x.size(), x.data<decltype(from)>(), static_cast<decltype(to)*>(result.mutable_data()));
-      });
-    });
-    return result;
+      throw_as<ValueError>("to: {} of the values of shape {} are infinite or NaN; int64 has neither",
+                           kernels::count_nonfinite(x), x.shape());
+    return kernels::cast(x, to_);
   }
   Tensors vjp(const Call& call) const override {
     if (!is_floating(to_)) return Tensors(1);

@@ -5,43 +5,45 @@ namespace xgrad {
 
 namespace {
 
-constexpr double flat[] = {0.0};  // the slope of a step function
+constexpr double flat[] = {0.0};  // the derivative of a step function
+
+/// The function last, where it reads best.
+template <class F>
+Tensor map(const char* name, const Tensor& x, F f, const PointwiseHints& hints = {}) {
+  return pointwise_with(hints, name, f, x);
+}
 
 }  // namespace
 
 Tensor exp(const Tensor& x) {
-  return pointwise(
-      "exp", [](auto a) { return exp(a); }, x);
+  return map("exp", x, [](auto a) { return exp(a); });
 }
-
 Tensor expm1(const Tensor& x) {
-  return pointwise(
-      "expm1", [](auto a) { return expm1(a); }, x);
+  return map("expm1", x, [](auto a) { return expm1(a); });
 }
-
 Tensor log(const Tensor& x) {
-  return pointwise(
-      "log", [](auto a) { return log(a); }, x);
+  return map("log", x, [](auto a) { return log(a); });
 }
-
 Tensor log1p(const Tensor& x) {
-  return pointwise(
-      "log1p", [](auto a) { return log1p(a); }, x);
+  return map("log1p", x, [](auto a) { return log1p(a); });
 }
-
 Tensor sqrt(const Tensor& x) {
-  return pointwise_with(
-      {.kind = OperationKind::arithmetic}, "sqrt", [](auto a) { return sqrt(a); }, x);
+  return map("sqrt", x, [](auto a) { return sqrt(a); }, {.kind = OperationKind::arithmetic});
 }
-
 Tensor square(const Tensor& x) {
-  return pointwise_with(
-      {.kind = OperationKind::arithmetic}, "square", [](auto a) { return a * a; }, x);
+  return map("square", x, [](auto a) { return a * a; }, {.kind = OperationKind::arithmetic});
 }
-
 Tensor abs(const Tensor& x) {
-  return pointwise(
-      "abs", [](auto a) { return abs(a); }, x);
+  return map("abs", x, [](auto a) { return abs(a); });
+}
+Tensor sin(const Tensor& x) {
+  return map("sin", x, [](auto a) { return sin(a); });
+}
+Tensor cos(const Tensor& x) {
+  return map("cos", x, [](auto a) { return cos(a); });
+}
+Tensor tanh(const Tensor& x) {
+  return map("tanh", x, [](auto a) { return tanh(a); }, {.bounds = {-1, 1}});
 }
 
 Tensor sign(const Tensor& x) {
@@ -52,21 +54,6 @@ Tensor sign(const Tensor& x) {
 Tensor floor(const Tensor& x) {
   return pointwise_with(
       {.coefficients = flat}, "floor", [](auto a) { return floor(a); }, x);
-}
-
-Tensor sin(const Tensor& x) {
-  return pointwise(
-      "sin", [](auto a) { return sin(a); }, x);
-}
-
-Tensor cos(const Tensor& x) {
-  return pointwise(
-      "cos", [](auto a) { return cos(a); }, x);
-}
-
-Tensor tanh(const Tensor& x) {
-  return pointwise_with(
-      {.bounds = {-1, 1}}, "tanh", [](auto a) { return tanh(a); }, x);
 }
 
 }  // namespace xgrad

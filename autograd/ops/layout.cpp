@@ -1,33 +1,18 @@
 #include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/ops/layout.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tape/operation.hpp>
+#include <autograd/tensor/format.hpp>
 #include <autograd/tensor/memory.hpp>
 
 #include <algorithm>
-#include <string>
 
 namespace xgrad {
 
 namespace {
 
-/// Row-major strides in elements.
-Extents strides_of(const Shape& shape) {
-  Extents strides(shape.rank(), 1);
-  for (std::size_t axis = shape.rank(); axis-- > 1;) strides[axis - 1] = strides[axis] * shape[axis];
-  return strides;
-}
-
-/// A new tensor whose element at (i, j, ...) is x's at offset + i·strides[0] + j·strides[1] + ...
-Tensor gather(const Tensor& x, const Shape& shape, std::int64_t offset, const Extents& strides) {
-  Tensor result = Tensor::uninitialized(shape, x.dtype());
-  const std::size_t element = size_of(x.dtype());
-  if (result.size() > 0)
-    kernels::copy_strided(element, shape, strides,
-                          static_cast<const char*>(x.mutable_data()) + offset * static_cast<std::int64_t>(element),
-                          result.mutable_data());
-  return result;
-}
+using kernels::gather;
+using kernels::strides_of;
 
 constexpr OperationTraits moves_values(Contribution contribution) {
   return {Which::none(), Which::none(), contribution, true, OperationKind::arrangement};
@@ -77,29 +62,6 @@ class Permute final : public Operation {
   Axes axes_;
 };
 
-class BroadcastTo final : public Operation {
- public:
-  explicit BroadcastTo(const Shape& shape) : shape_(shape) {}
-  std::string_view name() const override { return "broadcast_to"; }
-  OperationTraits traits() const override { return moves_values(Contribution::broadcast); }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    if (!broadcasts_to(x.shape(), shape_))
-      throw ShapeError("broadcast_to: shape " + to_string(x.shape()) + " does not broadcast to " + to_string(shape_) +
-                       "; need equal extents or 1 on every axis, aligned at the right");
-    const Extents own = strides_of(x.shape());
-    Extents strides(shape_.rank(), 0);
-    const std::size_t missing = shape_.rank() - x.rank();
-    for (std::size_t axis = missing; axis < shape_.rank(); ++axis)
-      if (x.shape()[axis - missing] != 1) strides[axis] = own[axis - missing];
-    return gather(x, shape_, 0, strides);
-  }
-  Tensors vjp(const Call& call) const override { return call.unbroadcast_cotangent(); }
-
- private:
-  Shape shape_;
-};
-
 /// A regular part of a tensor along one axis.
 struct Part {
   std::size_t axis;
@@ -143,13 +105,10 @@ class Pad final : public Operation {
     Shape shape = x.shape();
     shape[part_.axis] = part_.extent;
     Tensor result = zeros(shape, x.dtype());
-    if (x.size() == 0) return result;
     Extents strides = strides_of(shape);
     const std::int64_t offset = part_.start * strides[part_.axis];
     strides[part_.axis] *= part_.step;
-    const std::size_t element = size_of(x.dtype());
-    kernels::scatter_strided(element, x.shape(), strides, x.mutable_data(),
-                             static_cast<char*>(result.mutable_data()) + offset * static_cast<std::int64_t>(element));
+    kernels::scatter(x, result, offset, strides);
     return result;
   }
   Tensors vjp(const Call& call) const override { return cut(call.cotangent(), part_); }
@@ -176,20 +135,17 @@ class Concatenate final : public Operation {
       if (other.rank() == shape.rank()) other[axis] = shape[axis];
       if (other != shape) throw_clash(first, inputs[i], axis);
       if (inputs[i].dtype() != first.dtype())
-        throw TypeError("concatenate: tensor 0 is " + std::string(name_of(first.dtype())) + ", tensor " +
-                        std::to_string(i) + " is " + std::string(name_of(inputs[i].dtype())) + "; need equal dtypes");
+        throw_as<TypeError>("concatenate: tensor 0 is {}, tensor {} is {}; need equal dtypes", first.dtype(), i,
+                            inputs[i].dtype());
       shape[axis] += inputs[i].shape()[axis];
     }
     axis_ = static_cast<std::int64_t>(axis);
     Tensor result = Tensor::uninitialized(shape, first.dtype());
-    const std::size_t element = size_of(first.dtype());
     const Extents strides = strides_of(shape);
-    char* target = static_cast<char*>(result.mutable_data());
+    std::int64_t start = 0;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (inputs[i].size() > 0)
-        kernels::scatter_strided(element, inputs[i].shape(), strides, inputs[i].mutable_data(), target);
-      target += inputs[i].shape()[axis] * strides[axis] * static_cast<std::int64_t>(element);
-      extents_.push_back(inputs[i].shape()[axis]);
+      kernels::scatter(inputs[i], result, start * strides[axis], strides);
+      start += extents_.emplace_back(inputs[i].shape()[axis]);
     }
     return result;
   }
@@ -206,109 +162,12 @@ class Concatenate final : public Operation {
 
  private:
   [[noreturn]] static void throw_clash(const Tensor& a, const Tensor& b, std::size_t axis) {
-    throw ShapeError("concatenate: shapes " + to_string(a.shape()) + " and " + to_string(b.shape()) + " along axis " +
-                     std::to_string(axis) + "; need equal ranks and equal extents on the other axes");
+    throw_as<ShapeError>(
+        "concatenate: shapes {} and {} along axis {}; need equal ranks and equal extents on the others", a.shape(),
+        b.shape(), axis);
   }
   std::int64_t axis_;
   std::vector<std::int64_t, CachedAllocator<std::int64_t>> extents_;
-};
-
-/// The three factors of a shape around one axis.
-struct Around {
-  std::size_t outer = 1;
-  std::size_t inner = 1;
-  Around(const Shape& shape, std::size_t axis) {
-    for (std::size_t a = 0; a < shape.rank(); ++a)
-      if (a != axis) (a < axis ? outer : inner) *= static_cast<std::size_t>(shape[a]);
-  }
-};
-
-void check_indices(const char* name, const Tensor& indices, std::int64_t extent) {
-  if (indices.dtype() != DType::int64)
-    throw TypeError(std::string(name) + ": the indices are " + std::string(name_of(indices.dtype())) + "; need int64");
-  const auto values = indices.values<std::int64_t>();
-  for (std::size_t i = 0; i < values.size(); ++i)
-    if (values[i] < 0 || values[i] >= extent)
-      throw ValueError(std::string(name) + ": index " + std::to_string(i) + " is " + std::to_string(values[i]) +
-                       "; need 0 <= index < " + std::to_string(extent));
-}
-
-class Take final : public Operation {
- public:
-  explicit Take(std::size_t axis) : axis_(axis) {}
-  std::string_view name() const override { return "take"; }
-  OperationTraits traits() const override {
-    return {Which::only(1), Which::none(), Contribution::exact, true, OperationKind::arrangement};
-  }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    const Tensor& indices = inputs[1];
-    extent_ = x.shape()[axis_];
-    check_indices("take", indices, extent_);
-    Shape shape = x.shape();
-    shape.erase(axis_);
-    for (std::size_t a = 0; a < indices.rank(); ++a) shape.insert(axis_ + a, indices.shape()[a]);
-    Tensor result = Tensor::uninitialized(shape, x.dtype());
-    const Around around(x.shape(), axis_);
-    if (result.size() > 0)
-      visit(x.dtype(), [&](auto zero) {
-        using T = decltype(zero);
-        kernels::take<T>(around.outer, static_cast<std::size_t>(extent_), around.inner, indices.data<std::int64_t>(),
-                         indices.size(), x.data<T>(), static_cast<T*>(result.mutable_data()));
-      });
-    return result;
-  }
-  Tensors vjp(const Call& call) const override {
-    Tensors gradients(2);
-    gradients[0] = scatter_add(call.cotangent(), call.input(1), extent_, static_cast<std::int64_t>(axis_));
-    return gradients;
-  }
-
- private:
-  std::size_t axis_;
-  std::int64_t extent_ = 0;
-};
-
-class ScatterAdd final : public Operation {
- public:
-  ScatterAdd(std::size_t axis, std::int64_t extent) : axis_(axis), extent_(extent) {}
-  std::string_view name() const override { return "scatter_add"; }
-  OperationTraits traits() const override {
-    return {Which::only(1), Which::none(), Contribution::exact, true, OperationKind::arrangement};
-  }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    const Tensor& indices = inputs[1];
-    common_floating_dtype(name(), inputs.first(1));
-    check_indices("scatter_add", indices, extent_);
-    bool fits = axis_ + indices.rank() <= x.rank();
-    for (std::size_t a = 0; fits && a < indices.rank(); ++a) fits = x.shape()[axis_ + a] == indices.shape()[a];
-    if (!fits)
-      throw ShapeError("scatter_add: x is " + to_string(x.shape()) + ", the indices are " + to_string(indices.shape()) +
-                       "; need the indices' extents in x from axis " + std::to_string(axis_) + " on");
-    Shape shape = x.shape();
-    for (std::size_t a = 0; a < indices.rank(); ++a) shape.erase(axis_);
-    shape.insert(axis_, extent_);
-    Tensor result = zeros(shape, x.dtype());
-    const Around around(shape, axis_);
-    if (x.size() > 0)
-      visit_floating(x.dtype(), [&](auto zero) {
-        using T = decltype(zero);
-        kernels::scatter_add<T>(around.outer, static_cast<std::size_t>(extent_), around.inner,
-                                indices.data<std::int64_t>(), indices.size(), x.data<T>(),
-                                static_cast<T*>(result.mutable_data()));
-      });
-    return result;
-  }
-  Tensors vjp(const Call& call) const override {
-    Tensors gradients(2);
-    gradients[0] = take(call.cotangent(), call.input(1), static_cast<std::int64_t>(axis_));
-    return gradients;
-  }
-
- private:
-  std::size_t axis_;
-  std::int64_t extent_;
 };
 
 }  // namespace
@@ -324,15 +183,15 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
     else if (wanted[axis] < 0)
       valid = false;
     else
-      known *= static_cast<std::size_t>(wanted[axis]);
+      known *= wanted.extent(axis);
   }
   if (valid && open < wanted.rank() && known > 0) {
     wanted[open] = static_cast<std::int64_t>(x.size() / known);
     known *= x.size() / known;
   }
   if (!valid || known != x.size() || (open < wanted.rank() && wanted[open] < 0))
-    throw ShapeError("reshape: " + to_string(x.shape()) + " to " + to_string(shape) + "; need " +
-                     std::to_string(x.size()) + " elements, with at most one extent -1 to be worked out");
+    throw_as<ShapeError>("reshape: {} to {}; need {} elements, with at most one extent -1 to be worked out", x.shape(),
+                         shape, x.size());
   return apply_operation(Reshape(wanted), x);
 }
 
@@ -356,8 +215,7 @@ Tensor squeeze(const Tensor& x, const Axes& axes) {
   Shape shape;
   for (std::size_t axis = 0; axis < x.rank(); ++axis) {
     if (!axes.empty() && flags[axis] && x.shape()[axis] != 1)
-      throw ShapeError("squeeze: axis " + std::to_string(axis) + " of shape " + to_string(x.shape()) + " has extent " +
-                       std::to_string(x.shape()[axis]) + "; need 1");
+      throw_as<ShapeError>("squeeze: axis {} of shape {} has extent {}; need 1", axis, x.shape(), x.shape()[axis]);
     if (!flags[axis] || x.shape()[axis] != 1) shape.push_back(x.shape()[axis]);
   }
   return reshape(x, shape);
@@ -365,8 +223,8 @@ Tensor squeeze(const Tensor& x, const Axes& axes) {
 
 Tensor unsqueeze(const Tensor& x, std::int64_t axis) {
   if (x.rank() == Extents::capacity)
-    throw ShapeError("unsqueeze: shape " + to_string(x.shape()) + " has as many axes as a tensor can; at most " +
-                     std::to_string(Extents::capacity) + " axes are supported");
+    throw_as<ShapeError>("unsqueeze: shape {} has no room for another axis; need at most {}", x.shape(),
+                         Extents::capacity - 1);
   Shape shape = x.shape();
   shape.insert(normalize_axis("unsqueeze", axis, x.rank() + 1), 1);
   return reshape(x, shape);
@@ -375,8 +233,7 @@ Tensor unsqueeze(const Tensor& x, std::int64_t axis) {
 Tensor permute(const Tensor& x, const Axes& axes) {
   axis_flags("permute", axes, x.rank());  // in range, none twice
   if (axes.size() != x.rank())
-    throw ShapeError("permute: axes " + to_string(axes) + " for shape " + to_string(x.shape()) +
-                     "; need every axis once");
+    throw_as<ShapeError>("permute: axes {} for shape {}; need every axis once", axes, x.shape());
   Axes normalized = axes;
   for (std::int64_t& axis : normalized) axis = static_cast<std::int64_t>(normalize_axis("permute", axis, x.rank()));
   return apply_operation(Permute(normalized), x);
@@ -393,7 +250,7 @@ Tensor transpose(const Tensor& x, std::int64_t axis0, std::int64_t axis1) {
 
 Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
   const std::size_t position = normalize_axis("slice", axis, x.rank());
-  if (step == 0) throw ValueError("slice: step 0; need another one");
+  if (step == 0) throw ValueError("slice: step 0; need a step that is not 0");
   const std::int64_t extent = x.shape()[position];
   const std::int64_t lowest = step > 0 ? 0 : -1;
   const auto clip = [&](std::int64_t index) {
@@ -420,45 +277,14 @@ Tensor stack(const std::vector<Tensor>& tensors, std::int64_t axis) {
   const auto position = static_cast<std::int64_t>(normalize_axis("stack", axis, tensors[0].rank() + 1));
   for (const Tensor& tensor : tensors) {
     if (tensor.shape() != tensors[0].shape())
-      throw ShapeError("stack: shapes " + to_string(tensors[0].shape()) + " and " + to_string(tensor.shape()) +
-                       "; need equal shapes");
+      throw_as<ShapeError>("stack: shapes {} and {}; need equal shapes", tensors[0].shape(), tensor.shape());
     if (tensor.dtype() != tensors[0].dtype())
-      throw TypeError("stack: dtypes " + std::string(name_of(tensors[0].dtype())) + " and " +
-                      std::string(name_of(tensor.dtype())) + "; need equal dtypes");
+      throw_as<TypeError>("stack: dtypes {} and {}; need equal dtypes", tensors[0].dtype(), tensor.dtype());
   }
   std::vector<Tensor> rows;
   rows.reserve(tensors.size());
   for (const Tensor& tensor : tensors) rows.push_back(unsqueeze(tensor, position));
   return concatenate(rows, position);
-}
-
-Tensor broadcast_to(const Tensor& x, const Shape& shape) { return apply_operation(BroadcastTo(shape), x); }
-
-Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis) {
-  return apply_operation(Take(normalize_axis("take", axis, x.rank())), x, indices);
-}
-
-Tensor scatter_add(const Tensor& x, const Tensor& indices, std::int64_t extent, std::int64_t axis) {
-  if (extent < 0) throw ShapeError("scatter_add: extent " + std::to_string(extent) + "; need extent >= 0");
-  return apply_operation(
-      ScatterAdd(axis < 0 ? normalize_axis("scatter_add", axis, x.rank()) : static_cast<std::size_t>(axis), extent), x,
-      indices);
-}
-
-Tensor one_hot(const Tensor& indices, std::int64_t classes, DType dtype) {
-  if (!is_floating(dtype)) throw TypeError("one_hot: dtype int64; need float32 or float64");
-  check_indices("one_hot", indices, classes);
-  Shape shape = indices.shape();
-  shape.push_back(classes);
-  Tensor result = zeros(shape, dtype);
-  const auto values = indices.values<std::int64_t>();
-  visit_floating(dtype, [&](auto zero) {
-    using T = decltype(zero);
-    T* const out = static_cast<T*>(result.mutable_data());
-    for (std::size_t row = 0; row < values.size(); ++row)
-      out[row * static_cast<std::size_t>(classes) + static_cast<std::size_t>(values[row])] = 1;
-  });
-  return result;
 }
 
 }  // namespace xgrad

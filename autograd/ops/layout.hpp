@@ -1,6 +1,6 @@
 #pragma once
 
-#include <autograd/tape/operation.hpp>
+#include <autograd/tape/broadcasting.hpp>
 #include <autograd/tensor/tensor.hpp>
 
 #include <cstdint>
@@ -30,14 +30,5 @@ Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_
 Tensor concatenate(const std::vector<Tensor>& tensors, std::int64_t axis = 0);
 /// Tensors of one shape along a new axis.
 Tensor stack(const std::vector<Tensor>& tensors, std::int64_t axis = 0);
-// broadcast_to(x, shape), declared in operation.hpp: NumPy's rule; the gradient is summed back.
-
-/// The entries of x along an axis at int64 indices of any shape, which takes the axis' place. Gradients of entries that
-/// are taken twice add up. ValueError for an index outside [0, extent).
-Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis = 0);
-/// Zeros with the given extent along an axis, where entry indices[i] has got entry i of x added: the adjoint of take.
-Tensor scatter_add(const Tensor& x, const Tensor& indices, std::int64_t extent, std::int64_t axis = 0);
-/// Rows of zeros with a 1 at each index: (...,) int64 -> (..., classes). ValueError for an index outside [0, classes).
-Tensor one_hot(const Tensor& indices, std::int64_t classes, DType dtype = default_dtype());
 
 }  // namespace xgrad

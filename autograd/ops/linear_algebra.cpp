@@ -1,14 +1,16 @@
+#include <autograd/kernels/gemm/blas.hpp>
 #include <autograd/kernels/gemm/gemm.hpp>
 #include <autograd/kernels/reduce.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/linear_algebra.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/operation.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tape/tape.hpp>
+#include <autograd/tensor/format.hpp>
 #include <autograd/tensor/memory.hpp>
 
-#include <string>
 #include <vector>
 
 namespace xgrad {
@@ -16,8 +18,6 @@ namespace xgrad {
 namespace {
 
 using kernels::Transpose;
-
-std::size_t extent(const Tensor& x, std::int64_t axis) { return static_cast<std::size_t>(x.shape(axis)); }
 
 Transpose flag(bool transposed) { return transposed ? Transpose::yes : Transpose::no; }
 
@@ -28,16 +28,14 @@ Offsets batch_offsets(const Shape& own, const Shape& batch, std::size_t matrix) 
   Offsets offsets(batch.elements());
   for (std::size_t i = 0; i < offsets.size(); ++i) {
     std::size_t rest = i;
-    std::size_t stride = 1;
-    for (std::size_t a = 0; a < batch.rank(); ++a) {
-      const auto position = rest % static_cast<std::size_t>(batch[batch.rank() - 1 - a]);
-      rest /= static_cast<std::size_t>(batch[batch.rank() - 1 - a]);
-      if (a >= own.rank()) continue;
-      const auto extent_here = static_cast<std::size_t>(own[own.rank() - 1 - a]);
-      if (extent_here != 1) offsets[i] += position * stride;
-      stride *= extent_here;
+    std::size_t stride = matrix;
+    for (std::size_t a = 1; a <= batch.rank(); ++a) {
+      const std::size_t extent = batch.extent(batch.rank() - a);
+      const std::size_t own_extent = a <= own.rank() ? own.extent(own.rank() - a) : 1;
+      if (own_extent != 1) offsets[i] += rest % extent * stride;
+      rest /= extent;
+      stride *= own_extent;
     }
-    offsets[i] *= matrix;
   }
   return offsets;
 }
@@ -68,13 +66,13 @@ class Matmul final : public Operation {
     if (result.size() == 0) return result;
     visit_floating(dtype, [&](auto zero) {
       using T = decltype(zero);
-      T* const out = static_cast<T*>(result.mutable_data());
+      T* const out = result.fresh_data<T>();
       if (batch.elements() == 1)
-        return kernels::gemm<T>(flag(transpose_x_), flag(transpose_y_), m, n, k, x.data<T>(), y.data<T>(), T(0), out);
+        return kernels::gemm(flag(transpose_x_), flag(transpose_y_), m, n, k, x.data<T>(), y.data<T>(), out);
       const auto x_offsets = batch_offsets(batch_shape(x.shape()), batch, m * k);
       const auto y_offsets = batch_offsets(batch_shape(y.shape()), batch, k * n);
-      kernels::batched_gemm<T>(flag(transpose_x_), flag(transpose_y_), batch.elements(), m, n, k, x.data<T>(),
-                               {x_offsets.data()}, y.data<T>(), {y_offsets.data()}, T(0), out);
+      kernels::batched_gemm(flag(transpose_x_), flag(transpose_y_), batch.elements(), m, n, k, x.data<T>(),
+                            x_offsets.data(), y.data<T>(), y_offsets.data(), out);
     });
     return result;
   }
@@ -94,15 +92,14 @@ class Matmul final : public Operation {
 
  private:
   static std::size_t inner(const Tensor& x, bool transposed, std::int64_t which) {
-    return extent(x, transposed ? -1 - which : which - 2);
+    return x.extent(transposed ? -1 - which : which - 2);
   }
   static Tensor back(const Tensor& gradient, const Tensor& x) {
     return gradient.shape() == x.shape() ? gradient : sum_back(gradient, gradient.shape(), x.shape());
   }
   [[noreturn]] void throw_shapes(const Tensor& x, const Tensor& y) const {
-    throw ShapeError("matmul: a is " + to_string(x.shape()) + (transpose_x_ ? " transposed" : "") + ", b is " +
-                     to_string(y.shape()) + (transpose_y_ ? " transposed" : "") +
-                     "; need two matrices with a.shape[-1] == b.shape[-2]");
+    throw_as<ShapeError>("matmul: a is {}{}, b is {}{}; need two matrices with a.shape[-1] == b.shape[-2]", x.shape(),
+                         transpose_x_ ? " transposed" : "", y.shape(), transpose_y_ ? " transposed" : "");
   }
 
   bool transpose_x_;
@@ -121,22 +118,20 @@ class Linear final : public Operation {
     const Tensor& x = inputs[0];
     const Tensor& weight = inputs[1];
     const DType dtype = common_floating_dtype(name(), inputs);
-    if (weight.rank() != 2)
-      throw ShapeError("linear: weight is " + to_string(weight.shape()) + "; need weight (in, out)");
+    if (weight.rank() != 2) throw_as<ShapeError>("linear: weight is {}; need weight (in, out)", weight.shape());
     check_last_extent(name(), x.shape(), weight.shape()[0]);
     if (inputs.size() == 3 && inputs[2].shape() != Shape{weight.shape()[1]})
-      throw ShapeError("linear: weight is " + to_string(weight.shape()) + ", bias is " + to_string(inputs[2].shape()) +
-                       "; need weight (in, out) and bias (out,)");
+      throw_as<ShapeError>("linear: weight is {}, bias is {}; need weight (in, out) and bias (out,)", weight.shape(),
+                           inputs[2].shape());
     Shape shape = x.shape();
     shape.back() = weight.shape()[1];
     Tensor result = Tensor::uninitialized(shape, dtype);
-    const std::size_t k = extent(weight, 0);
-    const std::size_t n = extent(weight, 1);
+    const std::size_t k = weight.extent(0), n = weight.extent(1);
     visit_floating(dtype, [&](auto zero) {
       using T = decltype(zero);
+      const T* const bias = inputs.size() == 3 ? inputs[2].data<T>() : nullptr;
       if (result.size() > 0)
-        kernels::linear<T>(result.size() / n, n, k, x.data<T>(), weight.data<T>(),
-                           inputs.size() == 3 ? inputs[2].data<T>() : nullptr, static_cast<T*>(result.mutable_data()));
+        kernels::linear(result.size() / n, n, k, x.data<T>(), weight.data<T>(), bias, result.fresh_data<T>());
     });
     return result;
   }
@@ -147,24 +142,20 @@ class Linear final : public Operation {
     const Tensor& g = call.cotangent();
     const Tensor& x = call.input(0);
     const Tensor& weight = call.input(1);
-    const std::size_t in = extent(weight, 0);
-    const std::size_t out = extent(weight, 1);
+    const std::size_t batch = row_count(x), in = weight.extent(0), out = weight.extent(1);
     Tensors gradients(call.input_count());
-    for (std::size_t i = 0; i < gradients.size(); ++i)
-      if (call.needs(i))
-        gradients[i] = Tensor::uninitialized(i == 0   ? x.shape()
-                                             : i == 1 ? weight.shape()
-                                                      : Shape{weight.shape()[1]},
-                                             x.dtype());
     visit_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      const std::size_t batch = row_count(x);
-      const auto target = [&](std::size_t i) { return static_cast<T*>(gradients[i].mutable_data()); };
+      const auto made = [&](std::size_t i, const Shape& shape) {
+        gradients[i] = Tensor::uninitialized(shape, x.dtype());
+        return gradients[i].fresh_data<T>();
+      };
       if (call.needs(0))
-        kernels::gemm<T>(Transpose::no, Transpose::yes, batch, in, out, g.data<T>(), weight.data<T>(), T(0), target(0));
+        kernels::gemm(Transpose::no, Transpose::yes, batch, in, out, g.data<T>(), weight.data<T>(), made(0, x.shape()));
       if (call.needs(1))
-        kernels::gemm<T>(Transpose::yes, Transpose::no, in, out, batch, x.data<T>(), g.data<T>(), T(0), target(1));
-      if (gradients.size() == 3 && call.needs(2)) kernels::sum<T>(1, batch, out, g.data<T>(), target(2));
+        kernels::gemm(Transpose::yes, Transpose::no, in, out, batch, x.data<T>(), g.data<T>(), made(1, weight.shape()));
+      if (gradients.size() == 3 && call.needs(2))
+        kernels::sum(1, batch, out, g.data<T>(), made(2, {weight.shape()[1]}));
     });
     return gradients;
   }
@@ -182,7 +173,7 @@ class Linear final : public Operation {
 
   static std::size_t row_count(const Tensor& x) {
     std::size_t count = 1;
-    for (std::size_t axis = 0; axis + 1 < x.rank(); ++axis) count *= static_cast<std::size_t>(x.shape()[axis]);
+    for (std::size_t axis = 0; axis + 1 < x.rank(); ++axis) count *= x.shape().extent(axis);
     return count;
   }
   static Tensor rows(const Tensor& x) {
@@ -192,10 +183,8 @@ class Linear final : public Operation {
 
 void need_vectors(const char* name, const Tensor& x, const Tensor& y) {
   if (x.rank() != 1 || y.rank() != 1)
-    throw ShapeError(std::string(name) + ": shapes " + to_string(x.shape()) + " and " + to_string(y.shape()) +
-                     "; need two vectors");
-  const Tensor* const inputs[] = {&x, &y};
-  common_floating_dtype(name, Inputs(inputs, 2));
+    throw_as<ShapeError>("{}: shapes {} and {}; need two vectors", name, x.shape(), y.shape());
+  common_floating_dtype(name, x, y);
 }
 
 }  // namespace
@@ -207,13 +196,12 @@ Tensor matmul(const Tensor& x, const Tensor& y, bool transpose_x, bool transpose
 Tensor matmul(const Tensor& x, const Tensor& y) {
   if (x.rank() >= 2 && y.rank() >= 2) return matmul(x, y, false, false);
   if (x.rank() == 0 || y.rank() == 0)
-    throw ShapeError("matmul: a is " + to_string(x.shape()) + ", b is " + to_string(y.shape()) +
-                     "; scalars multiply with *");
+    throw_as<ShapeError>("matmul: a is {}, b is {}; scalars multiply with *", x.shape(), y.shape());
   const bool row = x.rank() == 1;
   const bool column = y.rank() == 1;
   if (x.shape().back() != y.shape()[column ? 0 : y.rank() - 2])
-    throw ShapeError("matmul: a is " + to_string(x.shape()) + ", b is " + to_string(y.shape()) +
-                     "; need a.shape[-1] == b.shape[-2], or the length of a vector b");
+    throw_as<ShapeError>("matmul: a is {}, b is {}; need a.shape[-1] == b.shape[-2], or the length of a vector b",
+                         x.shape(), y.shape());
   const Tensor product = matmul(row ? unsqueeze(x, 0) : x, column ? unsqueeze(y, -1) : y, false, false);
   Shape shape = product.shape();
   if (column) shape.erase(shape.rank() - 1);
@@ -233,9 +221,18 @@ Tensor outer(const Tensor& x, const Tensor& y) {
 
 Tensor dot(const Tensor& x, const Tensor& y) {
   need_vectors("dot", x, y);
-  if (x.shape() != y.shape())
-    throw ShapeError("dot: shapes " + to_string(x.shape()) + " and " + to_string(y.shape()) + "; need equal lengths");
+  if (x.shape() != y.shape()) throw_as<ShapeError>("dot: shapes {} and {}; need equal lengths", x.shape(), y.shape());
   return sum(x * y);
+}
+
+Tensor orthonormal_factor(const Tensor& x) {
+  if (x.rank() != 2 || x.shape()[1] < 1 || x.shape()[0] < x.shape()[1] || x.dtype() != float64)
+    throw_as<ShapeError>("orthonormal_factor: x is {} {}; need float64 (m, n) with m >= n > 0", x.dtype(), x.shape());
+  if (x.is_leaf() || is_recorded(x))
+    throw TapeError("orthonormal_factor: x needs a gradient, and there is none; pass detach(x)");
+  Tensor q = Tensor::uninitialized(x.shape(), float64);
+  kernels::orthonormal_factor(x.extent(0), x.extent(1), x.data<double>(), q.fresh_data<double>());
+  return q;
 }
 
 }  // namespace xgrad

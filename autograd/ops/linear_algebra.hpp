@@ -20,4 +20,8 @@ Tensor outer(const Tensor& x, const Tensor& y);
 /// Σ x_i · y_i of two vectors.
 Tensor dot(const Tensor& x, const Tensor& y);
 
+/// Q of x = Q · R for a float64 matrix x (m, n), m >= n > 0: Qᵀ · Q = I, R is upper triangular with a diagonal that is
+/// not negative. ShapeError for other shapes and dtypes. It has no gradient: TapeError for an x that needs one.
+Tensor orthonormal_factor(const Tensor& x);
+
 }  // namespace xgrad

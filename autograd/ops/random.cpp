@@ -1,8 +1,7 @@
 #include <autograd/ops/random.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <cmath>
-#include <string>
 
 namespace xgrad {
 
@@ -10,20 +9,22 @@ namespace {
 
 void require_floating(const char* operation, DType dtype) {
   if (!is_floating(dtype))
-    throw TypeError(std::string(operation) + ": asked for int64; need float32 or float64 (integers draws int64)");
+    throw_as<TypeError>("{}: asked for int64; need float32 or float64 (integers draws int64)", operation);
 }
 
 /// A finite number in the dtype, after its conversion.
 void require_finite(const char* operation, const char* what, double value, DType dtype) {
   const double converted = dtype == float32 ? static_cast<double>(static_cast<float>(value)) : value;
   if (!std::isfinite(converted))
-    throw ValueError(std::string(operation) + ": " + what + " is " + std::to_string(value) +
-                     "; need one that is finite in " + std::string(name_of(dtype)));
+    throw_as<ValueError>("{}: {} is {}; need one that is finite in {}", operation, what, value, dtype);
 }
 
-template <class T>
-std::span<T> values_of(const Tensor& tensor) {
-  return {static_cast<T*>(tensor.mutable_data()), tensor.size()};
+/// A tensor of the dtype that fill(values, start) fills, with so many words of random bits an element.
+template <class T, class Fill>
+Tensor drawn(const Shape& shape, std::size_t words, Generator& generator, const Fill& fill) {
+  Tensor result = Tensor::uninitialized(shape, dtype_of<T>);
+  fill(std::span(result.fresh_data<T>(), result.size()), generator.take(kernels::positions_used(result.size(), words)));
+  return result;
 }
 
 }  // namespace
@@ -66,55 +67,49 @@ void seed(std::uint64_t n) { default_generator() = Generator(n); }
 
 Tensor uniform(const Shape& shape, double low, double high, DType dtype, Generator& generator) {
   require_floating("uniform", dtype);
-  if (!(low <= high))
-    throw ValueError("uniform: low is " + std::to_string(low) + ", high is " + std::to_string(high) +
-                     "; need low <= high");
+  if (!(low <= high)) throw_as<ValueError>("uniform: low is {}, high is {}; need low <= high", low, high);
   require_finite("uniform", "low", low, dtype);
   require_finite("uniform", "high", high, dtype);
   require_finite("uniform", "high - low", high - low, dtype);
-  const Tensor result = Tensor::uninitialized(shape, dtype);
-  visit_floating(dtype, [&]<class T>(T) {
-    const auto at = generator.take(kernels::positions_used(result.size(), kernels::words_per_draw<T>));
-    kernels::fill_uniform<T>(values_of<T>(result), at, static_cast<T>(low), static_cast<T>(high));
+  return visit_floating(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    return drawn<T>(shape, kernels::words_per_draw<T>, generator, [=](auto values, const auto& at) {
+      kernels::fill_uniform(values, at, static_cast<T>(low), static_cast<T>(high));
+    });
   });
-  return result;
 }
 
-Tensor normal(const Shape& shape, double mean, double deviation, DType dtype, Generator& generator) {
+Tensor normal(const Shape& shape, double mean, double std, DType dtype, Generator& generator) {
   require_floating("normal", dtype);
-  if (!(deviation >= 0.0))
-    throw ValueError("normal: deviation is " + std::to_string(deviation) + "; need a number that is not negative");
-  require_finite("normal", "|mean| + 10 deviation", std::abs(mean) + 10 * deviation, dtype);
-  const Tensor result = Tensor::uninitialized(shape, dtype);
-  visit_floating(dtype, [&]<class T>(T) {
-    const auto at = generator.take(kernels::positions_used(result.size(), kernels::words_per_draw<T>));
-    kernels::fill_normal<T>(values_of<T>(result), at, static_cast<T>(mean), static_cast<T>(deviation));
+  if (!(std >= 0.0)) throw_as<ValueError>("normal: std is {}; need a number that is not negative", std);
+  require_finite("normal", "|mean| + 10 std", std::abs(mean) + 10 * std, dtype);
+  return visit_floating(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    return drawn<T>(shape, kernels::words_per_draw<T>, generator, [=](auto values, const auto& at) {
+      kernels::fill_normal(values, at, static_cast<T>(mean), static_cast<T>(std));
+    });
   });
-  return result;
 }
 
 Tensor bernoulli(const Shape& shape, double probability, DType dtype, Generator& generator) {
   if (!(probability >= 0.0 && probability <= 1.0))
-    throw ValueError("bernoulli: probability is " + std::to_string(probability) + "; need one in [0, 1]");
-  const Tensor result = Tensor::uninitialized(shape, dtype);
-  const auto at = generator.take(kernels::positions_used(result.size(), 1));
-  visit(dtype, [&]<class T>(T) { kernels::fill_bernoulli<T>(values_of<T>(result), at, probability); });
-  return result;
+    throw_as<ValueError>("bernoulli: probability is {}; need one in [0, 1]", probability);
+  return visit(dtype, [&](auto zero) {
+    return drawn<decltype(zero)>(
+        shape, 1, generator, [=](auto values, const auto& at) { kernels::fill_bernoulli(values, at, probability); });
+  });
 }
 
 Tensor integers(const Shape& shape, std::int64_t low, std::int64_t high, Generator& generator) {
-  if (low >= high)
-    throw ValueError("integers: low is " + std::to_string(low) + ", high is " + std::to_string(high) +
-                     "; need low < high");
-  const Tensor result = Tensor::uninitialized(shape, int64);
-  kernels::fill_integers(values_of<std::int64_t>(result), generator.take(kernels::positions_used(result.size(), 2)),
-                         low, static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low));
-  return result;
+  if (low >= high) throw_as<ValueError>("integers: low is {}, high is {}; need low < high", low, high);
+  return drawn<std::int64_t>(shape, 2, generator, [=](auto values, const auto& at) {
+    kernels::fill_integers(values, at, low, static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low));
+  });
 }
 
 Tensor permutation(std::int64_t count, Generator& generator) {
-  const Tensor result = arange(count);
-  shuffle(values_of<std::int64_t>(result), generator);
+  Tensor result = arange(count);
+  shuffle({result.fresh_data<std::int64_t>(), result.size()}, generator);
   return result;
 }
 

@@ -52,8 +52,9 @@ void seed(std::uint64_t n);
 Tensor uniform(const Shape& shape, double low = 0.0, double high = 1.0, DType dtype = default_dtype(),
                Generator& generator = default_generator());
 
-/// Normal; always finite. ValueError for a negative deviation or one whose multiples overflow the dtype.
-Tensor normal(const Shape& shape, double mean = 0.0, double deviation = 1.0, DType dtype = default_dtype(),
+/// Normal with this mean and standard deviation; always finite. ValueError for a negative std or one whose multiples
+/// overflow the dtype.
+Tensor normal(const Shape& shape, double mean = 0.0, double std = 1.0, DType dtype = default_dtype(),
               Generator& generator = default_generator());
 
 /// 1 with the given probability, else 0, in any dtype: the same mask for each. ValueError unless 0 <= probability <= 1.

@@ -1,16 +1,17 @@
+#include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/reduce.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/compare.hpp>
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/tape/operation.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <string>
 
 namespace xgrad {
 
@@ -35,7 +36,7 @@ Shape dropped_shape(const Shape& shape, const Flags& reduced) {
 std::size_t reduced_count(const Shape& shape, const Flags& reduced) {
   std::size_t count = 1;
   for (std::size_t axis = 0; axis < shape.rank(); ++axis)
-    if (reduced[axis]) count *= static_cast<std::size_t>(shape[axis]);
+    if (reduced[axis]) count *= shape.extent(axis);
   return count;
 }
 
@@ -48,21 +49,21 @@ Tensor reduce_runs(const Tensor& x, const Flags& reduced, bool keepdims, const R
   std::size_t inner = 1;
   for (std::size_t axis = shape.rank(); axis-- > 0;) {
     if (!reduced[axis]) {
-      inner *= static_cast<std::size_t>(shape[axis]);
+      inner *= shape.extent(axis);
       continue;
     }
     std::size_t count = 1;
     std::size_t first = axis + 1;
     while (first > 0 && reduced[first - 1]) {
       --first;
-      count *= static_cast<std::size_t>(shape[first]);
+      count *= shape.extent(first);
       shape[first] = 1;
     }
     std::size_t outer = 1;
-    for (std::size_t a = 0; a < first; ++a) outer *= static_cast<std::size_t>(shape[a]);
+    for (std::size_t a = 0; a < first; ++a) outer *= shape.extent(a);
     const bool last = std::find(reduced.begin(), reduced.begin() + first, true) == reduced.begin() + first;
     Tensor next = Tensor::uninitialized(last && !keepdims ? dropped_shape(shape, reduced) : shape, x.dtype());
-    if (next.size() > 0) reduce(outer, count, inner, current.data<T>(), static_cast<T*>(next.mutable_data()));
+    if (next.size() > 0) reduce(outer, count, inner, current.data<T>(), next.fresh_data<T>());
     current = std::move(next);
     axis = first;
   }
@@ -79,7 +80,7 @@ class Sum final : public Operation {
   }
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
-    common_floating_dtype(name(), inputs);
+    common_floating_dtype(name(), x);
     shape_ = x.shape();
     Tensor result = visit_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
@@ -118,10 +119,9 @@ class Extreme final : public Operation {
   OperationTraits traits() const override { return {Which::all(), Which::all(), Contribution::exact, true}; }
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
-    common_floating_dtype(name(), inputs);
+    common_floating_dtype(name(), x);
     if (reduced_count(x.shape(), reduced_) == 0)
-      throw ShapeError(std::string(name()) + ": shape " + to_string(x.shape()) +
-                       " has no elements along the axes; need at least one");
+      throw_as<ShapeError>("{}: shape {} has no elements along the axes; need at least one", name(), x.shape());
     return visit_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
       return reduce_runs<T>(x, reduced_, keepdims_, [this](auto... arguments) {
@@ -150,15 +150,9 @@ class Extreme final : public Operation {
 template <class Kernel>
 Tensor arg_extreme(const char* name, const Tensor& x, std::int64_t axis, bool keepdims, const Kernel& kernel) {
   const std::size_t position = normalize_axis(name, axis, x.rank());
-  const Tensor* const inputs[] = {&x};
-  common_floating_dtype(name, Inputs(inputs, 1));
+  common_floating_dtype(name, x);
   if (x.shape()[position] == 0)
-    throw ShapeError(std::string(name) + ": shape " + to_string(x.shape()) + " has no elements along axis " +
-                     std::to_string(position) + "; need at least one");
-  std::size_t outer = 1;
-  std::size_t inner = 1;
-  for (std::size_t a = 0; a < x.rank(); ++a)
-    if (a != position) (a < position ? outer : inner) *= static_cast<std::size_t>(x.shape()[a]);
+    throw_as<ShapeError>("{}: shape {} has no elements along axis {}; need at least one", name, x.shape(), position);
   Shape shape = x.shape();
   if (keepdims)
     shape[position] = 1;
@@ -167,16 +161,15 @@ Tensor arg_extreme(const char* name, const Tensor& x, std::int64_t axis, bool ke
   Tensor result = Tensor::uninitialized(shape, DType::int64);
   if (result.size() > 0)
     visit_floating(x.dtype(), [&](auto zero) {
-      kernel(outer, static_cast<std::size_t>(x.shape()[position]), inner, x.data<decltype(zero)>(),
-             static_cast<std::int64_t*>(result.mutable_data()));
+      const kernels::Around around(x.shape(), position);
+      kernel(around.outer, around.count, around.inner, x.data<decltype(zero)>(), result.fresh_data<std::int64_t>());
     });
   return result;
 }
 
 /// What a reduction that is composed of others checks first, in its own name and before anything is recorded.
 Flags checked_flags(const char* name, const Tensor& x, const Axes& axes) {
-  const Tensor* const inputs[] = {&x};
-  common_floating_dtype(name, Inputs(inputs, 1));
+  common_floating_dtype(name, x);
   return axis_flags(name, axes, x.rank());
 }
 
@@ -252,31 +245,6 @@ Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims) {
 
 Tensor argmin(const Tensor& x, std::int64_t axis, bool keepdims) {
   return arg_extreme("argmin", x, axis, keepdims, [](auto... arguments) { kernels::arg_min(arguments...); });
-}
-
-// The engine's own arithmetic.
-
-Tensor accumulate(const Tensor& a, const Tensor& b) { return add(a, b); }
-
-Tensor sum_back(const Tensor& g, const Shape& from, const Shape& to) {
-  // Axes of the result at which the input was broadcast: sum them, or multiply where g is itself unbroadcast.
-  Axes summed;
-  double factor = 1;
-  const std::size_t missing = from.rank() - to.rank();
-  const std::size_t absent = from.rank() - g.rank();
-  for (std::size_t axis = 0; axis < from.rank(); ++axis) {
-    const bool broadcast_here = axis < missing || (to[axis - missing] == 1 && from[axis] != 1);
-    const std::int64_t extent = axis < absent ? 1 : g.shape()[axis - absent];
-    if (!broadcast_here) continue;
-    if (extent != 1 || from[axis] == 0) summed.push_back(static_cast<std::int64_t>(axis - absent));
-    if (extent == 1) factor *= static_cast<double>(from[axis]);
-  }
-  Tensor result = summed.empty() ? g : sum(g, summed, true);
-  if (factor != 1) result = result * factor;
-  Shape shape;
-  for (std::size_t axis = missing; axis < from.rank(); ++axis)
-    shape.push_back(axis < absent ? 1 : result.shape()[axis - absent]);
-  return result.shape() == shape ? result : reshape(result, shape);
 }
 
 }  // namespace xgrad

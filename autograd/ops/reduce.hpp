@@ -30,16 +30,4 @@ Tensor norm(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims = false);
 Tensor argmin(const Tensor& x, std::int64_t axis, bool keepdims = false);
 
-/// e^x / Σ e^x along an axis, without overflow. Gradient y·(g - Σ g·y).
-Tensor softmax(const Tensor& x, std::int64_t axis = -1);
-/// x - log Σ e^x along an axis. Gradient g - e^y·Σ g.
-Tensor log_softmax(const Tensor& x, std::int64_t axis = -1);
-
-/// One loss per row of logits (n, c), fused with its gradient: log Σ e^x - x[label] for class indices, int64 of shape
-/// (n,); Σ_j t_j·(log Σ e^x - x_j) for one-hot or soft targets of shape (n, c) and the logits' dtype. Gradient
-/// g·(softmax(x)·Σ t - t). ShapeError or TypeError for others, ValueError for an index outside [0, c).
-Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets);
-/// The same losses' mean over the rows, (), in one operation; NaN for no rows.
-Tensor mean_softmax_cross_entropy(const Tensor& logits, const Tensor& targets);
-
 }  // namespace xgrad

@@ -2,12 +2,13 @@
 #include <autograd/kernels/softmax.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/elementary.hpp>
+#include <autograd/ops/indexing.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/ops/softmax.hpp>
 #include <autograd/tape/operation.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 
-#include <string>
 #include <utility>
 
 namespace xgrad {
@@ -17,9 +18,7 @@ namespace {
 struct Rows {
   std::size_t count;
   std::size_t length;
-  explicit Rows(const Tensor& x) : length(static_cast<std::size_t>(x.shape().back())) {
-    count = length == 0 ? 0 : x.size() / length;
-  }
+  explicit Rows(const Tensor& x) : length(x.extent(-1)) { count = length == 0 ? 0 : x.size() / length; }
 };
 
 /// softmax or log_softmax over the last axis.
@@ -38,9 +37,8 @@ class Softmax final : public Operation {
     Tensor y = Tensor::uninitialized(x.shape(), x.dtype());
     visit_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      T* const out = static_cast<T*>(y.mutable_data());
-      log_ ? kernels::log_softmax<T>(rows.count, rows.length, x.data<T>(), out)
-           : kernels::softmax<T>(rows.count, rows.length, x.data<T>(), out);
+      const auto kernel = log_ ? &kernels::log_softmax<T> : &kernels::softmax<T>;
+      kernel(rows.count, rows.length, x.data<T>(), y.fresh_data<T>());
     });
     return y;
   }
@@ -54,9 +52,8 @@ class Softmax final : public Operation {
     Tensor dx = Tensor::uninitialized(y.shape(), y.dtype());
     visit_floating(y.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      T* const out = static_cast<T*>(dx.mutable_data());
-      log_ ? kernels::log_softmax_vjp<T>(rows.count, rows.length, y.data<T>(), g.data<T>(), out)
-           : kernels::softmax_vjp<T>(rows.count, rows.length, y.data<T>(), g.data<T>(), out);
+      const auto kernel = log_ ? &kernels::log_softmax_vjp<T> : &kernels::softmax_vjp<T>;
+      kernel(rows.count, rows.length, y.data<T>(), g.data<T>(), dx.fresh_data<T>());
     });
     return dx;
   }
@@ -67,18 +64,19 @@ class Softmax final : public Operation {
 
 Tensor softmax_along(const Tensor& x, std::int64_t axis, bool log) {
   const char* const name = log ? "log_softmax" : "softmax";
-  const Tensor* const inputs[] = {&x};
-  common_floating_dtype(name, Inputs(inputs, 1));
+  common_floating_dtype(name, x);
   const std::size_t position = normalize_axis(name, axis, x.rank());
   if (position + 1 == x.rank()) return apply_operation(Softmax(log), x);
   const auto along = static_cast<std::int64_t>(position);
   return transpose(apply_operation(Softmax(log), transpose(x, along, -1)), along, -1);
 }
 
+bool are_labels(const Tensor& targets) { return targets.dtype() == int64; }
+
 /// Cross-entropy of each row of logits with class indices or soft targets, or the mean over the rows.
 class SoftmaxCrossEntropy final : public Operation {
  public:
-  explicit SoftmaxCrossEntropy(bool mean) : mean_(mean) {}
+  SoftmaxCrossEntropy(bool mean, const char* asking) : mean_(mean), asking_(asking) {}
   std::string_view name() const override { return mean_ ? "mean_softmax_cross_entropy" : "softmax_cross_entropy"; }
   OperationTraits traits() const override {
     return {Which::all(), Which::none(), Contribution::exact, true, OperationKind::log_probabilities};
@@ -87,24 +85,22 @@ class SoftmaxCrossEntropy final : public Operation {
   Tensors forward(const Inputs& inputs) override {
     const Tensor& logits = inputs[0];
     const Tensor& targets = inputs[1];
-    common_floating_dtype(name(), indexed(targets) ? inputs.first(1) : inputs);
-    check_shapes(logits, targets);
+    check_cross_entropy(asking_, logits, targets);
     const Rows rows(logits);
-    if (indexed(targets)) check_labels(targets, logits.shape()[1]);
     Tensor loss = Tensor::uninitialized({logits.shape()[0]}, logits.dtype());
     normalizers_ = Tensor::uninitialized({logits.shape()[0], 2}, loss.dtype());
     visit_floating(logits.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      T* const out = static_cast<T*>(loss.mutable_data());
-      auto* const normalizers = static_cast<kernels::LogNormalizer<T>*>(normalizers_.mutable_data());
-      indexed(targets) ? kernels::cross_entropy<T>(rows.count, rows.length, logits.data<T>(),
-                                                   targets.data<std::int64_t>(), out, normalizers)
-                       : kernels::cross_entropy_soft<T>(rows.count, rows.length, logits.data<T>(), targets.data<T>(),
-                                                        out, normalizers);
+      auto* const normalizers = static_cast<kernels::LogNormalizer<T>*>(normalizers_.untyped_fresh_data());
+      const auto compute = [&](auto kernel, const auto* target) {
+        kernel(rows.count, rows.length, logits.data<T>(), target, loss.fresh_data<T>(), normalizers);
+      };
+      are_labels(targets) ? compute(&kernels::cross_entropy<T>, targets.data<std::int64_t>())
+                          : compute(&kernels::cross_entropy_soft<T>, targets.data<T>());
       if (!mean_) return;
       const Tensor losses = std::exchange(loss, Tensor::uninitialized({}, logits.dtype()));
-      kernels::sum<T>(1, rows.count, 1, losses.data<T>(), static_cast<T*>(loss.mutable_data()));
-      *static_cast<T*>(loss.mutable_data()) /= static_cast<T>(rows.count);
+      kernels::sum(1, rows.count, 1, losses.data<T>(), loss.fresh_data<T>());
+      *loss.fresh_data<T>() /= static_cast<T>(rows.count);
     });
     return loss;
   }
@@ -120,26 +116,6 @@ class SoftmaxCrossEntropy final : public Operation {
   }
 
  private:
-  static bool indexed(const Tensor& targets) { return targets.dtype() == DType::int64; }
-
-  void check_shapes(const Tensor& logits, const Tensor& targets) const {
-    const bool fits =
-        logits.rank() == 2 && logits.shape()[1] > 0 &&
-        (indexed(targets) ? targets.shape() == Shape{logits.shape()[0]} : targets.shape() == logits.shape());
-    if (!fits)
-      throw ShapeError(std::string(name()) + ": logits are " + to_string(logits.shape()) + ", targets are " +
-                       std::string(name_of(targets.dtype())) + " " + to_string(targets.shape()) +
-                       "; need logits (n, c) with c > 0 and targets int64 (n,) or floating (n, c)");
-  }
-
-  void check_labels(const Tensor& labels, std::int64_t classes) const {
-    const auto values = labels.values<std::int64_t>();
-    for (std::size_t row = 0; row < values.size(); ++row)
-      if (values[row] < 0 || values[row] >= classes)
-        throw ValueError(std::string(name()) + ": the label of row " + std::to_string(row) + " is " +
-                         std::to_string(values[row]) + "; need 0 <= label < " + std::to_string(classes));
-  }
-
   /// (n, 1), or (1, 1) for all rows.
   Tensor cotangent_of_rows(const Call& call, const Tensor& logits) const {
     if (!mean_) return unsqueeze(call.cotangent(), 1);
@@ -148,7 +124,7 @@ class SoftmaxCrossEntropy final : public Operation {
 
   Tensor recorded(const Call& call, const Tensor& logits, const Tensor& targets) const {
     const Tensor g = cotangent_of_rows(call, logits);
-    if (indexed(targets)) return g * (softmax(logits) - one_hot(targets, logits.shape()[1], logits.dtype()));
+    if (are_labels(targets)) return g * (softmax(logits) - one_hot(targets, logits.shape()[1], logits.dtype()));
     return g * (softmax(logits) * sum(targets, {1}, true) - targets);
   }
 
@@ -159,19 +135,20 @@ class SoftmaxCrossEntropy final : public Operation {
     Tensor dx = Tensor::uninitialized(logits.shape(), logits.dtype());
     visit_floating(logits.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      T* const out = static_cast<T*>(dx.mutable_data());
-      const auto* const normalizers = static_cast<const kernels::LogNormalizer<T>*>(normalizers_.mutable_data());
+      const auto* const normalizers = static_cast<const kernels::LogNormalizer<T>*>(normalizers_.untyped_data());
       const T share = mean_ ? *g.data<T>() / static_cast<T>(rows.count) : T(0);
       const T* const cotangents = mean_ ? &share : g.data<T>();
-      indexed(targets) ? kernels::cross_entropy_vjp<T>(rows.count, rows.length, logits.data<T>(),
-                                                       targets.data<std::int64_t>(), normalizers, cotangents, step, out)
-                       : kernels::cross_entropy_soft_vjp<T>(rows.count, rows.length, logits.data<T>(),
-                                                            targets.data<T>(), normalizers, cotangents, step, out);
+      const auto compute = [&](auto kernel, const auto* target) {
+        kernel(rows.count, rows.length, logits.data<T>(), target, normalizers, cotangents, step, dx.fresh_data<T>());
+      };
+      are_labels(targets) ? compute(&kernels::cross_entropy_vjp<T>, targets.data<std::int64_t>())
+                          : compute(&kernels::cross_entropy_soft_vjp<T>, targets.data<T>());
     });
     return dx;
   }
 
   bool mean_;
+  const char* asking_;
   Tensor normalizers_;  // (n, 2): a kernels::LogNormalizer for each row
 };
 
@@ -180,12 +157,24 @@ class SoftmaxCrossEntropy final : public Operation {
 Tensor softmax(const Tensor& x, std::int64_t axis) { return softmax_along(x, axis, false); }
 Tensor log_softmax(const Tensor& x, std::int64_t axis) { return softmax_along(x, axis, true); }
 
-Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets) {
-  return apply_operation(SoftmaxCrossEntropy(false), logits, targets);
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets, const char* operation) {
+  return apply_operation(SoftmaxCrossEntropy(false, operation), logits, targets);
 }
 
-Tensor mean_softmax_cross_entropy(const Tensor& logits, const Tensor& targets) {
-  return apply_operation(SoftmaxCrossEntropy(true), logits, targets);
+Tensor mean_softmax_cross_entropy(const Tensor& logits, const Tensor& targets, const char* operation) {
+  return apply_operation(SoftmaxCrossEntropy(true, operation), logits, targets);
+}
+
+void check_cross_entropy(const char* operation, const Tensor& logits, const Tensor& targets) {
+  are_labels(targets) ? common_floating_dtype(operation, logits) : common_floating_dtype(operation, logits, targets);
+  const Shape& shape = logits.shape();
+  const bool fits =
+      shape.rank() == 2 && shape[1] > 0 && targets.shape() == (are_labels(targets) ? Shape{shape[0]} : shape);
+  if (!fits)
+    throw_as<ShapeError>(
+        "{}: logits are {}, targets are {} {}; need logits (n, c) with c > 0 and targets int64 (n,) or floating (n, c)",
+        operation, shape, targets.dtype(), targets.shape());
+  if (are_labels(targets)) check_indices(operation, "label", targets, shape[1]);
 }
 
 }  // namespace xgrad

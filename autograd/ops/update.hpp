@@ -1,5 +1,6 @@
 #pragma once
 
+#include <autograd/kernels/update.hpp>
 #include <autograd/tensor/tensor.hpp>
 
 #include <cstdint>
@@ -7,18 +8,15 @@
 
 namespace xgrad {
 
-// Updates of tensors in place, unrecorded: one pass over the memory, parallel for large tensors, the same bits for
-// every number of threads. They raise the version of what they write.
+// Updates of tensors in place, unrecorded: one pass over the memory, all terms in one parallel region, the same bits
+// for every number of threads. They raise the version of what they write. ShapeError and TypeError, before anything is
+// written, unless the tensors of a term have one shape and floating dtype.
 
-struct SgdRule {
-  double learning_rate = 0.01;
-  double momentum = 0.0;
-  double dampening = 0.0;
-  double weight_decay = 0.0;
-  bool nesterov = false;
-};
+using kernels::AdamRule;
+using kernels::AdamRuleOf;
+using kernels::SgdRule;
 
-/// What sgd_update does to one parameter.
+/// What sgd_update does to one parameter. An empty velocity is made, unless there is no momentum, and means "at first".
 struct SgdTerm {
   Tensor& parameter;
   const Tensor& gradient;
@@ -26,28 +24,10 @@ struct SgdTerm {
   const SgdRule& rule;
 };
 
-/// One step of stochastic gradient descent, as PyTorch 1.13 defines it (Sutskever et al. 2013 with the rate outside of
-/// the velocity):
-///
-///     d = gradient + weight_decay · parameter
-///     velocity = d at first, then momentum · velocity + (1 - dampening) · d
-///     parameter -= learning_rate · (nesterov ? d + momentum · velocity : velocity)
-///
-/// An empty velocity is made here and means "at first"; without momentum it is not touched and stands for d.
-/// All terms are one parallel region. ShapeError and TypeError, before anything is written, unless the tensors of a
-/// term have the parameter's shape and floating dtype.
+/// One step of stochastic gradient descent.
 void sgd_update(std::span<const SgdTerm> terms);
 
-struct AdamRule {
-  double learning_rate = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0.0;
-  bool decoupled_decay = false;
-};
-
-/// What adam_update does to one parameter.
+/// What adam_update does to one parameter. Empty moments are made and stand for zeros.
 struct AdamTerm {
   Tensor& parameter;
   const Tensor& gradient;
@@ -57,19 +37,10 @@ struct AdamTerm {
   const AdamRule& rule;
 };
 
-/// One step of Adam (Kingma and Ba 2015, algorithm 1), as PyTorch 1.13 writes it, with epsilon outside of the root:
-///
-///     g = gradient + weight_decay · parameter, or, decoupled (Loshchilov and Hutter 2019, algorithm 2), g = gradient
-///         after parameter -= learning_rate · weight_decay · parameter
-///     m = beta1 · m + (1 - beta1) · g,   v = beta2 · v + (1 - beta2) · g²
-///     parameter -= learning_rate / (1 - beta1^t) · m / (√v / √(1 - beta2^t) + epsilon)
-///
-/// Empty moments m and v are made here and stand for zeros. All terms are one parallel region. ShapeError and
-/// TypeError, before anything is written, unless the tensors of a term have the parameter's shape and floating dtype.
+/// One step of Adam. ValueError for one moment without the other, and for updates below 1.
 void adam_update(std::span<const AdamTerm> terms);
 
-/// sum += terms[0] + terms[1] + ..., added to each element in this order. ShapeError and TypeError for terms that
-/// differ from the sum.
+/// sum += terms[0] + terms[1] + ..., added to each element in this order.
 void add_in_order(Tensor& sum, std::span<const Tensor* const> terms);
 
 }  // namespace xgrad

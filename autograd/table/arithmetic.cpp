@@ -1,4 +1,5 @@
 #include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/compare.hpp>
 #include <autograd/table/op_table.hpp>
 
 namespace xgrad {

@@ -1,3 +1,4 @@
+#include <autograd/ops/indexing.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/table/op_table.hpp>
 
@@ -196,9 +197,9 @@ void add_indexed(std::vector<OpRow>& rows) {
           .point({tensor({4, 3, 5, 7, 6, 8}), whole_numbers({0, 1, 4})}, tensor({4, 3, 6}),
                  "NumPy documentation of take", {tensor({1, 1, 0, 0, 1, 0})})
           .point({tensor({4, 3}), whole_numbers({1, 1, 0})}, tensor({3, 3, 4}), "twice taken adds up", {tensor({1, 2})})
-          .refuses<ValueError>({zeros({3}), whole_numbers({0, 3})}, "take: index 1 is 3; need 0 <= index < 3")
-          .refuses<ValueError>({zeros({3}), whole_numbers({-1})}, "take: index 0 is -1")
-          .refuses<TypeError>({zeros({3}), zeros({2})}, "take: the indices are float64; need int64")
+          .refuses<ValueError>({zeros({3}), whole_numbers({0, 3})}, "take: index 3 in row 1; need 0 <= index < 3")
+          .refuses<ValueError>({zeros({3}), whole_numbers({-1})}, "take: index -1 in row 0")
+          .refuses<TypeError>({zeros({3}), zeros({2})}, "take: each index is float64; need int64")
           .refuses<ShapeError>({zeros({3}), whole_numbers({0})}, "take: axis 1", taken(1)));
   OpRow row("scatter_add", "zeros with entry indices[i] of an axis raised by entry i of x", scattered(5));
   rows.push_back(
@@ -211,8 +212,8 @@ void add_indexed(std::vector<OpRow>& rows) {
           .big_sample({{{400, 257}}, {{400}, indices(0, 99)}}, scattered(100))
           .big_sample({{{257, 400}}, {{400}, indices(0, 99)}}, scattered(100, 1))
           .point({tensor({1, 2, 4}), whole_numbers({3, 0, 3})}, tensor({2, 0, 0, 5, 0}), "by hand", {ones({3})})
-          .refuses<ValueError>({zeros({2}), whole_numbers({0, 5})}, "scatter_add: index 1 is 5")
-          .refuses<TypeError>({zeros({2}), zeros({2})}, "scatter_add: the indices are float64")
+          .refuses<ValueError>({zeros({2}), whole_numbers({0, 5})}, "scatter_add: index 5 in row 1")
+          .refuses<TypeError>({zeros({2}), zeros({2})}, "scatter_add: each index is float64")
           .refuses<TypeError>({whole_numbers({1}), whole_numbers({1})}, "scatter_add: input 0 is int64")
           .refuses<ShapeError>({zeros({2}), whole_numbers({0, 1, 2})}, "scatter_add: x is (2,)")
           .refuses<ShapeError>({zeros({1}), whole_numbers({0})}, "scatter_add: extent -1", scattered(-1)));
@@ -227,8 +228,8 @@ void add_indexed(std::vector<OpRow>& rows) {
           .sample({{{0}, indices(0, 3)}})
           .big_sample({{{30000}, indices(0, 3)}})
           .point({whole_numbers({1, 0, 3})}, tensor({{0, 1, 0, 0}, {1, 0, 0, 0}, {0, 0, 0, 1}}), "definition")
-          .refuses<ValueError>({whole_numbers({4})}, "one_hot: index 0 is 4; need 0 <= index < 4")
-          .refuses<TypeError>({tensor({1})}, "one_hot: the indices are float64")
+          .refuses<ValueError>({whole_numbers({4})}, "one_hot: index 4 in row 0; need 0 <= index < 4")
+          .refuses<TypeError>({tensor({1})}, "one_hot: each index is float64")
           .refuses<TypeError>({whole_numbers({1})}, "one_hot: dtype int64",
                               [](const OpInputs& in) { return one_hot(in[0], 4, int64); }));
 }

@@ -1,4 +1,5 @@
 #include <autograd/ops/reduce.hpp>
+#include <autograd/ops/softmax.hpp>
 #include <autograd/table/op_table.hpp>
 
 namespace xgrad {

@@ -1,3 +1,4 @@
+#include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/call.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tape/sweep.hpp>

@@ -106,14 +106,4 @@ requires(sizeof...(In) >= 1 && std::is_invocable_v<const Vjp&, const Call&>) Ten
   return custom_with({}, name, std::move(forward), std::move(vjp), inputs...);
 }
 
-// The engine's own arithmetic, defined with the operations and recorded like them.
-
-/// a + b for cotangents of one tensor: shapes may be unbroadcast.
-Tensor accumulate(const Tensor& a, const Tensor& b);
-/// The gradient of an input of shape `to` from the contribution g to a result of shape `from` to which it was
-/// broadcast.
-Tensor sum_back(const Tensor& g, const Shape& from, const Shape& to);
-/// x with the shape to which it broadcasts.
-Tensor broadcast_to(const Tensor& x, const Shape& shape);
-
 }  // namespace xgrad

@@ -1,4 +1,5 @@
 #include <autograd/kernels/vector.hpp>
+#include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tape/sweep.hpp>
 #include <autograd/tensor/format.hpp>

@@ -45,7 +45,6 @@ class Rows {
 
  private:
   std::size_t row_elements() const;
-  void require_indices(const char* operation, std::span<const std::int64_t> indices) const;
 
   Shape shape_;
   std::int64_t first_ = 0;  // of the shared values

@@ -5,6 +5,8 @@
 #include <autograd/ops/reduce.hpp>
 #include <nn/doctor/checks.hpp>
 #include <nn/layers/batch_part.hpp>
+#include <nn/optimizers/adam.hpp>
+#include <nn/optimizers/sgd.hpp>
 #include <nn/training/snapshot.hpp>
 
 #include <algorithm>

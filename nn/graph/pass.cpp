@@ -1,12 +1,13 @@
 #include <autograd/ops/activations.hpp>
 #include <autograd/ops/elementary.hpp>
+#include <autograd/ops/sparse.hpp>
 #include <autograd/parallel/parts.hpp>
 #include <autograd/tape/operation.hpp>
 #include <nn/graph/plan.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <cstring>
 
 namespace xgrad::nn {
 
@@ -82,46 +83,17 @@ Tensor activate(NodeActivation activation, const Tensor& z) {
   return z;
 }
 
-/// `width` numbers as one vector of g++ and clang, so that a row of values stays in registers.
-template <class T, std::size_t width>
-struct RowOf {
-  typedef T Vector __attribute__((vector_size(width * sizeof(T))));
-};
-template <class T, std::size_t width>
-using Row = typename RowOf<T, width>::Vector;
-
-/// To and from memory of any alignment.
-template <class T, class Vector>
-void load(Vector& row, const T* source) {
-  std::memcpy(&row, source, sizeof(Vector));
-}
-template <class T, class Vector>
-void store(const Vector& row, T* target) {
-  std::memcpy(target, &row, sizeof(Vector));
-}
-
-/// The sum of a row, by halves: the order is the same for every machine.
+/// g *= f'(z), which follows from the value v = f(z); count is a multiple of 8.
 template <class T>
-T total(const Row<T, 8>& x) {
-  const Row<T, 4> half = __builtin_shufflevector(x, x, 0, 1, 2, 3) + __builtin_shufflevector(x, x, 4, 5, 6, 7);
-  return (half[0] + half[2]) + (half[1] + half[3]);
-}
-template <class T>
-T total(const Row<T, 16>& x) {
-  return total<T>(Row<T, 8>(__builtin_shufflevector(x, x, 0, 1, 2, 3, 4, 5, 6, 7) +
-                            __builtin_shufflevector(x, x, 8, 9, 10, 11, 12, 13, 14, 15)));
-}
-
-/// g *= f'(z), which follows from the value v = f(z).
-template <class T, std::size_t width>
-void multiply_slopes(NodeActivation activation, const Row<T, width>& v, Row<T, width>& g) {
-  const auto each = [&](const auto& slope) {
-    T slopes[width];
-    store(v, slopes);
-    for (T& y : slopes) y = slope(y);
-    Row<T, width> factors;
-    load(factors, slopes);
-    g *= factors;
+void multiply_derivatives(NodeActivation activation, std::size_t count, const T* v, T* g) {
+  const auto each = [&](const auto& derivative) {
+    constexpr std::size_t width = 8;  // a constant, of which compilers make vectors
+    for (std::size_t i = 0; i < count; i += width) {
+      std::array<T, width> factors;
+      std::copy_n(v + i, width, factors.begin());
+      for (T& y : factors) y = derivative(y);
+      for (std::size_t k = 0; k < width; ++k) g[i + k] *= factors[k];
+    }
   };
   switch (activation) {
     case NodeActivation::identity:
@@ -143,22 +115,22 @@ void multiply_slopes(NodeActivation activation, const Row<T, width>& v, Row<T, w
   }
 }
 
-template <class T>
-T* data(const Tensor& x) {
-  return static_cast<T*>(x.mutable_data());
+Tensor vector_of(std::size_t count, DType dtype) {
+  return Tensor::uninitialized({static_cast<std::int64_t>(count)}, dtype);
 }
 
 /// values[i] = source[order[i]].
 template <class T>
 Tensor gathered(const Tensor& source, const std::vector<std::uint32_t>& order) {
-  const Tensor values = Tensor::uninitialized({static_cast<std::int64_t>(order.size())}, source.dtype());
-  T* const to = data<T>(values);
+  Tensor values = vector_of(order.size(), source.dtype());
   const T* const from = source.data<T>();
-  for (std::size_t i = 0; i < order.size(); ++i) to[i] = from[order[i]];
+  std::transform(order.begin(), order.end(), values.fresh_data<T>(), [from](std::uint32_t i) { return from[i]; });
   return values;
 }
 
-/// The values (rows, width) of one chunk. weight: in the order of plan.into.
+SparseRows rows_of(const GraphPlan::Edges& edges) { return {edges.begin, edges.row}; }
+
+/// The values (rows, width) of one chunk. weight: in the order of plan.into; bias: of rows.
 template <class T, std::size_t width>
 void evaluate(const GraphPlan& plan, const T* x, const T* weight, const T* bias, const Chunk& chunk, T* values, T* y) {
   for (std::size_t c = 0; c < width; ++c) {
@@ -167,22 +139,14 @@ void evaluate(const GraphPlan& plan, const T* x, const T* weight, const T* bias,
   }
   for (const GraphPlan::Run& run : plan.runs) {
     const bool in_place = run.activation == NodeActivation::identity;
+    T* const v = values + run.begin * width;
     Tensor sums;
-    if (!in_place)
-      sums = Tensor::uninitialized({static_cast<std::int64_t>((run.end - run.begin) * width)}, dtype_of<T>);
-    T* const z = in_place ? values + run.begin * width : data<T>(sums);
-    for (std::size_t row = run.begin; row < run.end; ++row) {
-      Row<T, width> sum = bias[plan.node[row - plan.inputs]] + Row<T, width>{};
-      for (std::uint32_t k = plan.into.begin[row]; k < plan.into.begin[row + 1]; ++k) {
-        Row<T, width> v;
-        load(v, values + plan.into.row[k] * width);
-        sum += weight[k] * v;
-      }
-      store(sum, z + (row - run.begin) * width);
-    }
+    if (!in_place) sums = vector_of((run.end - run.begin) * width, dtype_of<T>);
+    T* const z = in_place ? v : sums.fresh_data<T>();
+    sparse_product(rows_of(plan.into), run.begin, run.end, width, weight, bias + run.begin - plan.inputs, values, z);
     if (in_place) continue;
     const Tensor result = activate(run.activation, sums);
-    std::copy_n(result.data<T>(), result.size(), values + run.begin * width);
+    std::copy_n(result.data<T>(), result.size(), v);
   }
   for (std::size_t output = 0; output < plan.outputs.size(); ++output)
     for (std::size_t c = 0; c < chunk.count; ++c)
@@ -194,25 +158,31 @@ void evaluate(const GraphPlan& plan, const T* x, const T* weight, const T* bias,
 template <class T, std::size_t width>
 void sweep(const GraphPlan& plan, const T* dy, const T* weight, const T* values, const Chunk& chunk, T* dz, T* dw,
            T* db, T* dx) {
-  for (std::size_t row = plan.rows; row-- > 0;) {
-    Row<T, width> v, g{};
-    load(v, values + row * width);
-    if (const std::uint32_t output = plan.output_of_row[row]; output != GraphPlan::none)
-      for (std::size_t c = 0; c < chunk.count; ++c) g[c] = dy[(chunk.first + c) * plan.outputs.size() + output];
-    for (std::uint32_t k = plan.out_of.begin[row]; k < plan.out_of.begin[row + 1]; ++k) {
-      Row<T, width> d;
-      load(d, dz + plan.out_of.row[k] * width);
-      g += weight[k] * d;
-      dw[k] += total<T>(v * d);
+  const auto cotangents = [&](std::size_t begin, std::size_t end) {
+    T* const g = dz + begin * width;
+    const auto first = plan.output_of_row.begin();
+    const bool outputs =
+        std::any_of(first + static_cast<std::ptrdiff_t>(begin), first + static_cast<std::ptrdiff_t>(end),
+                    [](std::uint32_t o) { return o != GraphPlan::none; });
+    for (std::size_t row = begin; outputs && row < end; ++row) {
+      T* const g_row = dz + row * width;
+      std::fill_n(g_row, width, T(0));
+      if (const std::uint32_t output = plan.output_of_row[row]; output != GraphPlan::none)
+        for (std::size_t c = 0; c < chunk.count; ++c) g_row[c] = dy[(chunk.first + c) * plan.outputs.size() + output];
     }
-    if (row < plan.inputs) {
-      for (std::size_t c = 0; c < chunk.count; ++c) dx[(chunk.first + c) * plan.inputs + row] = g[c];
-      continue;
-    }
-    multiply_slopes<T, width>(plan.activation_of[row - plan.inputs], v, g);
-    store(g, dz + row * width);
-    db[row - plan.inputs] += total<T>(g);
+    sparse_product_vjp(rows_of(plan.out_of), begin, end, width, weight, outputs ? g : nullptr, dz, g,
+                       values + begin * width, dw);
+    return g;
+  };
+  for (auto run = plan.runs.rbegin(); run != plan.runs.rend(); ++run) {
+    T* const g = cotangents(run->begin, run->end);
+    const std::size_t rows = run->end - run->begin;
+    multiply_derivatives(run->activation, rows * width, values + run->begin * width, g);
+    add_row_sums(rows, width, g, db + run->begin - plan.inputs);
   }
+  const T* const g = cotangents(0, plan.inputs);
+  for (std::size_t row = 0; row < plan.inputs; ++row)
+    for (std::size_t c = 0; c < chunk.count; ++c) dx[(chunk.first + c) * plan.inputs + row] = g[row * width + c];
 }
 
 /// x (batch, inputs), weight (edges,), bias (nodes,) to y (batch, outputs) and the values of all nodes.
@@ -225,15 +195,15 @@ class GraphOperation : public Operation {
   Tensors forward(const Inputs& inputs) override {
     const GraphPlan& plan = *plan_;
     const Tensor& x = inputs[0];
-    const auto batch = static_cast<std::size_t>(x.shape()[0]);
-    const Tensor y = Tensor::uninitialized({x.shape()[0], static_cast<std::int64_t>(plan.outputs.size())}, x.dtype());
-    const Tensor values = Tensor::uninitialized({static_cast<std::int64_t>(values_size(plan.rows, batch))}, x.dtype());
+    const std::size_t batch = x.extent(0);
+    Tensor y = Tensor::uninitialized({x.shape(0), static_cast<std::int64_t>(plan.outputs.size())}, x.dtype());
+    Tensor values = vector_of(values_size(plan.rows, batch), x.dtype());
     visit_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      const Tensor weight = gathered<T>(inputs[1], plan.into.edge);
+      const Tensor weight = gathered<T>(inputs[1], plan.into.edge), bias = gathered<T>(inputs[2], plan.node);
       for_chunks(plan, batch, [&](std::size_t, const Chunk& chunk, auto width) {
-        evaluate<T, width()>(plan, x.data<T>(), weight.data<T>(), inputs[2].template data<T>(), chunk,
-                             data<T>(values) + plan.rows * chunk.first, data<T>(y));
+        evaluate<T, width()>(plan, x.data<T>(), weight.data<T>(), bias.data<T>(), chunk,
+                             values.fresh_data<T>() + plan.rows * chunk.first, y.fresh_data<T>());
       });
     });
     return {y, values};
@@ -244,29 +214,30 @@ class GraphOperation : public Operation {
     const Tensor& dy = call.cotangent();
     const Tensor& values = call.output(1);
     const DType dtype = dy.dtype();
-    const auto batch = dy.shape()[0];
-    const std::size_t parts = part_count(plan, static_cast<std::size_t>(batch));
+    const std::size_t batch = dy.extent(0);
+    const std::size_t parts = part_count(plan, batch);
     const std::size_t edges = plan.edges(), nodes = plan.rows - plan.inputs;
-    const Tensor dx = Tensor::uninitialized({batch, static_cast<std::int64_t>(plan.inputs)}, dtype);
-    const Tensor dw = Tensor::uninitialized({static_cast<std::int64_t>(edges)}, dtype);
-    const Tensor db = Tensor::uninitialized({static_cast<std::int64_t>(nodes)}, dtype);
-    const Tensor sums = zeros({static_cast<std::int64_t>(parts), static_cast<std::int64_t>(edges + nodes)}, dtype);
+    Tensor dx = Tensor::uninitialized({dy.shape(0), static_cast<std::int64_t>(plan.inputs)}, dtype);
+    Tensor dw = vector_of(edges, dtype);
+    Tensor db = vector_of(nodes, dtype);
     visit_floating(dtype, [&](auto zero) {
       using T = decltype(zero);
       const Tensor weight = gathered<T>(call.input(1), plan.out_of.edge);
-      for_chunks(plan, static_cast<std::size_t>(batch), [&](std::size_t part, const Chunk& chunk, auto width) {
-        const Tensor dz = Tensor::uninitialized({static_cast<std::int64_t>(plan.rows * width())}, dtype);
-        T* const sums_of_part = data<T>(sums) + part * (edges + nodes);
+      Tensor sums = zeros({static_cast<std::int64_t>(parts * (edges + nodes))}, dtype);
+      T* const sums_of_parts = sums.fresh_data<T>();
+      for_chunks(plan, batch, [&](std::size_t part, const Chunk& chunk, auto width) {
+        Tensor dz = vector_of(plan.rows * width(), dtype);
+        T* const sums_of_part = sums_of_parts + part * (edges + nodes);
         sweep<T, width()>(plan, dy.data<T>(), weight.data<T>(), values.data<T>() + plan.rows * chunk.first, chunk,
-                          data<T>(dz), sums_of_part, sums_of_part + edges, data<T>(dx));
+                          dz.fresh_data<T>(), sums_of_part, sums_of_part + edges, dx.fresh_data<T>());
       });
       const auto total = [&](std::size_t i) {
-        T sum = data<T>(sums)[i];
-        for (std::size_t part = 1; part < parts; ++part) sum += data<T>(sums)[part * (edges + nodes) + i];
+        T sum = sums_of_parts[i];
+        for (std::size_t part = 1; part < parts; ++part) sum += sums_of_parts[part * (edges + nodes) + i];
         return sum;
       };
-      for (std::size_t k = 0; k < edges; ++k) data<T>(dw)[plan.out_of.edge[k]] = total(k);
-      for (std::size_t i = 0; i < nodes; ++i) data<T>(db)[plan.node[i]] = total(edges + i);
+      for (std::size_t k = 0; k < edges; ++k) dw.fresh_data<T>()[plan.out_of.edge[k]] = total(k);
+      for (std::size_t i = 0; i < nodes; ++i) db.fresh_data<T>()[plan.node[i]] = total(edges + i);
     });
     Tensors gradients(3);
     if (call.needs(0)) gradients[0] = dx;
@@ -283,8 +254,7 @@ class GraphOperation : public Operation {
 
 Tensor evaluate_graph(const std::shared_ptr<const GraphPlan>& plan, const Tensor& x, const Tensor& weight,
                       const Tensor& bias) {
-  const Tensor* const inputs[] = {&x, &weight, &bias};
-  return apply_all(GraphOperation(plan), Inputs(inputs, 3))[0];
+  return apply_operation(GraphOperation(plan), x, weight, bias);
 }
 
 }  // namespace xgrad::nn

@@ -156,7 +156,6 @@ GraphPlan make_plan(const GraphDescription& description) {
   for (std::size_t row = plan.inputs; row < plan.rows; ++row) {
     const Number i = order[row];
     plan.node.push_back(static_cast<std::uint32_t>(i - graph.inputs));
-    plan.activation_of.push_back(activation(i));
     const bool follows =
         row > plan.inputs && level[order[row - 1]] == level[i] && activation(order[row - 1]) == activation(i);
     if (follows)

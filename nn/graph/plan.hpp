@@ -33,9 +33,8 @@ struct GraphPlan {
   std::vector<Run> runs;            ///< of the rows behind the inputs
   Edges into;
   Edges out_of;
-  std::vector<std::uint32_t> outputs;         ///< their rows
-  std::vector<std::uint32_t> output_of_row;   ///< or none
-  std::vector<NodeActivation> activation_of;  ///< of row inputs + i
+  std::vector<std::uint32_t> outputs;        ///< their rows
+  std::vector<std::uint32_t> output_of_row;  ///< or none
 
   std::size_t edges() const { return into.row.size(); }
 };

@@ -1,5 +1,6 @@
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/layout.hpp>
+#include <autograd/ops/softmax.hpp>
 #include <autograd/pointwise.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/layers/activations.hpp>

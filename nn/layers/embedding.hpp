@@ -27,7 +27,7 @@ class Embedding : public Module {
   Embedding(std::int64_t rows, std::int64_t features, const EmbeddingOptions& options = {},
             Generator& generator = default_generator());
 
-  /// TypeError unless the indices are int64; ValueError, with the row of the indices and the value, for an index
+  /// TypeError unless the indices are int64; ValueError, with the place among the indices and the value, for an index
   /// outside [0, rows); ShapeError for a bag of indices without axes.
   Tensor operator()(const Tensor& indices) const;
 

@@ -1,17 +1,14 @@
-#include <autograd/kernels/gemm/blas.hpp>
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/linear_algebra.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/layers/init.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <numbers>
-#include <span>
-#include <vector>
-#include <xtensor-blas/xlinalg.hpp>
-#include <xtensor/xadapt.hpp>
-#include <xtensor/xarray.hpp>
 
 namespace xgrad::nn::init {
 
@@ -84,26 +81,10 @@ void orthogonal(Tensor& weight, double gain, Generator& generator) {
   require_positive_gain("orthogonal", gain);
   fans_of("orthogonal", weight);
   if (!is_floating(weight.dtype())) throw TypeError("orthogonal: the weight is int64; need float32 or float64");
-  const auto in = static_cast<std::size_t>(weight.shape()[0]);
-  const auto out = static_cast<std::size_t>(weight.shape()[1]);
-  const std::size_t rows = std::max(in, out);
-  const std::size_t columns = std::min(in, out);
-
+  const auto [rows, columns] = std::minmax({weight.shape(0), weight.shape(1)}, std::greater<>());
   // In float64 for both dtypes, so that float32 only rounds the result.
-  const Tensor numbers = xgrad::normal({weight.shape()[0], weight.shape()[1]}, 0.0, 1.0, float64, generator);
-  const xt::xarray<double> tall =
-      xt::adapt(numbers.data<double>(), rows * columns, xt::no_ownership(), std::vector<std::size_t>{rows, columns});
-  prepare_blas();
-  const auto [q, r] = xt::linalg::qr(tall);  // q (rows, columns), r (columns, columns)
-
-  weight.modify([&, &q = q, &r = r]<class T>(std::span<T> values) {
-    for (std::size_t i = 0; i < in; ++i)
-      for (std::size_t j = 0; j < out; ++j) {
-        const std::size_t row = in >= out ? i : j;
-        const std::size_t column = in >= out ? j : i;
-        values[i * out + j] = static_cast<T>(std::copysign(gain, r(column, column)) * q(row, column));
-      }
-  });
+  const Tensor q = orthonormal_factor(xgrad::normal({rows, columns}, 0.0, 1.0, float64, generator));
+  weight.assign((gain * (rows == weight.shape(0) ? q : transpose(q))).to(weight.dtype()));
 }
 
 void linear_default(Tensor& x, std::int64_t fan_in, Generator& generator) {

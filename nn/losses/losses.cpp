@@ -32,8 +32,8 @@ Tensor elementwise(const char* loss, const F& f, const Tensor& prediction, const
 constexpr auto absolute_error = [](auto p, auto t) { return abs(p - t); };
 
 Tensor reduced_cross_entropy(const Tensor& logits, const Tensor& targets, Reduction reduction) {
-  if (reduction == Reduction::mean) return mean_softmax_cross_entropy(logits, targets);
-  return reduce(softmax_cross_entropy(logits, targets), reduction);
+  if (reduction == Reduction::mean) return mean_softmax_cross_entropy(logits, targets, "cross_entropy");
+  return reduce(softmax_cross_entropy(logits, targets, "cross_entropy"), reduction);
 }
 
 /// NaN passes, to come out as NaN.
@@ -49,37 +49,14 @@ void check_probabilities(const char* loss, const char* what, const Tensor& x, co
   });
 }
 
-void check_labels(const Tensor& labels, std::int64_t classes) {
-  const auto values = labels.values<std::int64_t>();
-  for (std::size_t row = 0; row < values.size(); ++row)
-    if (values[row] < 0 || values[row] >= classes)
-      throw ValueError("cross_entropy: the label of row " + std::to_string(row) + " is " + std::to_string(values[row]) +
-                       "; need 0 <= label < " + std::to_string(classes));
-}
-
-/// softmax_cross_entropy checks the same, in its own name.
-void check_classes(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) {
-  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
-    throw ValueError("cross_entropy: label smoothing " + std::to_string(options.label_smoothing) +
-                     "; need 0 <= smoothing <= 1");
-  const bool indexed = targets.dtype() == DType::int64;
-  const Tensor* const pair[] = {&logits, &targets};
-  common_floating_dtype("cross_entropy", Inputs(pair, indexed ? 1 : 2));
-  const bool fits = logits.rank() == 2 && logits.shape()[1] > 0 &&
-                    (indexed ? targets.shape() == Shape{logits.shape()[0]} : targets.shape() == logits.shape());
-  if (!fits)
-    throw ShapeError("cross_entropy: logits are " + to_string(logits.shape()) + ", targets are " +
-                     std::string(name_of(targets.dtype())) + " " + to_string(targets.shape()) +
-                     "; need logits (n, c) with c > 0 and targets int64 (n,) or floating (n, c)");
-  if (indexed) check_labels(targets, logits.shape()[1]);
-  const Tensor& weights = options.weights;
+void check_weights(const Tensor& weights, const Tensor& logits) {
   if (!weights.defined()) return;
   if (weights.shape() != Shape{logits.shape()[1]})
-    throw ShapeError("cross_entropy: logits are " + to_string(logits.shape()) + ", class weights are " +
-                     to_string(weights.shape()) + "; need logits (n, c) and weights (c,)");
+    throw_as<ShapeError>("cross_entropy: logits are {}, class weights are {}; need logits (n, c) and weights (c,)",
+                         logits.shape(), weights.shape());
   if (weights.dtype() != logits.dtype())
-    throw TypeError("cross_entropy: logits are " + std::string(name_of(logits.dtype())) + ", class weights are " +
-                    std::string(name_of(weights.dtype())) + "; need equal dtypes");
+    throw_as<TypeError>("cross_entropy: logits are {}, class weights are {}; need equal dtypes", logits.dtype(),
+                        weights.dtype());
 }
 
 /// t' = (1 - ε)·t + ε/c for targets (n, c).
@@ -165,13 +142,16 @@ Tensor BinaryCrossEntropyWithLogits::operator()(const Tensor& logits, const Tens
 }
 
 Tensor CrossEntropy::operator()(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) const {
-  check_classes(logits, targets, options);
+  const double smoothing = options.label_smoothing;
+  if (!(smoothing >= 0 && smoothing <= 1))
+    throw ValueError("cross_entropy: label smoothing " + std::to_string(smoothing) + "; need 0 <= smoothing <= 1");
   const Tensor& weights = options.weights;
-  const bool indexed = targets.dtype() == DType::int64;
-  if (!weights.defined() && options.label_smoothing == 0)
-    return reduced_cross_entropy(logits, targets, options.reduction);
+  if (!weights.defined() && smoothing == 0) return reduced_cross_entropy(logits, targets, options.reduction);
+  check_cross_entropy("cross_entropy", logits, targets);
+  check_weights(weights, logits);
+  const bool indexed = targets.dtype() == int64;
   if (!indexed) {
-    const Tensor smoothed = smooth(targets, options.label_smoothing);
+    const Tensor smoothed = smooth(targets, smoothing);
     return reduced_cross_entropy(logits, weights.defined() ? smoothed * weights : smoothed, options.reduction);
   }
   const Tensor losses = losses_of_labels(logits, targets, options);

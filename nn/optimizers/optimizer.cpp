@@ -1,21 +1,11 @@
-#include <autograd/ops/update.hpp>
 #include <autograd/tape/tape.hpp>
-#include <autograd/tensor/error.hpp>
-#include <autograd/tensor/memory.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/optimizers/optimizer.hpp>
 
 #include <cmath>
-#include <string>
 #include <unordered_set>
 
 namespace xgrad::nn {
-
-namespace {
-
-template <class T>
-using List = std::vector<T, CachedAllocator<T>>;
-
-}  // namespace
 
 std::vector<Group> Optimizer::one_group(std::vector<Tensor> parameters) {
   std::vector<Group> groups(1);
@@ -39,13 +29,13 @@ Optimizer::Optimizer(const char* name, std::vector<Group> groups, double learnin
       parameters_.push_back(std::move(parameter));
       group_of_.push_back(group);
       if (!is_floating(parameters_[i].dtype()))
-        throw TypeError(std::string(name_) + ": " + describe(i) + " is int64; need float32 or float64");
+        throw_as<TypeError>("{}: {} is int64; need float32 or float64", name_, describe(i));
       if (!seen.insert(&parameters_[i].body()).second)
-        throw ValueError(std::string(name_) + ": " + describe(i) + " is listed twice; it would move twice");
+        throw_as<ValueError>("{}: {} is listed twice; it would move twice", name_, describe(i));
       dtypes_.push_back(parameters_[i].dtype());
     }
   }
-  if (parameters_.empty()) throw ValueError(std::string(name_) + ": no parameters; need at least one");
+  if (parameters_.empty()) throw_as<ValueError>("{}: no parameters; need at least one", name_);
   updates_.resize(parameters_.size());
   moments_.assign(kinds_.size(), std::vector<Tensor>(parameters_.size()));
 }
@@ -54,9 +44,8 @@ void Optimizer::step(const Gradients& gradients) {
   changes_.clear();
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     if (parameters_[i].dtype() != dtypes_[i])
-      throw TypeError(std::string(name_) + ": " + describe(i) + " was " + std::string(name_of(dtypes_[i])) +
-                      " when the optimizer was made and is " + std::string(name_of(parameters_[i].dtype())) +
-                      " now; make the optimizer after to(...)");
+      throw_as<TypeError>("{}: {} was {} when the optimizer was made and is {} now; make the optimizer after to(...)",
+                          name_, describe(i), dtypes_[i], parameters_[i].dtype());
     const Tensor* const gradient = gradients.find(parameters_[i]);
     if (gradient == nullptr) continue;
     check_like(i, "gradient", *gradient);
@@ -72,10 +61,6 @@ void Optimizer::learning_rate(double rate) {
   learning_rate_ = rate;
 }
 
-Optimizer::Rate Optimizer::rate(std::size_t group) const {
-  return {groups_[group].rate_factor * learning_rate_, groups_[group].weight_decay};
-}
-
 OptimizerState Optimizer::state() const {
   const Pause pause;
   OptimizerState state{steps_, learning_rate_, updates_, moments_};
@@ -86,18 +71,17 @@ OptimizerState Optimizer::state() const {
 }
 
 void Optimizer::state(const OptimizerState& values) {
-  const std::string all = std::string(name_) + ": the state ";
   check_not_negative("learning_rate", values.learning_rate);
   if (values.updates.size() != parameters_.size())
-    throw ValueError(all + "has updates of " + std::to_string(values.updates.size()) + " parameters, there are " +
-                     std::to_string(parameters_.size()) + "; need one number for each");
+    throw_as<ValueError>("{}: the state has updates of {} parameters, there are {}; need one number for each", name_,
+                         values.updates.size(), parameters_.size());
   for (const std::int64_t count : values.updates)
     if (count < 0 || count > values.steps)
-      throw ValueError(all + "has " + std::to_string(count) + " updates of a parameter in " +
-                       std::to_string(values.steps) + " steps; need 0 <= updates <= steps");
+      throw_as<ValueError>("{}: the state has {} updates of a parameter in {} steps; need 0 <= updates <= steps", name_,
+                           count, values.steps);
   if (values.moments.size() != moments_.size())
-    throw ValueError(all + "has " + std::to_string(values.moments.size()) + " kinds of moments; need " +
-                     std::to_string(moments_.size()));
+    throw_as<ValueError>("{}: the state has {} kinds of moments; need {}", name_, values.moments.size(),
+                         moments_.size());
   std::vector<std::vector<Tensor>> copies;
   for (std::size_t kind = 0; kind < moments_.size(); ++kind)
     copies.push_back(copies_that_fit(kind, values.moments[kind]));
@@ -107,14 +91,10 @@ void Optimizer::state(const OptimizerState& values) {
   steps_ = values.steps;
 }
 
-void Optimizer::moments(std::size_t kind, const std::vector<Tensor>& values) {
-  moments_[kind] = copies_that_fit(kind, values);
-}
-
 std::vector<Tensor> Optimizer::copies_that_fit(std::size_t kind, const std::vector<Tensor>& values) const {
   if (values.size() != parameters_.size())
-    throw ValueError(std::string(name_) + ": " + std::to_string(values.size()) + " " + kinds_[kind].several + " for " +
-                     std::to_string(parameters_.size()) + " parameters; need one for each");
+    throw_as<ValueError>("{}: {} {} for {} parameters; need one for each", name_, values.size(), kinds_[kind].several,
+                         parameters_.size());
   const Pause pause;
   std::vector<Tensor> copies(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -126,12 +106,12 @@ std::vector<Tensor> Optimizer::copies_that_fit(std::size_t kind, const std::vect
 }
 
 std::string Optimizer::describe(std::size_t i) const {
-  return parameters_[i].label().empty() ? "parameter " + std::to_string(i) : parameters_[i].label();
+  return parameters_[i].label().empty() ? fmt::format("parameter {}", i) : parameters_[i].label();
 }
 
 void Optimizer::check_not_negative(const char* option, double value) const {
   if (!(value >= 0) || !std::isfinite(value))
-    throw ValueError(std::string(name_) + ": " + option + " " + std::to_string(value) + "; need a finite number >= 0");
+    throw_as<ValueError>("{}: {} {}; need a finite number >= 0", name_, option, value);
 }
 
 void Optimizer::check_like(std::size_t i, const char* what, const Tensor& x) const {
@@ -144,86 +124,10 @@ void Optimizer::check_like(std::size_t i, const char* what, const Tensor& x) con
 void Optimizer::throw_unlike(std::size_t i, const char* what, const Tensor& x) const {
   const Tensor& parameter = parameters_[i];
   if (x.shape() != parameter.shape())
-    throw ShapeError(std::string(name_) + ": " + describe(i) + " is " + to_string(parameter.shape()) + ", its " + what +
-                     " is " + to_string(x.shape()) + "; need equal shapes");
-  throw TypeError(std::string(name_) + ": " + describe(i) + " is " + std::string(name_of(parameter.dtype())) +
-                  ", its " + what + " is " + std::string(name_of(x.dtype())) + "; need equal dtypes");
+    throw_as<ShapeError>("{}: {} is {}, its {} is {}; need equal shapes", name_, describe(i), parameter.shape(), what,
+                         x.shape());
+  throw_as<TypeError>("{}: {} is {}, its {} is {}; need equal dtypes", name_, describe(i), parameter.dtype(), what,
+                      x.dtype());
 }
-
-SGD::SGD(std::vector<Tensor> parameters, const SGDOptions& options)
-    : SGD("SGD", one_group(std::move(parameters)), options) {}
-
-SGD::SGD(const char* name, std::vector<Group> groups, const SGDOptions& options)
-    : Optimizer(name, std::move(groups), options.learning_rate, options.weight_decay, {{"velocity", "velocities"}}),
-      options_(options) {
-  check_not_negative("momentum", options.momentum);
-  if (!std::isfinite(options.dampening))
-    throw ValueError("SGD: dampening " + std::to_string(options.dampening) + "; need a finite number");
-  if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
-    throw ValueError("SGD: nesterov with momentum " + std::to_string(options.momentum) + " and dampening " +
-                     std::to_string(options.dampening) + "; need momentum > 0 and no dampening");
-}
-
-SGDOptions SGD::options() const {
-  SGDOptions options = options_;
-  options.learning_rate = learning_rate();
-  return options;
-}
-
-void SGD::velocities(const std::vector<Tensor>& values) { moments(0, values); }
-
-void SGD::update(std::span<const Change> changes) {
-  List<SgdRule> rules;
-  rules.reserve(group_count());
-  for (std::size_t group = 0; group < group_count(); ++group)
-    rules.push_back({rate(group).learning_rate, options_.momentum, options_.dampening, rate(group).weight_decay,
-                     options_.nesterov});
-  List<SgdTerm> terms;
-  terms.reserve(changes.size());
-  for (const auto& [i, gradient] : changes)
-    terms.push_back({parameter(i), *gradient, moment(0, i), rules[group_of(i)]});
-  sgd_update(terms);
-}
-
-Adam::Adam(std::vector<Tensor> parameters, const AdamOptions& options)
-    : Adam("Adam", one_group(std::move(parameters)), options, false) {}
-
-Adam::Adam(const char* name, std::vector<Group> groups, const AdamOptions& options, bool decoupled_decay)
-    : Optimizer(name, std::move(groups), options.learning_rate, options.weight_decay,
-                {{"first moment", "first moments"}, {"second moment", "second moments"}}),
-      options_(options),
-      decoupled_decay_(decoupled_decay) {
-  check_not_negative("epsilon", options.epsilon);
-  for (const auto& [option, beta] : {std::pair("beta1", options.beta1), std::pair("beta2", options.beta2)})
-    if (!(beta >= 0 && beta < 1))
-      throw ValueError(std::string(name) + ": " + option + " " + std::to_string(beta) + "; need 0 <= " + option +
-                       " < 1");
-}
-
-AdamOptions Adam::options() const {
-  AdamOptions options = options_;
-  options.learning_rate = learning_rate();
-  return options;
-}
-
-void Adam::update(std::span<const Change> changes) {
-  List<AdamRule> rules;
-  rules.reserve(group_count());
-  for (std::size_t group = 0; group < group_count(); ++group)
-    rules.push_back({rate(group).learning_rate, options_.beta1, options_.beta2, options_.epsilon,
-                     rate(group).weight_decay, decoupled_decay_});
-  List<AdamTerm> terms;
-  terms.reserve(changes.size());
-  for (const auto& [i, gradient] : changes)
-    terms.push_back({parameter(i), *gradient, moment(0, i), moment(1, i), update_number(i), rules[group_of(i)]});
-  adam_update(terms);
-}
-
-AdamW::AdamW(std::vector<Tensor> parameters, const AdamWOptions& options)
-    : AdamW("AdamW", one_group(std::move(parameters)), options) {}
-
-AdamW::AdamW(const char* name, std::vector<Group> groups, const AdamWOptions& options)
-    : Adam(name, std::move(groups),
-           {options.learning_rate, options.beta1, options.beta2, options.epsilon, options.weight_decay}, true) {}
 
 }  // namespace xgrad::nn

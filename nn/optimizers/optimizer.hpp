@@ -19,8 +19,8 @@ namespace xgrad::nn {
 ///     std::vector<Tensor> weights, biases;
 ///     for (const Tensor& p : net.parameters()) (p.rank() > 1 ? weights : biases).push_back(p);
 ///     nn::AdamW a({{.parameters = weights}, {.parameters = biases, .weight_decay = 0.0}});
-///     nn::SGD b({{.parameters = net.first.parameters(), .rate_factor = 0.1}, {.parameters =
-///     net.second.parameters()}});
+///     nn::SGD b({{.parameters = net.first.parameters(), .rate_factor = 0.1},
+///                {.parameters = net.second.parameters()}});
 struct Group {
   std::vector<Tensor> parameters = {};
   double rate_factor = 1.0;                 ///< times the optimizer's learning rate, whatever a schedule makes of it
@@ -95,14 +95,21 @@ class Optimizer {
   std::size_t group_of(std::size_t i) const { return group_of_[i]; }
   std::size_t group_count() const { return groups_.size(); }
   /// The present ones of a group.
-  Rate rate(std::size_t group) const;
+  Rate rate(std::size_t group) const {
+    return {groups_[group].rate_factor * learning_rate_, groups_[group].weight_decay};
+  }
+  /// Writes them into the rules of the groups, which have members of these names.
+  template <class Rule>
+  void set_rates(std::vector<Rule>& rules) const {
+    for (std::size_t group = 0; group < rules.size(); ++group) {
+      rules[group].learning_rate = rate(group).learning_rate;
+      rules[group].weight_decay = rate(group).weight_decay;
+    }
+  }
   /// Updates of parameter i, the present one included.
   std::int64_t update_number(std::size_t i) const { return updates_[i] + 1; }
   /// What is kept of a kind for parameter i; an empty handle at first.
   Tensor& moment(std::size_t kind, std::size_t i) { return moments_[kind][i]; }
-  const std::vector<Tensor>& moments(std::size_t kind) const { return moments_[kind]; }
-  /// Copies of these take their place. ShapeError, TypeError or ValueError for what does not fit the parameters.
-  void moments(std::size_t kind, const std::vector<Tensor>& values);
   /// ValueError that names the option, unless the value is finite and not negative.
   void check_not_negative(const char* option, double value) const;
 
@@ -127,94 +134,6 @@ class Optimizer {
   std::vector<Kind> kinds_;
   std::vector<std::vector<Tensor>> moments_;
   std::vector<Change> changes_;
-};
-
-struct SGDOptions {
-  double learning_rate = 0.01;
-  double momentum = 0.0;
-  double dampening = 0.0;
-  double weight_decay = 0.0;
-  bool nesterov = false;
-};
-
-/// Stochastic gradient descent, as PyTorch 1.13 defines it. With g the gradient plus weight_decay · θ:
-///
-///     v ← g on a parameter's first step, then momentum · v + (1 - dampening) · g
-///     θ ← θ - learning_rate · v, or with Nesterov's momentum θ - learning_rate · (g + momentum · v)
-///
-/// The lectures' Δθ = -η g + α Δθ_previous is the same for a constant rate. Weight decay is the gradient of
-/// weight_decay · l2_penalty.
-class SGD : public Optimizer {
- public:
-  /// ValueError as for every optimizer, and for Nesterov's momentum without momentum or with dampening.
-  SGD(std::vector<Tensor> parameters, const SGDOptions& options = {});
-  template <class = void>  // so that {} is no parameters rather than no groups
-  SGD(std::vector<Group> groups, const SGDOptions& options = {}) : SGD("SGD", std::move(groups), options) {}
-
-  SGDOptions options() const;
-
-  /// One for each parameter in order, empty handles before its first step.
-  const std::vector<Tensor>& velocities() const { return moments(0); }
-  /// Copies of these take their place. ShapeError, TypeError or ValueError for what does not fit the parameters.
-  void velocities(const std::vector<Tensor>& values);
-
- private:
-  SGD(const char* name, std::vector<Group> groups, const SGDOptions& options);
-  void update(std::span<const Change> changes) override;
-
-  SGDOptions options_;
-};
-
-struct AdamOptions {
-  double learning_rate = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0.0;
-};
-
-/// Adam (Kingma and Ba 2015, algorithm 1), as PyTorch 1.13 defines it. With g the gradient plus weight_decay · θ and t
-/// the parameter's updates, this one included:
-///
-///     m ← beta1 · m + (1 - beta1) · g,   v ← beta2 · v + (1 - beta2) · g²,   both 0 at first
-///     θ ← θ - learning_rate · m / (1 - beta1^t) / (√(v / (1 - beta2^t)) + epsilon)
-class Adam : public Optimizer {
- public:
-  /// ValueError as for every optimizer, and unless 0 <= beta1, beta2 < 1 and epsilon >= 0 is finite.
-  Adam(std::vector<Tensor> parameters, const AdamOptions& options = {});
-  template <class = void>
-  Adam(std::vector<Group> groups, const AdamOptions& options = {}) : Adam("Adam", std::move(groups), options, false) {}
-
-  AdamOptions options() const;
-
- protected:
-  Adam(const char* name, std::vector<Group> groups, const AdamOptions& options, bool decoupled_decay);
-
- private:
-  void update(std::span<const Change> changes) override;
-
-  AdamOptions options_;
-  bool decoupled_decay_;
-};
-
-struct AdamWOptions {
-  double learning_rate = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0.01;
-};
-
-/// Adam with decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2), as PyTorch 1.13 defines it: g is the
-/// gradient alone, and before the step θ ← θ - learning_rate · weight_decay · θ.
-class AdamW : public Adam {
- public:
-  AdamW(std::vector<Tensor> parameters, const AdamWOptions& options = {});
-  template <class = void>
-  AdamW(std::vector<Group> groups, const AdamWOptions& options = {}) : AdamW("AdamW", std::move(groups), options) {}
-
- private:
-  AdamW(const char* name, std::vector<Group> groups, const AdamWOptions& options);
 };
 
 }  // namespace xgrad::nn

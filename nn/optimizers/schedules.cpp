@@ -1,23 +1,19 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/optimizers/schedules.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <string>
 #include <utility>
 
 namespace xgrad::nn {
 
 namespace {
 
-void require(bool good, const char* function, const char* what, double value, const char* rule) {
-  if (!good) throw ValueError(std::string(function) + ": " + what + " " + std::to_string(value) + "; need " + rule);
-}
-
-void require(bool good, const char* function, const char* what, std::int64_t value, const char* rule) {
-  if (!good) throw ValueError(std::string(function) + ": " + what + " " + std::to_string(value) + "; need " + rule);
+template <class Number>
+void require(bool good, const char* function, const char* what, Number value, const char* rule) {
+  if (!good) throw_as<ValueError>("{}: {} {}; need {}", function, what, value, rule);
 }
 
 void require_not_negative(const char* function, const char* what, double value) {

@@ -68,11 +68,10 @@ ModuleRow embedding_row() {
       .point(layer_case(known(Bag::mean), zeros({2, 0}, int64)), zeros({2, 2}), {zeros({3, 2})},
              "PyTorch documentation of EmbeddingBag: empty bags give zeros");
   const OpCall call = in_encoder(known(Bag::none));
-  row.refuses<ValueError>(call, {tensor({0, 1, 3}, int64)},
-                          "encoder: embedding: the index of row 2 is 3; need 0 <= index < 3")
+  row.refuses<ValueError>(call, {tensor({0, 1, 3}, int64)}, "encoder: take: index 3 in row 2; need 0 <= index < 3")
       .refuses<ValueError>(call, {tensor({{0, 1}, {0, -1}}, int64)},
-                           "encoder: embedding: the index of row 1, place 1 in it, is -1; need 0 <= index < 3")
-      .refuses<ValueError>(call, {tensor(7, int64)}, "encoder: embedding: the index of row 0 is 7")
+                           "encoder: take: index -1 at (1, 1); need 0 <= index < 3")
+      .refuses<ValueError>(call, {tensor(7, int64)}, "encoder: take: index 7; need")
       .refuses<TypeError>(call, {ones({2})}, "encoder: embedding expects int64 indices, got float64")
       .refuses<ShapeError>(in_encoder(known(Bag::sum)), {tensor(1, int64)},
                            "encoder: embedding expects indices (…, k) for bags of k, got ()")

@@ -297,8 +297,8 @@ ModuleRow cross_entropy_row() {
   const OpCall call = reduced(cross_entropy, Reduction::mean);
   const Tensor zero = zeros({4, 3});
   row.refuses<ValueError>(call, {zero, tensor({0, 1, 2, 3}, int64)},
-                          "cross_entropy: the label of row 3 is 3; need 0 <= label < 3")
-      .refuses<ValueError>(call, {zero, tensor({0, -1, 2, 3}, int64)}, "cross_entropy: the label of row 1 is -1")
+                          "cross_entropy: label 3 in row 3; need 0 <= label < 3")
+      .refuses<ValueError>(call, {zero, tensor({0, -1, 2, 3}, int64)}, "cross_entropy: label -1 in row 1")
       .refuses<ShapeError>(call, {zero, tensor({0, 1}, int64)},
                            "cross_entropy: logits are (4, 3), targets are int64 (2,)")
       .refuses<ShapeError>(call, {zero, ones({4, 1}, int64)}, "cross_entropy: logits are (4, 3)")

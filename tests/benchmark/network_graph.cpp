@@ -11,7 +11,7 @@
 #include <autograd/parallel/parts.hpp>
 #include <nn/graph/network_graph.hpp>
 #include <nn/losses/losses.hpp>
-#include <nn/optimizers/optimizer.hpp>
+#include <nn/optimizers/sgd.hpp>
 
 #include <tbb/global_control.h>
 

@@ -1,7 +1,12 @@
 #include <autograd/kernels/gemm/blas.hpp>
 
+#include <cmath>
 #include <cstdio>
 #include <mutex>
+#include <vector>
+#include <xtensor-blas/xlinalg.hpp>
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xarray.hpp>
 
 // OpenBLAS's own functions. Weak, so that another BLAS links as well.
 extern "C" {
@@ -9,7 +14,7 @@ extern "C" {
 [[gnu::weak]] int openblas_get_parallel(void);
 }
 
-namespace xgrad {
+namespace xgrad::kernels {
 
 namespace {
 
@@ -31,4 +36,13 @@ void prepare_blas() {
   std::call_once(once, set_up);
 }
 
-}  // namespace xgrad
+void orthonormal_factor(std::size_t rows, std::size_t columns, const double* a, double* q) {
+  prepare_blas();
+  const xt::xarray<double> matrix =
+      xt::adapt(a, rows * columns, xt::no_ownership(), std::vector<std::size_t>{rows, columns});
+  const auto [factor, triangle] = xt::linalg::qr(matrix);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < columns; ++j) q[i * columns + j] = std::copysign(1.0, triangle(j, j)) * factor(i, j);
+}
+
+}  // namespace xgrad::kernels

@@ -4,12 +4,11 @@
 #include <autograd/kernels/gemm/registers.hpp>
 #include <autograd/kernels/simd/lanes.hpp>
 #include <autograd/parallel/parallel.hpp>
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <autograd/tensor/memory.hpp>
 
 #include <algorithm>
 #include <limits>
-#include <string>
 #include <xtensor-blas/xblas.hpp>
 
 namespace xgrad::kernels {
@@ -54,8 +53,7 @@ struct Product {
   std::size_t m, n, k;
   const T* a;
   const T* b;
-  const T* start;         // what it is added to: C, a bias, or null for zeros
-  std::size_t start_row;  // elements between its rows: n, or 0 for a bias, the same for each row
+  const T* bias;  // what is added to each row, or null
   T* c;
 
   std::size_t a_row() const { return ta == Transpose::yes ? m : k; }
@@ -181,7 +179,7 @@ void run_blocks(const Product<T>& p, const GemmCut& cut) {
     const std::size_t i = rows_outside ? area / cut.column_blocks : area % cut.row_blocks;
     const std::size_t j = rows_outside ? area % cut.column_blocks : area / cut.row_blocks;
     const Target<T> target =
-        part == 0 ? Target<T>{p.start, p.start_row, p.c} : Target<T>{nullptr, 0, parts.data() + (part - 1) * size};
+        part == 0 ? Target<T>{p.bias, 0, p.c} : Target<T>{nullptr, 0, parts.data() + (part - 1) * size};
     run_block(p, cut, target, next_part({0, p.m}, i * cut.block_rows, cut.block_rows),
               next_part({0, p.n}, j * cut.block_columns, cut.block_columns, column_slack),
               next_part({0, p.k}, part * cut.block_depth, cut.block_depth), panels.data() + block * panel_size(p, cut));
@@ -198,7 +196,7 @@ void run_blocks(const Product<T>& p, const GemmCut& cut) {
 
 template <class T>
 void run_small(const Product<T>& p) {
-  RegisterProduct<T> product{p.ta, p.m, p.n, p.k, p.a, p.a_row(), p.b, p.n, p.start, p.start_row, p.c, p.n};
+  RegisterProduct<T> product{p.ta, p.m, p.n, p.k, p.a, p.a_row(), p.b, p.n, p.bias, 0, p.c, p.n};
   if (p.tb == Transpose::no) return run_in_registers(product);
   const Scratch<T> panel(p.k * p.n);
   transpose_panel(p.b, p.k, p.n, p.k, panel.data());
@@ -213,10 +211,8 @@ void run_product(const Product<T>& p);
 template <class T>
 void run_transposed(const Product<T>& p) {
   const Scratch<T> result(p.m * p.n);
-  run_product(Product<T>{Transpose::yes, Transpose::no, p.n, p.m, p.k, p.b, p.a, nullptr, 0, result.data()});
-  if (p.start == nullptr) return transpose_panel(result.data(), p.m, p.n, p.m, p.c);
-  for (std::size_t i = 0; i < p.m; ++i)
-    for (std::size_t j = 0; j < p.n; ++j) p.c[i * p.n + j] = p.start[i * p.start_row + j] + result.data()[j * p.m + i];
+  run_product(Product<T>{Transpose::yes, Transpose::no, p.n, p.m, p.k, p.b, p.a, nullptr, result.data()});
+  transpose_panel(result.data(), p.m, p.n, p.m, p.c);
 }
 
 template <class T>
@@ -228,40 +224,36 @@ void run_product(const Product<T>& p) {
   if (cut.kernel != TileKernel::registers) prepare_blas();
   if (cut.blocks() > 1) return run_blocks(p, cut);
   const Scratch<T> panel(panel_size(p, cut));
-  run_block(p, cut, Target<T>{p.start, p.start_row, p.c}, {0, p.m}, {0, p.n}, {0, p.k}, panel.data());
+  run_block(p, cut, Target<T>{p.bias, 0, p.c}, {0, p.m}, {0, p.n}, {0, p.k}, panel.data());
 }
 
 void check_sizes(const char* operation, std::size_t m, std::size_t n, std::size_t k) {
-  constexpr auto most = static_cast<std::size_t>(std::numeric_limits<blas_size>::max());
-  if (m <= most && n <= most && k <= most) return;
-  throw ValueError(std::string(operation) + ": a product of (" + std::to_string(m) + ", " + std::to_string(k) +
-                   ") and (" + std::to_string(k) + ", " + std::to_string(n) + "); need extents of at most " +
-                   std::to_string(most) + ", BLAS's largest");
+  constexpr auto max_extent = static_cast<std::size_t>(std::numeric_limits<blas_size>::max());
+  if (std::max({m, n, k}) <= max_extent) return;
+  throw_as<ValueError>("{}: a product of ({}, {}) and ({}, {}); need extents of at most {}, BLAS's largest", operation,
+                       m, k, k, n, max_extent);
 }
 
 }  // namespace
 
 template <class T>
-void gemm(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const T* a, const T* b, T beta,
-          T* c) {
+void gemm(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const T* a, const T* b, T* c) {
   check_sizes("matmul", m, n, k);
-  run_product(Product<T>{ta, tb, m, n, k, a, b, beta == T(0) ? nullptr : c, n, c});
+  run_product(Product<T>{ta, tb, m, n, k, a, b, nullptr, c});
 }
 
 template <class T>
 void linear(std::size_t m, std::size_t n, std::size_t k, const T* x, const T* w, const T* bias, T* y) {
   check_sizes("linear", m, n, k);
-  run_product(Product<T>{Transpose::no, Transpose::no, m, n, k, x, w, bias, 0, y});
+  run_product(Product<T>{Transpose::no, Transpose::no, m, n, k, x, w, bias, y});
 }
 
 template <class T>
 void batched_gemm(Transpose ta, Transpose tb, std::size_t count, std::size_t m, std::size_t n, std::size_t k,
-                  const T* a, BatchOffsets a_offsets, const T* b, BatchOffsets b_offsets, T beta, T* c) {
+                  const T* a, const std::size_t* a_offsets, const T* b, const std::size_t* b_offsets, T* c) {
   check_sizes("matmul", m, n, k);
   const auto product = [&](std::size_t i) {
-    T* const result = c + i * m * n;
-    run_product(
-        Product<T>{ta, tb, m, n, k, a + a_offsets[i], b + b_offsets[i], beta == T(0) ? nullptr : result, n, result});
+    run_product(Product<T>{ta, tb, m, n, k, a + a_offsets[i], b + b_offsets[i], nullptr, c + i * m * n});
   };
   // Many products: each runs serially, several small ones make a block. Few large ones: each is cut itself.
   constexpr double block_work = 0.2e6;
@@ -283,10 +275,10 @@ void batched_gemm(Transpose ta, Transpose tb, std::size_t count, std::size_t m, 
 }
 
 #define XGRAD_INSTANTIATE_PRODUCTS(T)                                                                            \
-  template void gemm(Transpose, Transpose, std::size_t, std::size_t, std::size_t, const T*, const T*, T, T*);    \
+  template void gemm(Transpose, Transpose, std::size_t, std::size_t, std::size_t, const T*, const T*, T*);       \
   template void linear(std::size_t, std::size_t, std::size_t, const T*, const T*, const T*, T*);                 \
   template void batched_gemm(Transpose, Transpose, std::size_t, std::size_t, std::size_t, std::size_t, const T*, \
-                             BatchOffsets, const T*, BatchOffsets, T, T*);
+                             const std::size_t*, const T*, const std::size_t*, T*);
 XGRAD_INSTANTIATE_PRODUCTS(float)
 XGRAD_INSTANTIATE_PRODUCTS(double)
 #undef XGRAD_INSTANTIATE_PRODUCTS

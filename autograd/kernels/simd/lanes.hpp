@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 namespace xgrad::kernels {
@@ -51,6 +52,33 @@ Vec<T> load_padded(const T* x, std::size_t count, T pad) {
   return where(lane_numbers<T>() < Vec<T>(count), Vec<T>::load_part(x, count), Vec<T>(pad));
 }
 
+/// The number of lanes in use, a type where it is all of them.
+template <class T>
+using All = std::integral_constant<std::size_t, Vec<T>::width>;
+
+template <class T, class Count>
+[[gnu::always_inline]] inline Vec<T> load(const T* x, Count count) {
+  if constexpr (std::is_same_v<Count, All<T>>)
+    return Vec<T>::load(x);
+  else
+    return Vec<T>::load_part(x, count);
+}
+template <class T, class Count>
+[[gnu::always_inline]] inline void store(Vec<T> v, T* y, Count count) {
+  if constexpr (std::is_same_v<Count, All<T>>)
+    v.store(y);
+  else
+    v.store_part(y, count);
+}
+
+/// Calls body(first element, lanes in use) for the vectors of [first, end).
+template <class T, class Body>
+[[gnu::always_inline]] inline void for_vectors(std::size_t first, std::size_t end, const Body& body) {
+  std::size_t j = first;
+  for (; j + Vec<T>::width <= end; j += Vec<T>::width) body(j, All<T>());
+  if (j < end) body(j, end - j);
+}
+
 /// As many vectors as each has lanes: a square matrix.
 template <class T>
 using Square = std::array<Vec<T>, Vec<T>::width>;
@@ -87,8 +115,8 @@ template <std::size_t columns, std::size_t distance = 0, class T>
   }
 }
 
-/// The way back, from a matrix of which only the first `columns` vectors are given; the others' lanes come out as any
-/// of theirs.
+/// The way back, from a matrix of which only the first `columns` vectors are given; lanes that would come from the
+/// others hold arbitrary ones of these.
 template <std::size_t columns, std::size_t distance = 1, class T>
 [[gnu::always_inline]] inline void columns_to_rows(Square<T>& m) {
   constexpr std::size_t width = Vec<T>::width;

@@ -13,6 +13,9 @@
 #include <vector>
 
 namespace kernels = xgrad::kernels;
+using xgrad::Extents;
+using xgrad::Shape;
+using xgrad::Tensor;
 
 namespace {
 
@@ -88,13 +91,26 @@ std::vector<T> numbered(std::size_t n) {
 }
 
 template <class T>
+Tensor tensor_of(const std::vector<T>& values, const Shape& shape) {
+  Tensor result = Tensor::uninitialized(shape, xgrad::dtype_of<T>);
+  REQUIRE(result.size() == values.size());
+  std::copy(values.begin(), values.end(), result.fresh_data<T>());
+  return result;
+}
+template <class T>
+Tensor tensor_of(const std::vector<T>& values) {
+  return tensor_of(values, {static_cast<std::int64_t>(values.size())});
+}
+
+template <class T>
+std::vector<T> values_of(const Tensor& x) {
+  const auto values = x.values<T>();
+  return {values.begin(), values.end()};
+}
+
+template <class T>
 std::vector<T> copy(const View& view, const std::vector<T>& x) {
-  const std::size_t n = elements(view);
-  std::vector<T> out(n + 40, T(0));
-  kernels::copy_strided(sizeof(T), view.shape, view.strides, x.data() + view.offset, out.data());
-  CHECK(std::count(out.begin() + static_cast<std::ptrdiff_t>(n), out.end(), T(0)) == 40);
-  out.resize(n);
-  return out;
+  return values_of<T>(kernels::gather(tensor_of(x), Shape(view.shape), view.offset, Extents(view.strides)));
 }
 
 template <class T>
@@ -133,11 +149,11 @@ TEST_CASE_TEMPLATE("a strided scatter writes the elements that its strides name 
     CAPTURE(view.shape);
     CAPTURE(view.strides);
     std::vector<T> expected(source_of<T>(view).size() + 40, T(0));
-    std::vector<T> out = expected;
+    Tensor target = tensor_of(expected);
     const std::vector<T> x = numbered<T>(all.size());
     for (std::size_t k = 0; k < all.size(); ++k) expected[all[k]] = x[k];
-    kernels::scatter_strided(sizeof(T), view.shape, view.strides, x.data(), out.data() + view.offset);
-    CHECK(out == expected);
+    kernels::scatter(tensor_of(x, Shape(view.shape)), target, view.offset, Extents(view.strides));
+    CHECK(values_of<T>(target) == expected);
   }
 }
 
@@ -149,14 +165,12 @@ TEST_CASE("moved elements keep their bits, signalling NaN and denormals included
   std::memcpy(x.data(), bits.data(), bits.size() * sizeof(float));
   for (const View& view : {View{{16, 16}, {1, 16}}, {{5, 3}, {1, 5}}, {{13}, {2}}, {{13}, {1}}, {{4, 3}, {1, 0}}}) {
     const std::vector<std::size_t> all = positions(view);
-    std::vector<float> out(all.size());
-    kernels::copy_strided(4, view.shape, view.strides, x.data(), out.data());
+    const std::vector<float> out = copy(view, x);
     for (std::size_t k = 0; k < all.size(); ++k) CHECK(std::memcmp(&out[k], &bits[all[k]], 4) == 0);
   }
 }
 
-TEST_CASE_TEMPLATE("take gathers and scatter_add adds, duplicates in the order of the indices", T, float, double,
-                   std::int64_t) {
+TEST_CASE_TEMPLATE("take gathers and scatter_add adds, duplicates in the order of the indices", T, float, double) {
   struct Case {
     std::size_t outer, count, inner, n;
   };
@@ -180,9 +194,7 @@ TEST_CASE_TEMPLATE("take gathers and scatter_add adds, duplicates in the order o
     std::vector<T> x = numbered<T>(c.outer * c.count * c.inner);
     std::vector<T> g(c.outer * c.n * c.inner);
     for (std::size_t k = 0; k < g.size(); ++k) g[k] = static_cast<T>(static_cast<double>(k * 7919 % 1000) * 1.37);
-    std::vector<T> taken(g.size() + 40, T(0));
-    std::vector<T> expected_taken = taken;
-    std::vector<T> added = x;
+    std::vector<T> expected_taken(g.size(), T(0));
     std::vector<T> expected_added = x;
     for (std::size_t o = 0; o < c.outer; ++o)
       for (std::size_t i = 0; i < c.n; ++i)
@@ -191,10 +203,16 @@ TEST_CASE_TEMPLATE("take gathers and scatter_add adds, duplicates in the order o
           expected_taken[(o * c.n + i) * c.inner + j] = x[at];
           expected_added[at] += g[(o * c.n + i) * c.inner + j];
         }
-    kernels::take(c.outer, c.count, c.inner, indices.data(), c.n, x.data(), taken.data());
-    CHECK(taken == expected_taken);
-    kernels::scatter_add(c.outer, c.count, c.inner, indices.data(), c.n, g.data(), added.data());
-    CHECK(added == expected_added);  // the same additions in the same order: the same bits
+    const auto shaped = [&](std::size_t middle) {
+      return Shape{static_cast<std::int64_t>(c.outer), static_cast<std::int64_t>(middle),
+                   static_cast<std::int64_t>(c.inner)};
+    };
+    const kernels::Around around(shaped(c.count), 1);
+    Tensor taken = Tensor::uninitialized(shaped(c.n), xgrad::dtype_of<T>), added = tensor_of(x, shaped(c.count));
+    kernels::take(added, tensor_of(indices), around, taken);
+    CHECK(values_of<T>(taken) == expected_taken);
+    kernels::scatter_add(tensor_of(g, shaped(c.n)), tensor_of(indices), around, added);
+    CHECK(values_of<T>(added) == expected_added);  // the same additions in the same order: the same bits
   }
 }
 
@@ -208,12 +226,13 @@ TEST_CASE("moves give the same bits for 1, 2, 3 and 8 threads") {
     std::vector<std::vector<float>> results;
     for (const View& view : {View{{1024, 1024}, {1, 1024}}, {{1024, 1024}, {0, 1}}, {{n}, {-1}, n - 1}})
       results.push_back(copy(view, x));
-    std::vector<float> added(100 * 64);
-    kernels::scatter_add(1, 100, 64, indices.data(), indices.size(), small.data(), added.data());
-    results.push_back(added);
-    std::vector<float> taken(indices.size() * 64);
-    kernels::take(1, 100, 64, indices.data(), indices.size(), x.data(), taken.data());
-    results.push_back(taken);
+    const auto rows = static_cast<std::int64_t>(indices.size());
+    const kernels::Around around({100, 64}, 0);
+    Tensor added = xgrad::zeros({100, 64}), taken = Tensor::uninitialized({rows, 64}, xgrad::float32);
+    kernels::scatter_add(tensor_of(small, {rows, 64}), tensor_of(indices), around, added);
+    results.push_back(values_of<float>(added));
+    kernels::take(added, tensor_of(indices), around, taken);
+    results.push_back(values_of<float>(taken));
     return results;
   };
   const auto one = with_threads(1, all);
@@ -229,12 +248,10 @@ TEST_CASE("casts round to the nearest, or towards zero for integers") {
   for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{17}, std::size_t{100003}}) {
     std::vector<double> x(n);
     for (std::size_t k = 0; k < n; ++k) x[k] = (static_cast<double>(k) - 7.5) * 1.3;
-    std::vector<float> single(n);
-    kernels::cast(n, x.data(), single.data());
-    std::vector<std::int64_t> integers(n);
-    kernels::cast(n, x.data(), integers.data());
-    std::vector<double> back(n);
-    kernels::cast(n, single.data(), back.data());
+    const Tensor single_tensor = kernels::cast(tensor_of(x), xgrad::float32);
+    const auto single = values_of<float>(single_tensor);
+    const auto integers = values_of<std::int64_t>(kernels::cast(tensor_of(x), xgrad::int64));
+    const auto back = values_of<double>(kernels::cast(single_tensor, xgrad::float64));
     std::size_t wrong = 0;
     for (std::size_t k = 0; k < n; ++k) {
       const bool right = single[k] == static_cast<float>(x[k]) &&
@@ -245,14 +262,38 @@ TEST_CASE("casts round to the nearest, or towards zero for integers") {
     CHECK(wrong == 0);
   }
   const std::vector<double> limits{inf, -inf, std::nan(""), 0x1p63, -0x1p63, 0x1p62, -0.9};
-  Integers integers(limits.size());
-  kernels::cast(limits.size(), limits.data(), integers.data());
-  CHECK(integers == Integers{lowest, lowest, lowest, lowest, lowest, std::int64_t{1} << 62, 0});
-  const std::vector<std::uint8_t> bytes{0, 1, 128, 255};
-  std::vector<float> floats(4);
-  kernels::cast(4, bytes.data(), floats.data());
-  CHECK(floats == std::vector<float>{0, 1, 128, 255});
-  std::vector<float> huge(1);
-  kernels::cast(1, &limits[3], huge.data());
-  CHECK(huge[0] == 0x1p63f);
+  CHECK(values_of<std::int64_t>(kernels::cast(tensor_of(limits), xgrad::int64)) ==
+        Integers{lowest, lowest, lowest, lowest, lowest, std::int64_t{1} << 62, 0});
+  CHECK(kernels::cast(tensor_of(limits), xgrad::float32).item({3}) == 0x1p63);
+}
+
+TEST_CASE("copied rows are those of the indices, converted, from any first row on") {
+  const Integers rows = {2, 0, 2, 5, 1, 1, 3, 4, 0, 5};
+  for (const std::int64_t length : {1, 3, 16, 785, 20000}) {
+    CAPTURE(length);
+    const auto n = static_cast<std::size_t>(length);
+    std::vector<float> source(7 * n);
+    std::vector<std::uint8_t> bytes(7 * n);
+    for (std::size_t i = 0; i < source.size(); ++i) {
+      source[i] = static_cast<float>(i) / 3;
+      bytes[i] = static_cast<std::uint8_t>(i * 7);
+    }
+    const auto make = [&](xgrad::DType dtype) {
+      return Tensor::uninitialized({static_cast<std::int64_t>(rows.size()), length}, dtype);
+    };
+    Tensor same = make(xgrad::float32), wide = make(xgrad::float64), read = make(xgrad::float32);
+    std::vector<std::uint8_t> kept(rows.size() * n);
+    kernels::copy_rows(tensor_of(source, {7, length}), 1, rows, same);
+    kernels::copy_rows(tensor_of(source, {7, length}), 0, rows, wide);
+    kernels::copy_rows(bytes, rows, 0.5, -3, read);
+    kernels::copy_rows(bytes, rows, kept);
+    std::size_t wrong = 0;
+    for (std::size_t k = 0; k < kept.size(); ++k) {
+      const std::size_t at = static_cast<std::size_t>(rows[k / n]) * n + k % n;
+      const bool right = same.data<float>()[k] == source[at + n] && wide.data<double>()[k] == source[at] &&
+                         read.data<float>()[k] == -3 + 0.5f * static_cast<float>(bytes[at]) && kept[k] == bytes[at];
+      wrong += right ? 0u : 1u;
+    }
+    CHECK(wrong == 0);
+  }
 }

@@ -94,7 +94,7 @@ TEST_CASE("normal draws have the moments and the distribution of the normal one"
   }
 }
 
-TEST_CASE("normal draws are finite and take mean and deviation") {
+TEST_CASE("normal draws are finite and take mean and std") {
   Generator generator(4);
   double largest = 0;
   for (int i = 0; i < 8; ++i) {
@@ -337,7 +337,7 @@ TEST_CASE("random draws refuse bad arguments") {
   CHECK(error_of([&] { uniform({2}, -3e38, 3e38, float64); }) == "no error");
   CHECK(error_of([&] { uniform({2}, 0, 1, int64); }).starts_with("TypeError: uniform: "));
   CHECK(error_of([&] { uniform({-2}); }).starts_with("ShapeError: "));
-  CHECK(error_of([&] { normal({2}, 0, -1); }).starts_with("ValueError: normal: deviation is -1"));
+  CHECK(error_of([&] { normal({2}, 0, -1); }).starts_with("ValueError: normal: std is -1"));
   CHECK(error_of([&] { normal({2}, 0, nan); }).starts_with("ValueError: normal: "));
   CHECK(error_of([&] { normal({2}, 0, 1e38, float32); }).starts_with("ValueError: normal: "));
   CHECK(error_of([&] { normal({2}, 0, 1, int64); }).starts_with("TypeError: normal: "));

@@ -4,7 +4,8 @@
 #include <nn/inspection/gradient_check.hpp>
 #include <nn/layers/linear.hpp>
 #include <nn/losses/losses.hpp>
-#include <nn/optimizers/optimizer.hpp>
+#include <nn/optimizers/adam.hpp>
+#include <nn/optimizers/sgd.hpp>
 
 #include <algorithm>
 #include <cmath>

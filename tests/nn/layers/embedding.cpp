@@ -75,7 +75,7 @@ TEST_CASE("an index out of range is reported with its row, value and layer") {
   const BagOfWords model(generator);
   CHECK(expect::error_of([&] {
           model(tensor({{1, 2}, {3, 20}, {4, 5}}, int64));
-        }) == "ValueError: words: embedding: the index of row 1, place 1 in it, is 20; need 0 <= index < 20");
+        }) == "ValueError: words: take: index 20 at (1, 1); need 0 <= index < 20");
   CHECK(expect::error_of([&] {
           model(zeros({2, 3}));
         }) == "TypeError: words: embedding expects int64 indices, got float32");

@@ -160,6 +160,6 @@ TEST_CASE("every message of cross-entropy begins with its name") {
     CAPTURE(text);
     CHECK(text.find("Error: cross_entropy: ") < 10);
   }
-  CHECK(errors[0] == "ValueError: cross_entropy: the label of row 1 is 3; need 0 <= label < 3");
+  CHECK(errors[0] == "ValueError: cross_entropy: label 3 in row 1; need 0 <= label < 3");
   CHECK(errors[2] == errors[0]);
 }

@@ -3,7 +3,7 @@
 #include <nn/layers/linear.hpp>
 #include <nn/losses/losses.hpp>
 #include <nn/losses/penalties.hpp>
-#include <nn/optimizers/optimizer.hpp>
+#include <nn/optimizers/sgd.hpp>
 
 #include <vector>
 

@@ -1,8 +1,9 @@
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/layers/linear.hpp>
-#include <nn/optimizers/optimizer.hpp>
+#include <nn/optimizers/adam.hpp>
 #include <nn/optimizers/schedules.hpp>
+#include <nn/optimizers/sgd.hpp>
 
 #include <cmath>
 #include <memory>
@@ -11,56 +12,15 @@
 
 #include "tests/reference/optimizers.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/optimizer_path.hpp"
 #include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 
 namespace {
 
-/// θ after each step from θ = 1, in float64, with these gradients.
-template <class Optimizer, class Options>
-std::vector<double> path(const Options& options, const std::vector<double>& gradients) {
-  const DefaultDType scope(float64);
-  const Tensor parameter = expect::leaf(tensor({1.0}));
-  Optimizer optimizer({parameter}, options);
-  std::vector<double> result;
-  for (const double g : gradients) {
-    Gradients step;
-    step.set(parameter, tensor({g}));
-    optimizer.step(step);
-    result.push_back(parameter.item());
-  }
-  return result;
-}
-
-void check(const nn::SGDOptions& options, const std::vector<double>& gradients, const std::vector<double>& expected) {
-  CHECK(expect::difference(path<nn::SGD>(options, gradients), expected) < 1e-14);
-}
-
-Gradients gradient_of(const Tensor& parameter, const Tensor& gradient) {
-  Gradients gradients;
-  gradients.set(parameter, gradient);
-  return gradients;
-}
-
-/// Kingma and Ba's (2015) algorithm 1 on numbers, with either kind of weight decay.
-struct ScalarAdam {
-  nn::AdamOptions options;
-  bool decoupled = false;
-  double m = 0, v = 0;
-  int t = 0;
-
-  void step(double& x, double gradient) {
-    ++t;
-    if (decoupled) x -= options.learning_rate * options.weight_decay * x;
-    const double g = decoupled ? gradient : gradient + options.weight_decay * x;
-    m = options.beta1 * m + (1 - options.beta1) * g;
-    v = options.beta2 * v + (1 - options.beta2) * std::pow(g, 2);
-    const double m_hat = m / (1 - std::pow(options.beta1, t));
-    const double v_hat = v / (1 - std::pow(options.beta2, t));
-    x -= options.learning_rate * m_hat / (std::sqrt(v_hat) + options.epsilon);
-  }
-};
+using optimizer_path::gradient_of;
+using optimizer_path::ScalarAdam;
 
 /// Along the sign of the gradient, as a user may write it.
 class SignDescent : public nn::Optimizer {
@@ -76,103 +36,6 @@ class SignDescent : public nn::Optimizer {
 };
 
 }  // namespace
-
-TEST_CASE("SGD follows PyTorch's recursion") {
-  // SEMANTICS.md's reference, measured on PyTorch 1.13.1.
-  check({.learning_rate = 0.1, .momentum = 0.9, .dampening = 0.5}, {1, 1, 1}, {0.9, 0.76, 0.584});
-  check({.learning_rate = 0.1}, {1, 2, -1}, {0.9, 0.7, 0.8});
-  // The lectures' Δθ = -η g + α Δθ: -0.1, -0.2 - 0.09 = -0.29, 0.1 - 0.261 = -0.161.
-  check({.learning_rate = 0.1, .momentum = 0.9}, {1, 2, -1}, {0.9, 0.61, 0.449});
-  // Nesterov: v = 1, 1.9, 2.71; steps 0.1·(1 + 0.9 v).
-  check({.learning_rate = 0.1, .momentum = 0.9, .nesterov = true}, {1, 1, 1}, {0.81, 0.539, 0.1951});
-  // Decay alone: θ ← θ·(1 - 0.1·0.5).
-  check({.learning_rate = 0.1, .weight_decay = 0.5}, {0, 0}, {0.95, 0.9025});
-  // Decay and momentum: d = g + 0.5 θ: 1.5, v = 1.5, θ = 0.85; d = 1.425, v = 2.775, θ = 0.5725.
-  check({.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.5}, {1, 1}, {0.85, 0.5725});
-}
-
-TEST_CASE("the rate can change, and momentum keeps the velocity that it had") {
-  const DefaultDType scope(float64);
-  const Tensor parameter = expect::leaf(tensor({1.0}));
-  nn::SGD optimizer({parameter}, {.learning_rate = 0.1, .momentum = 0.5});
-  Gradients gradients;
-  gradients.set(parameter, tensor({1.0}));
-  optimizer.step(gradients);
-  optimizer.learning_rate(0.2);
-  CHECK(optimizer.learning_rate() == 0.2);
-  optimizer.step(gradients);
-  CHECK(parameter.item() == doctest::Approx(1 - 0.1 - 0.2 * 1.5).epsilon(1e-14));
-}
-
-TEST_CASE("a parameter without a gradient is left alone, with its velocity") {
-  const Tensor used = expect::leaf(ones({2}));
-  const Tensor unused = expect::leaf(ones({2}));
-  nn::SGD optimizer({used, unused}, {.learning_rate = 0.5, .momentum = 0.9, .weight_decay = 0.1});
-  Gradients both, one;
-  both.set(used, ones({2}));
-  both.set(unused, ones({2}));
-  one.set(used, ones({2}));
-  optimizer.step(one);
-  CHECK(unused.item({0}) == 1);
-  CHECK_FALSE(optimizer.velocities()[1].defined());
-  optimizer.step(both);
-  const double after = unused.item({0});
-  const auto velocity = expect::values(optimizer.velocities()[1]);
-  CHECK(after < 1);
-  optimizer.step(one);
-  CHECK(unused.item({0}) == after);
-  CHECK(expect::values(optimizer.velocities()[1]) == velocity);
-}
-
-TEST_CASE("a step writes in place, raises the version and does not touch the gradients") {
-  nn::Linear layer(2, 2);
-  const Tensor handle = layer.weight;
-  const Tensor x = expect::leaf(ones({1, 2}));
-  nn::SGD optimizer(layer.parameters(), {.learning_rate = 0.1, .momentum = 0.9});
-  Tape stale;
-  const Tensor loss = sum(layer(x));
-  Gradients gradients;
-  {
-    Tape tape;
-    gradients = tape.backward(sum(layer(ones({1, 2}))));
-  }
-  const auto before = expect::values(handle);
-  optimizer.step(gradients);
-  CHECK(expect::values(handle) != before);
-  CHECK(layer.weight.is(handle));
-  CHECK(expect::values(gradients[layer.weight]) == std::vector<double>{1, 1, 1, 1});
-  gradients *= 2;
-  CHECK(expect::values(optimizer.velocities()[0]) == std::vector<double>{1, 1, 1, 1});
-  CHECK(expect::contains(expect::error_of([&] { stale.backward(loss); }), "TapeError: backward: linear saved"));
-}
-
-TEST_CASE("large parameters follow the same formula, with the same bits for every number of threads") {
-  constexpr std::int64_t count = 100003;
-  const auto start = expect::numbers(count, 1);
-  const auto slope = expect::numbers(count, 2);
-  const auto after = [&](int threads, DType dtype) {
-    return with_threads(threads, [&] {
-      const Tensor parameter = expect::leaf(tensor(start, {count}, dtype));
-      nn::SGD optimizer({parameter}, {.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01, .nesterov = true});
-      Gradients gradients;
-      gradients.set(parameter, tensor(slope, {count}, dtype));
-      for (int step = 0; step < 3; ++step) optimizer.step(gradients);
-      return expect::values(parameter);
-    });
-  };
-  std::vector<double> expected(start);
-  std::vector<double> velocity(start.size());
-  for (int step = 0; step < 3; ++step)
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      const double d = slope[i] + 0.01 * expected[i];
-      velocity[i] = step == 0 ? d : 0.9 * velocity[i] + d;
-      expected[i] -= 0.1 * (d + 0.9 * velocity[i]);
-    }
-  CHECK(expect::difference(after(1, float64), expected) < 1e-14);
-  CHECK(expect::difference(after(1, float32), expected) < 1e-5);
-  const auto single = after(1, float32);
-  for (const int threads : {2, 3, 8}) CHECK(after(threads, float32) == single);
-}
 
 TEST_CASE("a steady loop of steps allocates nothing") {
   const Tensor parameter = expect::leaf(ones({200, 300}));
@@ -190,27 +53,6 @@ TEST_CASE("a steady loop of steps allocates nothing") {
   CHECK(memory_statistics().cached_bytes == before.cached_bytes);
 }
 
-TEST_CASE("saved velocities continue a run exactly") {
-  const auto run = [](bool interrupted) {
-    const Tensor parameter = expect::leaf(ones({3}));
-    Gradients gradients;
-    gradients.set(parameter, tensor({1, 2, 3}));
-    const nn::SGDOptions options{.learning_rate = 0.1, .momentum = 0.9};
-    nn::SGD optimizer({parameter}, options);
-    optimizer.step(gradients);
-    if (interrupted) {
-      nn::SGD second({parameter}, options);
-      second.velocities(optimizer.velocities());
-      optimizer.step(Gradients());  // moves nothing
-      second.step(gradients);
-    } else {
-      optimizer.step(gradients);
-    }
-    return expect::values(parameter);
-  };
-  CHECK(run(true) == run(false));
-}
-
 TEST_CASE("a parameter whose dtype changed stops the optimizer before anything moves") {
   nn::Linear layer(2, 2);
   const Tensor other = expect::leaf(ones({2}));
@@ -223,95 +65,6 @@ TEST_CASE("a parameter whose dtype changed stops the optimizer before anything m
         "TypeError: SGD: weight was float32 when the optimizer was made and is float64 now; make the optimizer after "
         "to(...)");
   CHECK(other.item({0}) == 1);
-}
-
-TEST_CASE("options and parameters that make no sense are refused") {
-  const Tensor x = expect::leaf(ones({2}));
-  const auto error = [&](const nn::SGDOptions& options) { return expect::error_of([&] { nn::SGD({x}, options); }); };
-  CHECK(error({.learning_rate = -0.1}) == "ValueError: SGD: learning_rate -0.100000; need a finite number >= 0");
-  CHECK(error({.learning_rate = std::nan("")}) == "ValueError: SGD: learning_rate nan; need a finite number >= 0");
-  CHECK(error({.momentum = -1}) == "ValueError: SGD: momentum -1.000000; need a finite number >= 0");
-  CHECK(error({.weight_decay = -1}) == "ValueError: SGD: weight_decay -1.000000; need a finite number >= 0");
-  CHECK(error({.nesterov = true}) ==
-        "ValueError: SGD: nesterov with momentum 0.000000 and dampening 0.000000; need momentum > 0 and no dampening");
-  CHECK(expect::contains(error({.momentum = 0.9, .dampening = 0.1, .nesterov = true}),
-                         "need momentum > 0 and no dampening"));
-  CHECK(expect::error_of([] { nn::SGD({}, {}); }) == "ValueError: SGD: no parameters; need at least one");
-  CHECK(expect::error_of([&] {
-          nn::SGD({x, x}, {});
-        }) == "ValueError: SGD: parameter 1 is listed twice; it would move twice");
-  CHECK(expect::error_of([] { nn::SGD({arange(3)}, {}); }) ==
-        "TypeError: SGD: parameter 0 is int64; need float32 or float64");
-  nn::SGD optimizer({x}, {});
-  CHECK(expect::contains(expect::error_of([&] { optimizer.learning_rate(-1); }), "ValueError"));
-  CHECK(expect::error_of([&] { optimizer.velocities({}); }) ==
-        "ValueError: SGD: 0 velocities for 1 parameters; need one for each");
-  CHECK(expect::error_of([&] { optimizer.velocities({ones({3})}); }) ==
-        "ShapeError: SGD: parameter 0 is (2,), its velocity is (3,); need equal shapes");
-}
-
-TEST_CASE("Adam's first steps are the learning rate, whatever the size of the gradient") {
-  // m̂ = g, v̂ = g²: each step is η·g/(|g| + ε).
-  for (const double g : {1.0, 1e-3, -50.0}) {
-    const double step = 0.1 * g / (std::abs(g) + 1e-8);
-    CHECK(expect::difference(path<nn::Adam>(nn::AdamOptions{.learning_rate = 0.1}, {g, g, g}),
-                             std::vector<double>{1 - step, 1 - 2 * step, 1 - 3 * step}) < 1e-13);
-  }
-  // Epsilon is outside of the root, as in PyTorch: 0.1·1/(1 + 1).
-  CHECK(path<nn::Adam>(nn::AdamOptions{.learning_rate = 0.1, .epsilon = 1}, {1})[0] ==
-        doctest::Approx(0.95).epsilon(1e-14));
-  // g = 1, 2: m = 0.1, 0.29; v = 0.001, 0.004999; divided by 0.19 and 0.001999 in the second step.
-  CHECK(path<nn::Adam>(nn::AdamOptions{.learning_rate = 0.1, .epsilon = 0}, {1, 2})[1] ==
-        doctest::Approx(0.9 - 0.1 * (0.29 / 0.19) / std::sqrt(0.004999 / 0.001999)).epsilon(1e-13));
-}
-
-TEST_CASE("the defaults of Adam and AdamW are PyTorch's") {
-  const Tensor x = expect::leaf(ones({1}));
-  const nn::AdamOptions adam = nn::Adam({x}).options();
-  const nn::AdamOptions adamw = nn::AdamW({x}).options();
-  for (const nn::AdamOptions& options : {adam, adamw}) {
-    CHECK(options.learning_rate == 1e-3);
-    CHECK(options.beta1 == 0.9);
-    CHECK(options.beta2 == 0.999);
-    CHECK(options.epsilon == 1e-8);
-  }
-  CHECK(adam.weight_decay == 0);
-  CHECK(adamw.weight_decay == 0.01);
-}
-
-TEST_CASE("AdamW shrinks the parameter itself, Adam's decay goes through the moments") {
-  // Without a gradient AdamW leaves θ·(1 - 0.1·0.5); Adam sees g = 0.5·θ and makes a whole step.
-  CHECK(expect::difference(path<nn::AdamW>(nn::AdamWOptions{.learning_rate = 0.1, .weight_decay = 0.5}, {0, 0}),
-                           std::vector<double>{0.95, 0.9025}) < 1e-15);
-  CHECK(path<nn::Adam>(nn::AdamOptions{.learning_rate = 0.1, .epsilon = 0, .weight_decay = 0.5}, {0})[0] ==
-        doctest::Approx(0.9).epsilon(1e-14));
-  CHECK(path<nn::AdamW>(nn::AdamWOptions{.learning_rate = 0.1, .epsilon = 0, .weight_decay = 0.5}, {1})[0] ==
-        doctest::Approx(0.95 - 0.1).epsilon(1e-14));
-}
-
-TEST_CASE("Adam and AdamW follow the papers' recursion down a quadratic") {
-  const DefaultDType scope(float64);
-  const std::vector<double> curvature = {0.01, 1, 30};
-  const nn::AdamOptions options{
-      .learning_rate = 0.05, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .weight_decay = 0.1};
-  for (const bool decoupled : {false, true}) {
-    const Tensor parameter = expect::leaf(tensor({1, -2, 0.5}));
-    std::unique_ptr<nn::Optimizer> optimizer;
-    if (decoupled)
-      optimizer.reset(new nn::AdamW(
-          {parameter}, {.learning_rate = 0.05, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .weight_decay = 0.1}));
-    else
-      optimizer.reset(new nn::Adam({parameter}, options));
-    std::vector<double> expected = {1, -2, 0.5};
-    std::vector<ScalarAdam> scalar(3, ScalarAdam{options, decoupled});
-    for (int step = 0; step < 100; ++step) {
-      Tape tape;
-      optimizer->step(tape.backward(0.5 * sum(tensor(curvature, {3}) * square(parameter))));
-      for (std::size_t i = 0; i < 3; ++i) scalar[i].step(expected[i], curvature[i] * expected[i]);
-    }
-    CHECK(expect::difference(parameter, expected) < 1e-13);
-    CHECK(optimizer->steps() == 100);
-  }
 }
 
 TEST_CASE("SGD, Adam and AdamW give what LibTorch 1.13 gives") {
@@ -347,20 +100,6 @@ TEST_CASE("SGD, Adam and AdamW give what LibTorch 1.13 gives") {
       reference::adamw);
   check_steps([](auto x) { return std::make_unique<nn::Adam>(x); }, reference::adam_defaults);
   check_steps([](auto x) { return std::make_unique<nn::AdamW>(x); }, reference::adamw_defaults);
-}
-
-TEST_CASE("Adam counts the updates of each parameter for itself") {
-  const DefaultDType scope(float64);
-  const Tensor first = expect::leaf(tensor({1.0}));
-  const Tensor late = expect::leaf(tensor({1.0}));
-  nn::Adam optimizer({first, late}, {.learning_rate = 0.1, .epsilon = 0});
-  for (int step = 0; step < 5; ++step) optimizer.step(gradient_of(first, tensor({3.0})));
-  CHECK(late.item() == 1);
-  CHECK_FALSE(optimizer.state().moments[0][1].defined());
-  optimizer.step(gradient_of(late, tensor({3.0})));
-  CHECK(late.item() == doctest::Approx(0.9).epsilon(1e-14));
-  CHECK(optimizer.state().updates == std::vector<std::int64_t>{5, 1});
-  CHECK(optimizer.steps() == 6);
 }
 
 TEST_CASE("many parameters of every size and dtype are one step, with the same bits for every number of threads") {
@@ -492,7 +231,7 @@ TEST_CASE("a state that does not fit is refused and changes nothing") {
     return error;
   };
   CHECK(refused([](auto& s) { s.learning_rate = -1; }) ==
-        "ValueError: Adam: learning_rate -1.000000; need a finite number >= 0");
+        "ValueError: Adam: learning_rate -1; need a finite number >= 0");
   CHECK(refused([](auto& s) { s.updates = {}; }) ==
         "ValueError: Adam: the state has updates of 0 parameters, there are 1; need one number for each");
   CHECK(refused([](auto& s) { s.updates = {2}; }) ==
@@ -525,23 +264,13 @@ TEST_CASE("a user's optimizer derives from Optimizer and is driven as any other"
   CHECK(expect::error_of([] { SignDescent({}); }) == "ValueError: SignDescent: no parameters; need at least one");
 }
 
-TEST_CASE("options of Adam and of groups that make no sense are refused") {
+TEST_CASE("options of groups that make no sense are refused") {
   const Tensor x = expect::leaf(ones({2})), y = expect::leaf(ones({2}));
-  const auto adam = [&](const nn::AdamOptions& options) { return expect::error_of([&] { nn::Adam({x}, options); }); };
-  CHECK(adam({.learning_rate = -1}) == "ValueError: Adam: learning_rate -1.000000; need a finite number >= 0");
-  CHECK(adam({.beta1 = 1}) == "ValueError: Adam: beta1 1.000000; need 0 <= beta1 < 1");
-  CHECK(adam({.beta2 = -0.1}) == "ValueError: Adam: beta2 -0.100000; need 0 <= beta2 < 1");
-  CHECK(adam({.beta2 = std::nan("")}) == "ValueError: Adam: beta2 nan; need 0 <= beta2 < 1");
-  CHECK(adam({.epsilon = -1}) == "ValueError: Adam: epsilon -1.000000; need a finite number >= 0");
-  CHECK(adam({.weight_decay = -1}) == "ValueError: Adam: weight_decay -1.000000; need a finite number >= 0");
-  CHECK(expect::error_of([&] { nn::AdamW({x}, {.beta1 = 2}); }) ==
-        "ValueError: AdamW: beta1 2.000000; need 0 <= beta1 < 1");
-  CHECK(expect::error_of([] { nn::Adam({}, {}); }) == "ValueError: Adam: no parameters; need at least one");
   const auto groups = [](const std::vector<nn::Group>& list) { return expect::error_of([&] { nn::SGD(list, {}); }); };
   CHECK(groups({{.parameters = {x}, .rate_factor = -1}}) ==
-        "ValueError: SGD: rate_factor -1.000000; need a finite number >= 0");
+        "ValueError: SGD: rate_factor -1; need a finite number >= 0");
   CHECK(groups({{.parameters = {x}, .weight_decay = -1}}) ==
-        "ValueError: SGD: weight_decay -1.000000; need a finite number >= 0");
+        "ValueError: SGD: weight_decay -1; need a finite number >= 0");
   CHECK(groups({{.parameters = {x}}, {.parameters = {y, x}}}) ==
         "ValueError: SGD: parameter 2 is listed twice; it would move twice");
   CHECK(groups({{}, {}}) == "ValueError: SGD: no parameters; need at least one");

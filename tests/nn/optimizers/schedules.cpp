@@ -60,23 +60,23 @@ TEST_CASE("warm-up rises in equal steps to the first rate of the schedule that i
 
 TEST_CASE("schedules refuse numbers that make no sense, when they are made and for negative steps") {
   const auto no = [](const auto& make) { return error_of([&] { make(); }); };
-  CHECK(no([] { nn::constant_rate(-1); }) == "ValueError: constant_rate: rate -1.000000; need a finite number >= 0");
+  CHECK(no([] { nn::constant_rate(-1); }) == "ValueError: constant_rate: rate -1; need a finite number >= 0");
   CHECK(no([] { nn::constant_rate(nan_value); }) == "ValueError: constant_rate: rate nan; need a finite number >= 0");
   CHECK(no([] { nn::step_decay(0.1, 0); }) == "ValueError: step_decay: every 0; need every >= 1");
-  CHECK(no([] { nn::step_decay(0.1, 1, 0); }) == "ValueError: step_decay: factor 0.000000; need 0 < factor <= 1");
+  CHECK(no([] { nn::step_decay(0.1, 1, 0); }) == "ValueError: step_decay: factor 0; need 0 < factor <= 1");
   CHECK(no([] { nn::step_decay(INFINITY, 1); }) == "ValueError: step_decay: rate inf; need a finite number >= 0");
   CHECK(no([] { nn::exponential_decay(0.1, 1.5); }) ==
-        "ValueError: exponential_decay: factor 1.500000; need 0 < factor <= 1");
+        "ValueError: exponential_decay: factor 1.5; need 0 < factor <= 1");
   CHECK(no([] { nn::exponential_decay(-0.1, 0.5); }) ==
-        "ValueError: exponential_decay: rate -0.100000; need a finite number >= 0");
+        "ValueError: exponential_decay: rate -0.1; need a finite number >= 0");
   CHECK(no([] { nn::inverse_time_decay(0.1, -1); }) ==
-        "ValueError: inverse_time_decay: decay -1.000000; need a finite number >= 0");
+        "ValueError: inverse_time_decay: decay -1; need a finite number >= 0");
   CHECK(no([] { nn::inverse_time_decay(-0.1, 1); }) ==
-        "ValueError: inverse_time_decay: rate -0.100000; need a finite number >= 0");
+        "ValueError: inverse_time_decay: rate -0.1; need a finite number >= 0");
   CHECK(no([] { nn::cosine_decay(0.1, 0); }) == "ValueError: cosine_decay: steps 0; need steps >= 1");
   CHECK(no([] { nn::cosine_decay(0.1, 1, -1); }) ==
-        "ValueError: cosine_decay: final_rate -1.000000; need a finite number >= 0");
-  CHECK(no([] { nn::cosine_decay(-0.1, 1); }) == "ValueError: cosine_decay: rate -0.100000; need a finite number >= 0");
+        "ValueError: cosine_decay: final_rate -1; need a finite number >= 0");
+  CHECK(no([] { nn::cosine_decay(-0.1, 1); }) == "ValueError: cosine_decay: rate -0.1; need a finite number >= 0");
   CHECK(no([] { nn::warm_up(-1, nn::constant_rate(1)); }) == "ValueError: warm_up: steps -1; need steps >= 0");
   CHECK(no([] { nn::warm_up(1, nullptr); }) == "ValueError: warm_up: the schedule is empty; need one to warm up to");
   for (const nn::Schedule& schedule :
@@ -140,14 +140,13 @@ TEST_CASE("ReduceOnPlateau refuses numbers that make no sense") {
   const auto error = [](double rate, const nn::PlateauOptions& options) {
     return error_of([&] { nn::ReduceOnPlateau(rate, options); });
   };
-  CHECK(error(-1, {}) == "ValueError: ReduceOnPlateau: rate -1.000000; need a finite number >= 0");
-  CHECK(error(1, {.factor = 1}) == "ValueError: ReduceOnPlateau: factor 1.000000; need 0 < factor < 1");
+  CHECK(error(-1, {}) == "ValueError: ReduceOnPlateau: rate -1; need a finite number >= 0");
+  CHECK(error(1, {.factor = 1}) == "ValueError: ReduceOnPlateau: factor 1; need 0 < factor < 1");
   CHECK(error(1, {.factor = nan_value}) == "ValueError: ReduceOnPlateau: factor nan; need 0 < factor < 1");
   CHECK(error(1, {.patience = -1}) == "ValueError: ReduceOnPlateau: patience -1; need patience >= 0");
-  CHECK(error(1, {.threshold = -1}) == "ValueError: ReduceOnPlateau: threshold -1.000000; need a finite number >= 0");
+  CHECK(error(1, {.threshold = -1}) == "ValueError: ReduceOnPlateau: threshold -1; need a finite number >= 0");
   CHECK(error(1, {.cooldown = -1}) == "ValueError: ReduceOnPlateau: cooldown -1; need cooldown >= 0");
-  CHECK(error(1, {.minimum_rate = -1}) ==
-        "ValueError: ReduceOnPlateau: minimum_rate -1.000000; need a finite number >= 0");
+  CHECK(error(1, {.minimum_rate = -1}) == "ValueError: ReduceOnPlateau: minimum_rate -1; need a finite number >= 0");
   CHECK(error(1, {.smallest_change = -1}) ==
-        "ValueError: ReduceOnPlateau: smallest_change -1.000000; need a finite number >= 0");
+        "ValueError: ReduceOnPlateau: smallest_change -1; need a finite number >= 0");
 }

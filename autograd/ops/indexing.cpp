@@ -1,0 +1,144 @@
+#include <autograd/kernels/layout.hpp>
+#include <autograd/ops/indexing.hpp>
+#include <autograd/tape/operation.hpp>
+#include <autograd/tensor/format.hpp>
+
+#include <algorithm>
+
+namespace xgrad {
+
+namespace {
+
+OperationTraits keeps_indices() {
+  return {Which::only(1), Which::none(), Contribution::exact, true, OperationKind::arrangement};
+}
+
+class Take final : public Operation {
+ public:
+  explicit Take(std::size_t axis) : axis_(axis) {}
+  std::string_view name() const override { return "take"; }
+  OperationTraits traits() const override { return keeps_indices(); }
+  Tensors forward(const Inputs& inputs) override {
+    const Tensor& x = inputs[0];
+    const Tensor& indices = inputs[1];
+    extent_ = x.shape()[axis_];
+    check_indices("take", "index", indices, extent_);
+    Shape shape = x.shape();
+    shape.erase(axis_);
+    for (std::size_t a = 0; a < indices.rank(); ++a) shape.insert(axis_ + a, indices.shape()[a]);
+    Tensor result = Tensor::uninitialized(shape, x.dtype());
+    kernels::take(x, indices, kernels::Around(x.shape(), axis_), result);
+    return result;
+  }
+  Tensors vjp(const Call& call) const override {
+    Tensors gradients(2);
+    gradients[0] = scatter_add(call.cotangent(), call.input(1), extent_, static_cast<std::int64_t>(axis_));
+    return gradients;
+  }
+
+ private:
+  std::size_t axis_;
+  std::int64_t extent_ = 0;
+};
+
+class ScatterAdd final : public Operation {
+ public:
+  ScatterAdd(std::size_t axis, std::int64_t extent) : axis_(axis), extent_(extent) {}
+  std::string_view name() const override { return "scatter_add"; }
+  OperationTraits traits() const override { return keeps_indices(); }
+  Tensors forward(const Inputs& inputs) override {
+    const Tensor& x = inputs[0];
+    const Tensor& indices = inputs[1];
+    common_floating_dtype(name(), x);
+    check_indices("scatter_add", "index", indices, extent_);
+    bool fits = axis_ + indices.rank() <= x.rank();
+    for (std::size_t a = 0; fits && a < indices.rank(); ++a) fits = x.shape()[axis_ + a] == indices.shape()[a];
+    if (!fits)
+      throw_as<ShapeError>("scatter_add: x is {}, the indices are {}; need the indices' extents in x from axis {} on",
+                           x.shape(), indices.shape(), axis_);
+    Shape shape = x.shape();
+    for (std::size_t a = 0; a < indices.rank(); ++a) shape.erase(axis_);
+    shape.insert(axis_, extent_);
+    Tensor result = zeros(shape, x.dtype());
+    kernels::scatter_add(x, indices, kernels::Around(shape, axis_), result);
+    return result;
+  }
+  Tensors vjp(const Call& call) const override {
+    Tensors gradients(2);
+    gradients[0] = take(call.cotangent(), call.input(1), static_cast<std::int64_t>(axis_));
+    return gradients;
+  }
+
+ private:
+  std::size_t axis_;
+  std::int64_t extent_;
+};
+
+/// The position of the first index outside of [0, extent), or their number.
+std::size_t first_outside(std::span<const std::int64_t> indices, std::int64_t extent) {
+  const auto outside = std::find_if(indices.begin(), indices.end(), [extent](std::int64_t i) {
+    return static_cast<std::uint64_t>(i) >= static_cast<std::uint64_t>(extent);
+  });
+  return static_cast<std::size_t>(outside - indices.begin());
+}
+
+/// ` in row 3`, or ` at (3, 1)` for more axes.
+std::string place_in(const Tensor& x, std::size_t position) {
+  if (x.rank() == 0) return "";
+  if (x.rank() == 1) return fmt::format(" in row {}", position);
+  Shape place = x.shape();
+  for (std::size_t axis = x.rank(); axis-- > 0;) {
+    place[axis] = static_cast<std::int64_t>(position % x.shape().extent(axis));
+    position /= x.shape().extent(axis);
+  }
+  return fmt::format(" at {}", place);
+}
+
+[[noreturn]] void throw_outside(std::string_view operation, std::string_view what, std::int64_t index,
+                                const std::string& place, std::int64_t extent) {
+  throw_as<ValueError>("{}: {} {}{}; need 0 <= {} < {}", operation, what, index, place, what, extent);
+}
+
+}  // namespace
+
+Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis) {
+  return apply_operation(Take(normalize_axis("take", axis, x.rank())), x, indices);
+}
+
+Tensor scatter_add(const Tensor& x, const Tensor& indices, std::int64_t extent, std::int64_t axis) {
+  if (extent < 0) throw_as<ShapeError>("scatter_add: extent {}; need extent >= 0", extent);
+  return apply_operation(
+      ScatterAdd(axis < 0 ? normalize_axis("scatter_add", axis, x.rank()) : static_cast<std::size_t>(axis), extent), x,
+      indices);
+}
+
+Tensor one_hot(const Tensor& indices, std::int64_t classes, DType dtype) {
+  if (!is_floating(dtype)) throw_as<TypeError>("one_hot: dtype {}; need float32 or float64", dtype);
+  check_indices("one_hot", "index", indices, classes);
+  Shape shape = indices.shape();
+  shape.push_back(classes);
+  Tensor result = zeros(shape, dtype);
+  visit_floating(dtype, [&](auto zero) {
+    auto* row = result.fresh_data<decltype(zero)>();
+    for (const std::int64_t index : indices.values<std::int64_t>()) {
+      row[index] = 1;
+      row += classes;
+    }
+  });
+  return result;
+}
+
+void check_indices(std::string_view operation, std::string_view what, const Tensor& indices, std::int64_t extent) {
+  if (indices.dtype() != int64) throw_as<TypeError>("{}: each {} is {}; need int64", operation, what, indices.dtype());
+  const auto values = indices.values<std::int64_t>();
+  if (const std::size_t i = first_outside(values, extent); i < values.size())
+    throw_outside(operation, what, values[i], place_in(indices, i), extent);
+}
+
+void check_indices(std::string_view operation, std::string_view what, std::span<const std::int64_t> indices,
+                   std::int64_t extent) {
+  if (const std::size_t i = first_outside(indices, extent); i < indices.size())
+    throw_outside(operation, what, indices[i], fmt::format(" at position {}", i), extent);
+}
+
+}  // namespace xgrad
