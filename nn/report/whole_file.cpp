@@ -15,8 +15,7 @@ WholeFile::WholeFile(const std::string& path) : given_(path), path_(path) {
   std::error_code ignored;  // opening says what is the matter
   if (fs::is_symlink(path, ignored)) path_ = fs::weakly_canonical(path, ignored).string();
   written_ = path_;
-  if (!fs::exists(path_, ignored) || fs::is_regular_file(path_, ignored))
-    written_ += ".part" + std::to_string(getpid());
+  if (!fs::exists(path_, ignored) || fs::is_regular_file(path_, ignored)) written_ += fmt::format(".part{}", getpid());
   stream_ = std::fopen(written_.c_str(), "wb");
   if (stream_ == nullptr) throw_as<FileError>("{}: cannot be written: {}", given_, std::strerror(errno));
 }
