@@ -143,7 +143,8 @@ OpRow of_logits(const std::string& name, const std::string& formula, BinaryFunct
 
 OpRow cross_entropy_row() {
   const Tensor logits = tensor({{1000, 0}});
-  return of_logits("softmax_cross_entropy", "log Σ e^x - x[label], or Σ t·(log Σ e^x - x)", softmax_cross_entropy)
+  return of_logits("softmax_cross_entropy", "log Σ e^x - x[label], or Σ t·(log Σ e^x - x)",
+                   [](const Tensor& x, const Tensor& t) { return softmax_cross_entropy(x, t); })
       .sample({{{0, 3}}, {{0}, indices(0, 2)}})
       .sample({{{0, 3}}, {{0, 3}, {0.1, 1}}})
       .big_sample({{{500, 157}}, {{500, 157}, {0.1, 1}}})
@@ -161,7 +162,7 @@ OpRow cross_entropy_row() {
 
 OpRow mean_cross_entropy_row() {
   return of_logits("mean_softmax_cross_entropy", "the mean of softmax_cross_entropy over the rows",
-                   mean_softmax_cross_entropy)
+                   [](const Tensor& x, const Tensor& t) { return mean_softmax_cross_entropy(x, t); })
       .point({tensor({{1000, 0}, {0, 1000}}), tensor({1, 1}).to(int64)}, tensor(500), "half of SEMANTICS' 1000",
              {tensor({{0.5, -0.5}, {0, 0}})})
       .point({zeros({2, 2}), tensor({{0.5, 1.5}, {0, 0}})}, tensor(0.6931471805599453),

@@ -1,5 +1,7 @@
 #include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/compare.hpp>
 #include <autograd/ops/elementary.hpp>
+#include <autograd/ops/indexing.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/linear_algebra.hpp>
 #include <autograd/ops/reduce.hpp>

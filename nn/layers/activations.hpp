@@ -1,7 +1,7 @@
 #pragma once
 
 #include <autograd/ops/activations.hpp>
-#include <autograd/ops/reduce.hpp>
+#include <autograd/ops/softmax.hpp>
 #include <nn/layers/module.hpp>
 
 #include <algorithm>
