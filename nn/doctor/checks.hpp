@@ -5,10 +5,8 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <initializer_list>
 #include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -65,10 +63,6 @@ struct Patient {
         {report.checks.back().name, severity, std::move(layer), value, std::move(rule), std::move(text)});
   }
 };
-
-inline bool among(std::string_view name, std::initializer_list<std::string_view> names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 /// A clone whose parameters all require gradients.
 AnyModel unfrozen_clone(const AnyModel& model);

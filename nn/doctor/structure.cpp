@@ -49,10 +49,9 @@ bool comparable(const Tensor& a, const Tensor& b, std::int64_t rows_of_a, std::i
 
 std::string or_input(const std::string& layer) { return layer.empty() ? "input" : layer; }
 
-/// Operations that change no value, back to the one that made it.
+/// Back from operations that move values to the one that made them.
 std::size_t source_of(const LayerTrace& trace, std::size_t place) {
-  while (among(trace.values()[place].operation, {"reshape", "clone", "permute"}) &&
-         trace.values()[place].inputs.size() == 1)
+  while (trace.values()[place].kind == OperationKind::arrangement && trace.values()[place].inputs.size() == 1)
     place = trace.values()[place].inputs.front();
   return place;
 }
@@ -137,13 +136,12 @@ void check_output(Patient& p) {
   const auto last = p.run.trace.find(p.run.prediction);
   const auto takes_logits =
       std::find_if(values.begin() + static_cast<std::ptrdiff_t>(p.run.end), values.end(), [](const TracedValue& value) {
-        return among(value.operation, {"softmax_cross_entropy", "mean_softmax_cross_entropy",
-                                       "binary_cross_entropy_with_logits", "softmax", "log_softmax"});
+        return value.kind == OperationKind::probabilities || value.kind == OperationKind::log_probabilities;
       });
   if (!last || takes_logits == values.end()) return;
   const TracedValue& output = values[source_of(p.run.trace, *last)];
   p.measured("the loss takes the result of {}", output.operation);
-  if (!among(output.operation, {"softmax", "sigmoid", "tanh", "hard_tanh", "relu"})) return;
+  if (output.kind != OperationKind::probabilities && !std::isfinite(output.bounds.low)) return;
   p.error(or_input(output.layer), NAN, "a loss that takes logits gets those of the last layer",
           "the model ends with {0}, but the loss ({1}) applies its own to what it gets, so that probabilities are "
           "squashed twice and learning is slow; let the model return the numbers before {0}",

@@ -6,9 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <initializer_list>
 #include <optional>
-#include <string_view>
 
 namespace xgrad::nn {
 
@@ -36,15 +34,14 @@ Range range_of(const Tensor& x) {
 }
 
 bool is_linear(const TracedValue& value) {
-  return among(value.operation, {"linear", "matmul"}) && !value.parameters.empty() &&
+  return value.kind == OperationKind::matrix_product && !value.parameters.empty() &&
          value.parameters.front().rank() == 2;
 }
 
 /// Whether it is a linear function of its inputs, but for a constant.
 bool keeps_linearity(const TracedValue& value) {
-  return among(value.operation, {"add", "sub", "neg", "reshape", "permute", "slice", "concatenate", "dropout", "clone",
-                                 "sum", "mean"}) ||
-         (among(value.operation, {"mul", "div"}) && value.inputs.size() == 1);
+  return value.kind == OperationKind::arrangement || value.kind == OperationKind::linear ||
+         (value.kind == OperationKind::product && value.inputs.size() == 1);
 }
 
 /// The range of numbers that are there and finite; otherwise none, and a finding. name: `inputs` or `targets`.
@@ -182,11 +179,16 @@ void check_saturation(Patient& p) {
 double indifferent_output(const DoctorRun& run) {
   const auto last = run.trace.find(run.prediction);
   if (!last) return 0;
-  const std::string& operation = run.trace.values()[*last].operation;
+  const auto& [low, high] = run.trace.values()[*last].bounds;
   const double classes = run.prediction.rank() > 0 ? static_cast<double>(run.prediction.shape().back()) : 1;
-  if (operation == "sigmoid") return 0.5;
-  if (operation == "softmax") return 1 / classes;
-  return operation == "log_softmax" ? -std::log(classes) : 0;
+  switch (run.trace.values()[*last].kind) {
+    case OperationKind::probabilities:
+      return 1 / classes;
+    case OperationKind::log_probabilities:
+      return -std::log(classes);
+    default:
+      return std::isfinite(low) && std::isfinite(high) ? (low + high) / 2 : 0;
+  }
 }
 
 void check_initial_loss(Patient& p) {

@@ -1,4 +1,5 @@
 #include <autograd/autograd.hpp>
+#include <autograd/pointwise.hpp>
 #include <nn/doctor/doctor.hpp>
 #include <nn/layers/activations.hpp>
 #include <nn/layers/dropout.hpp>
@@ -200,6 +201,31 @@ TEST_CASE("of 12 broken models the doctor names fault and layer") {
     CHECK_DIAGNOSIS(examine(net, nn::cross_entropy, blobs()), "saturation in middle");
   }
   SUBCASE("unscaled inputs") { CHECK_DIAGNOSIS(examine(net, nn::cross_entropy, blobs(100)), "inputs in input"); }
+}
+
+TEST_CASE("an activation of one's own is examined by the bounds that it states") {
+  const auto softsign = [](double slope) {  // Turian et al. 2009
+    return [slope](const Tensor& x) {
+      return pointwise_with(
+          {.bounds = {-1, 1}}, "softsign", [slope](auto a) { return slope * a / (1 + abs(slope * a)); }, x);
+    };
+  };
+  seed(1);
+  Net net;
+  SUBCASE("healthy") {
+    net.second = softsign(1);
+    CHECK_DIAGNOSIS(examine(net, nn::cross_entropy, blobs()), "nothing");
+  }
+  SUBCASE("saturated") {
+    net.second = softsign(1e4);
+    const nn::DoctorReport report = examine(net, nn::cross_entropy, blobs());
+    CHECK(diagnosis(report) == "saturation in middle");
+    CHECK(expect::contains(report.text(), "middle → softsign"));
+  }
+  SUBCASE("before a loss that takes logits") {
+    net.last = softsign(1);
+    CHECK_DIAGNOSIS(examine(net, nn::cross_entropy, blobs()), "output in output");
+  }
 }
 
 TEST_CASE("in 12 healthy models the doctor finds nothing") {
