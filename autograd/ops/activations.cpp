@@ -38,6 +38,8 @@ Tensor log_sigmoid(const Tensor& x) {
 Tensor softplus(const Tensor& x) {
   return map("softplus", x, [](auto a) { return softplus(a); }, {.bounds = {.low = 0}});
 }
+Tensor elu(const Tensor& x) { return elu(x, 1); }
+
 Tensor swish(const Tensor& x) {
   return map("swish", x, [](auto a) { return a * sigmoid(a); });
 }
@@ -56,6 +58,8 @@ Tensor leaky_relu(const Tensor& x, double slope) {
   return pointwise_with(
       {.derivative_of_result = slope >= 0}, "leaky_relu", [slope](auto a) { return where(a > 0, a, slope * a); }, x);
 }
+
+Tensor leaky_relu(const Tensor& x) { return leaky_relu(x, 0.01); }
 
 Tensor prelu(const Tensor& x, const Tensor& slope) {
   return pointwise_with(

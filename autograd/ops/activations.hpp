@@ -19,13 +19,15 @@ Tensor log_sigmoid(const Tensor& x);
 Tensor softplus(const Tensor& x);
 /// max(x, 0); gradient g for x > 0, 0 elsewhere and at 0 (Nair and Hinton 2010).
 Tensor relu(const Tensor& x);
-/// x for x > 0, slope·x elsewhere; gradient g·slope at 0 (Maas et al. 2013).
-Tensor leaky_relu(const Tensor& x, double slope = 0.01);
+/// x for x > 0, slope·x elsewhere, 0.01·x unless told; gradient g·slope at 0 (Maas et al. 2013).
+Tensor leaky_relu(const Tensor& x, double slope);
+Tensor leaky_relu(const Tensor& x);
 /// leaky_relu with slopes to learn, which broadcast against x; at 0 the gradient is g·slope for x, 0 for the slope
 /// (He et al. 2015).
 Tensor prelu(const Tensor& x, const Tensor& slope);
-/// x for x > 0, alpha·(e^x - 1) elsewhere; gradient g·alpha at 0 (Clevert et al. 2016).
-Tensor elu(const Tensor& x, double alpha = 1.0);
+/// x for x > 0, alpha·(e^x - 1) elsewhere, alpha 1 unless told; gradient g·alpha at 0 (Clevert et al. 2016).
+Tensor elu(const Tensor& x, double alpha);
+Tensor elu(const Tensor& x);
 /// x·σ(x) (Ramachandran et al. 2017; also called SiLU).
 Tensor swish(const Tensor& x);
 /// x limited to [-1, 1]; gradient 0 outside and on the bounds.

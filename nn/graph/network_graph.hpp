@@ -11,12 +11,13 @@
 
 namespace xgrad::nn {
 
-/// What a node makes of its sum: the functions of the same names in autograd/ops, with their default options.
-enum class NodeActivation : std::uint8_t { identity, sigmoid, tanh, relu, leaky_relu, elu, softplus, hard_tanh };
+/// What a node makes of its sum: a function of each number by itself, such as sigmoid, tanh, relu, or one of your own.
+/// nullptr: the sum as it is.
+using NodeActivation = Tensor (*)(const Tensor&);
 
 struct GraphNode {
   std::string name;
-  NodeActivation activation = NodeActivation::identity;
+  NodeActivation activation = nullptr;
 };
 
 struct GraphEdge {
@@ -27,7 +28,7 @@ struct GraphEdge {
 /// A directed acyclic graph: exclusive or with a skip connection is
 ///
 ///     {.inputs = {"a", "b"},
-///      .nodes = {{"hidden", NodeActivation::sigmoid}, {"y"}},
+///      .nodes = {{"hidden", sigmoid}, {"y"}},
 ///      .edges = {{"a", "hidden"}, {"b", "hidden"}, {"a", "y"}, {"b", "y"}, {"hidden", "y"}},
 ///      .outputs = {"y"}}
 struct GraphDescription {

@@ -2,7 +2,9 @@
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/sparse.hpp>
 #include <autograd/parallel/parts.hpp>
+#include <autograd/tape/functional.hpp>
 #include <autograd/tape/operation.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/graph/plan.hpp>
 
 #include <algorithm>
@@ -61,59 +63,35 @@ void for_chunks(const GraphPlan& plan, std::size_t batch, const Body& body) {
   });
 }
 
-Tensor activate(NodeActivation activation, const Tensor& z) {
-  switch (activation) {
-    case NodeActivation::identity:
-      break;
-    case NodeActivation::sigmoid:
-      return sigmoid(z);
-    case NodeActivation::tanh:
-      return tanh(z);
-    case NodeActivation::relu:
-      return relu(z);
-    case NodeActivation::leaky_relu:
-      return leaky_relu(z);
-    case NodeActivation::elu:
-      return elu(z);
-    case NodeActivation::softplus:
-      return softplus(z);
-    case NodeActivation::hard_tanh:
-      return hard_tanh(z);
-  }
-  return z;
-}
-
-/// g *= f'(z), which follows from the value v = f(z); count is a multiple of 8.
+/// g *= f'(z) from the values y = f(z); count is a multiple of 8.
 template <class T>
-void multiply_derivatives(NodeActivation activation, std::size_t count, const T* v, T* g) {
-  const auto each = [&](const auto& derivative) {
+using MultiplyDerivatives = void (*)(std::size_t count, const T* y, T* g);
+
+template <class T, class Derivative>
+constexpr MultiplyDerivatives<T> multiplies(Derivative) {
+  return [](std::size_t count, const T* y, T* g) {
     constexpr std::size_t width = 8;  // a constant, of which compilers make vectors
     for (std::size_t i = 0; i < count; i += width) {
       std::array<T, width> factors;
-      std::copy_n(v + i, width, factors.begin());
-      for (T& y : factors) y = derivative(y);
+      std::copy_n(y + i, width, factors.begin());
+      for (T& factor : factors) factor = Derivative()(factor);
       for (std::size_t k = 0; k < width; ++k) g[i + k] *= factors[k];
     }
   };
-  switch (activation) {
-    case NodeActivation::identity:
-      return;
-    case NodeActivation::sigmoid:
-      return each([](T y) { return y * (1 - y); });
-    case NodeActivation::tanh:
-      return each([](T y) { return (1 - y) * (1 + y); });
-    case NodeActivation::relu:
-      return each([](T y) { return y > 0 ? T(1) : T(0); });
-    case NodeActivation::leaky_relu:
-      return each([](T y) { return y > 0 ? T(1) : T(0.01); });
-    case NodeActivation::elu:
-      return each([](T y) { return y > 0 ? T(1) : y + 1; });
-    case NodeActivation::softplus:
-      return each([](T y) { return -std::expm1(-y); });
-    case NodeActivation::hard_tanh:
-      return each([](T y) { return y > -1 && y < 1 ? T(1) : T(0); });
-  }
 }
+
+/// Where the derivative follows from the value, which takes less than a sweep over the function.
+template <class T>
+constexpr std::pair<NodeActivation, MultiplyDerivatives<T>> derivatives[] = {
+    {nullptr, [](std::size_t, const T*, T*) {}},
+    {sigmoid, multiplies<T>([](T y) { return y * (1 - y); })},
+    {tanh, multiplies<T>([](T y) { return (1 - y) * (1 + y); })},
+    {relu, multiplies<T>([](T y) { return y > 0 ? T(1) : T(0); })},
+    {leaky_relu, multiplies<T>([](T y) { return y > 0 ? T(1) : T(0.01); })},
+    {elu, multiplies<T>([](T y) { return y > 0 ? T(1) : y + 1; })},
+    {softplus, multiplies<T>([](T y) { return -std::expm1(-y); })},
+    {hard_tanh, multiplies<T>([](T y) { return y > -1 && y < 1 ? T(1) : T(0); })},
+};
 
 Tensor vector_of(std::size_t count, DType dtype) {
   return Tensor::uninitialized({static_cast<std::int64_t>(count)}, dtype);
@@ -128,9 +106,22 @@ Tensor gathered(const Tensor& source, const std::vector<std::uint32_t>& order) {
   return values;
 }
 
+/// g *= f'(z) by a sweep over f.
+template <class T>
+void multiply_by_sweep(NodeActivation f, std::size_t count, const T* z, T* g) {
+  const auto tensor_of = [count](const T* numbers) {
+    Tensor x = vector_of(count, dtype_of<T>);
+    std::copy_n(numbers, count, x.template fresh_data<T>());
+    return x;
+  };
+  const Tensor product = vector_jacobian_product(f, tensor_of(z), tensor_of(g));
+  std::copy_n(product.data<T>(), count, g);
+}
+
 SparseRows rows_of(const GraphPlan::Edges& edges) { return {edges.begin, edges.row}; }
 
-/// The values (rows, width) of one chunk. weight: in the order of plan.into; bias: of rows.
+/// The values (rows, width) of one chunk, then the sums that are kept. weight: in the order of plan.into; bias: of
+/// rows.
 template <class T, std::size_t width>
 void evaluate(const GraphPlan& plan, const T* x, const T* weight, const T* bias, const Chunk& chunk, T* values, T* y) {
   for (std::size_t c = 0; c < width; ++c) {
@@ -138,15 +129,19 @@ void evaluate(const GraphPlan& plan, const T* x, const T* weight, const T* bias,
     for (std::size_t row = 0; row < plan.inputs; ++row) values[row * width + c] = example[row];
   }
   for (const GraphPlan::Run& run : plan.runs) {
-    const bool in_place = run.activation == NodeActivation::identity;
+    const bool in_place = run.activation == nullptr;
     T* const v = values + run.begin * width;
     Tensor sums;
     if (!in_place) sums = vector_of((run.end - run.begin) * width, dtype_of<T>);
     T* const z = in_place ? v : sums.fresh_data<T>();
     sparse_product(rows_of(plan.into), run.begin, run.end, width, weight, bias + run.begin - plan.inputs, values, z);
     if (in_place) continue;
-    const Tensor result = activate(run.activation, sums);
+    const Tensor result = run.activation(sums);
+    if (result.shape() != sums.shape())
+      throw_as<ShapeError>("network_graph: an activation makes {} of {}; need a function of each number by itself",
+                           result.shape(), sums.shape());
     std::copy_n(result.data<T>(), result.size(), v);
+    if (run.kept != GraphPlan::none) std::copy_n(z, result.size(), values + run.kept * width);
   }
   for (std::size_t output = 0; output < plan.outputs.size(); ++output)
     for (std::size_t c = 0; c < chunk.count; ++c)
@@ -177,7 +172,10 @@ void sweep(const GraphPlan& plan, const T* dy, const T* weight, const T* values,
   for (auto run = plan.runs.rbegin(); run != plan.runs.rend(); ++run) {
     T* const g = cotangents(run->begin, run->end);
     const std::size_t rows = run->end - run->begin;
-    multiply_derivatives(run->activation, rows * width, values + run->begin * width, g);
+    if (run->kept == GraphPlan::none)
+      derivatives<T>[activation_order(run->activation)].second(rows * width, values + run->begin * width, g);
+    else
+      multiply_by_sweep(run->activation, rows * width, values + run->kept * width, g);
     add_row_sums(rows, width, g, db + run->begin - plan.inputs);
   }
   const T* const g = cotangents(0, plan.inputs);
@@ -197,13 +195,13 @@ class GraphOperation : public Operation {
     const Tensor& x = inputs[0];
     const std::size_t batch = x.extent(0);
     Tensor y = Tensor::uninitialized({x.shape(0), static_cast<std::int64_t>(plan.outputs.size())}, x.dtype());
-    Tensor values = vector_of(values_size(plan.rows, batch), x.dtype());
+    Tensor values = vector_of(values_size(plan.kept_rows, batch), x.dtype());
     visit_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
       const Tensor weight = gathered<T>(inputs[1], plan.into.edge), bias = gathered<T>(inputs[2], plan.node);
       for_chunks(plan, batch, [&](std::size_t, const Chunk& chunk, auto width) {
         evaluate<T, width()>(plan, x.data<T>(), weight.data<T>(), bias.data<T>(), chunk,
-                             values.fresh_data<T>() + plan.rows * chunk.first, y.fresh_data<T>());
+                             values.fresh_data<T>() + plan.kept_rows * chunk.first, y.fresh_data<T>());
       });
     });
     return {y, values};
@@ -228,7 +226,7 @@ class GraphOperation : public Operation {
       for_chunks(plan, batch, [&](std::size_t part, const Chunk& chunk, auto width) {
         Tensor dz = vector_of(plan.rows * width(), dtype);
         T* const sums_of_part = sums_of_parts + part * (edges + nodes);
-        sweep<T, width()>(plan, dy.data<T>(), weight.data<T>(), values.data<T>() + plan.rows * chunk.first, chunk,
+        sweep<T, width()>(plan, dy.data<T>(), weight.data<T>(), values.data<T>() + plan.kept_rows * chunk.first, chunk,
                           dz.fresh_data<T>(), sums_of_part, sums_of_part + edges, dx.fresh_data<T>());
       });
       const auto total = [&](std::size_t i) {
@@ -251,6 +249,12 @@ class GraphOperation : public Operation {
 };
 
 }  // namespace
+
+std::size_t activation_order(NodeActivation f) {
+  for (std::size_t i = 0; i < std::size(derivatives<float>); ++i)
+    if (derivatives<float>[i].first == f) return i;
+  return GraphPlan::none;
+}
 
 Tensor evaluate_graph(const std::shared_ptr<const GraphPlan>& plan, const Tensor& x, const Tensor& weight,
                       const Tensor& bias) {

@@ -1,8 +1,9 @@
-#include <autograd/tensor/error.hpp>
+#include <autograd/tensor/format.hpp>
 #include <nn/graph/plan.hpp>
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <string>
 #include <tuple>
@@ -15,66 +16,54 @@ namespace {
 
 using Number = std::uint32_t;  // of a node: the inputs first, then the nodes as described
 
-[[noreturn]] void refuse(const std::string& what) { throw ValueError("NetworkGraph: " + what); }
-
-std::string text(const GraphEdge& edge) { return edge.from + " -> " + edge.to; }
+template <class... Values>
+[[noreturn]] void refuse(fmt::format_string<const Values&...> text, const Values&... values) {
+  throw ValueError("NetworkGraph: " + fmt::format(text, values...));
+}
 
 /// The description with numbers for names.
-class NumberedGraph {
- public:
-  explicit NumberedGraph(const GraphDescription& description)
-      : description_(description), inputs(description.inputs.size()), count(inputs + description.nodes.size()) {
-    if (description.inputs.empty()) refuse("no inputs; need at least one");
-    if (description.outputs.empty()) refuse("no outputs; need at least one");
-    constexpr std::size_t most = std::numeric_limits<Number>::max() - 1;
-    if (count > most || description.edges.size() > most)
-      refuse(std::to_string(count) + " nodes and " + std::to_string(description.edges.size()) +
-             " edges; need fewer than 2^32 of each");
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::string& one = name(static_cast<Number>(i));
-      if (one.empty()) refuse("node " + std::to_string(i) + ", inputs counted, has no name");
-      if (!numbers_.emplace(one, static_cast<Number>(i)).second) refuse("node " + one + " is listed twice");
+struct NumberedGraph {
+  explicit NumberedGraph(const GraphDescription& graph)
+      : description(graph), inputs(graph.inputs.size()), count(inputs + graph.nodes.size()) {
+    if (graph.inputs.empty()) refuse("no inputs; need at least one");
+    if (graph.outputs.empty()) refuse("no outputs; need at least one");
+    constexpr std::size_t limit = std::numeric_limits<Number>::max();
+    if (count >= limit || graph.edges.size() >= limit)
+      refuse("{} nodes and {} edges; need fewer than 2^32 of each", count, graph.edges.size());
+    for (Number i = 0; i < count; ++i) {
+      if (name(i).empty()) refuse("node {}, inputs counted, has no name", i);
+      if (!numbers.emplace(name(i), i).second) refuse("node {} is listed twice", name(i));
     }
-    read_edges();
-    std::unordered_set<Number> seen;
-    for (const std::string& output : description.outputs) {
+    std::unordered_set<std::uint64_t> seen;
+    for (const GraphEdge& edge : graph.edges) {
+      const std::string text = fmt::format("edge {} -> {}", edge.from, edge.to);
+      from.push_back(find(edge.from, text));
+      to.push_back(find(edge.to, text));
+      if (to.back() < inputs) refuse("{} leads into an input; need inputs without edges into them", text);
+      if (!seen.insert(std::uint64_t{from.back()} << 32 | to.back()).second) refuse("{} is listed twice", text);
+    }
+    seen.clear();
+    for (const std::string& output : graph.outputs) {
       outputs.push_back(find(output, "output " + output));
-      if (!seen.insert(outputs.back()).second) refuse("output " + output + " is listed twice");
+      if (!seen.insert(outputs.back()).second) refuse("output {} is listed twice", output);
     }
   }
 
   const std::string& name(Number i) const {
-    return i < inputs ? description_.inputs[i] : description_.nodes[i - inputs].name;
+    return i < inputs ? description.inputs[i] : description.nodes[i - inputs].name;
   }
-
- private:
-  const GraphDescription& description_;
-  std::unordered_map<std::string, Number> numbers_;
-
- public:
-  std::size_t inputs;
-  std::size_t count;
-  std::vector<Number> from, to;  // of each edge
-  std::vector<Number> outputs;
-
- private:
   Number find(const std::string& wanted, const std::string& where) const {
-    const auto found = numbers_.find(wanted);
-    if (found == numbers_.end()) refuse(where + ": there is no node " + wanted);
+    const auto found = numbers.find(wanted);
+    if (found == numbers.end()) refuse("{}: there is no node {}", where, wanted);
     return found->second;
   }
 
-  void read_edges() {
-    std::unordered_set<std::uint64_t> seen;
-    for (const GraphEdge& edge : description_.edges) {
-      from.push_back(find(edge.from, "edge " + text(edge)));
-      to.push_back(find(edge.to, "edge " + text(edge)));
-      if (to.back() < inputs)
-        refuse("edge " + text(edge) + " leads into an input; need inputs without edges into them");
-      if (!seen.insert(std::uint64_t{from.back()} << 32 | to.back()).second)
-        refuse("edge " + text(edge) + " is listed twice");
-    }
-  }
+  const GraphDescription& description;
+  std::size_t inputs;
+  std::size_t count;
+  std::unordered_map<std::string, Number> numbers;
+  std::vector<Number> from, to;  // of each edge
+  std::vector<Number> outputs;
 };
 
 /// Edge numbers by one of their ends, in order: those of node i are [begin[i], begin[i + 1]).
@@ -106,10 +95,10 @@ struct Sorted {
   }
   way.erase(way.begin(), way.begin() + (visited[at] - 1));
   std::string names = graph.name(at);
-  constexpr std::size_t most = 20;
-  for (std::size_t i = way.size(); i-- > 0 && way.size() - i <= most;) names += " -> " + graph.name(way[i]);
-  if (way.size() > most) names += " -> … (" + std::to_string(way.size()) + " nodes)";
-  refuse("cycle " + names + "; need an acyclic graph");
+  constexpr std::size_t max_names = 20;
+  for (std::size_t i = way.size(); i-- > 0 && way.size() - i <= max_names;) names += " -> " + graph.name(way[i]);
+  if (way.size() > max_names) names += fmt::format(" -> … ({} nodes)", way.size());
+  refuse("cycle {}; need an acyclic graph", names);
 }
 
 /// The longest way to each node (A. B. Kahn 1962).
@@ -138,14 +127,16 @@ std::vector<std::uint32_t> levels_of(const NumberedGraph& graph) {
 GraphPlan make_plan(const GraphDescription& description) {
   const NumberedGraph graph(description);
   const std::vector<std::uint32_t> level = levels_of(graph);
-  const auto activation = [&](Number i) { return description.nodes[i - graph.inputs].activation; };
+  std::map<NodeActivation, std::size_t> first_use;
+  std::vector<std::pair<std::size_t, std::size_t>> activation;  // of a node: equal for equal ones
+  for (const auto& [name, f] : description.nodes)
+    activation.emplace_back(activation_order(f), first_use.try_emplace(f, activation.size()).first->second);
+  const auto key = [&](Number i) { return std::tuple(level[i], activation[i - graph.inputs]); };
 
   std::vector<Number> order(graph.count);
   std::iota(order.begin(), order.end(), Number{0});
-  const auto inputs = static_cast<std::ptrdiff_t>(graph.inputs);
-  std::stable_sort(order.begin() + inputs, order.end(), [&](Number a, Number b) {
-    return std::tuple(level[a], activation(a)) < std::tuple(level[b], activation(b));
-  });
+  std::stable_sort(order.begin() + static_cast<std::ptrdiff_t>(graph.inputs), order.end(),
+                   [&](Number a, Number b) { return key(a) < key(b); });
   std::vector<std::uint32_t> row_of(graph.count);
   for (std::size_t row = 0; row < order.size(); ++row) row_of[order[row]] = static_cast<std::uint32_t>(row);
 
@@ -156,13 +147,15 @@ GraphPlan make_plan(const GraphDescription& description) {
   for (std::size_t row = plan.inputs; row < plan.rows; ++row) {
     const Number i = order[row];
     plan.node.push_back(static_cast<std::uint32_t>(i - graph.inputs));
-    const bool follows =
-        row > plan.inputs && level[order[row - 1]] == level[i] && activation(order[row - 1]) == activation(i);
-    if (follows)
+    if (row > plan.inputs && key(order[row - 1]) == key(i))
       plan.runs.back().end = row + 1;
     else
-      plan.runs.push_back({activation(i), row, row + 1});
+      plan.runs.push_back({description.nodes[i - graph.inputs].activation, row, row + 1});
   }
+  plan.kept_rows = plan.rows;
+  for (GraphPlan::Run& run : plan.runs)
+    if (activation_order(run.activation) == GraphPlan::none)
+      run.kept = std::exchange(plan.kept_rows, plan.kept_rows + run.end - run.begin);
 
   std::vector<std::uint32_t> from, to;
   for (std::size_t e = 0; e < graph.from.size(); ++e) {

@@ -1,3 +1,4 @@
+#include <autograd/ops/elementary.hpp>
 #include <nn/graph/network_graph.hpp>
 #include <nn/layers/activations.hpp>
 #include <nn/layers/dropout.hpp>
@@ -144,13 +145,14 @@ ModuleRow dropout_row() {
 ModuleRow network_graph_row() {
   const GraphDescription skipping = {
       .inputs = {"a", "b"},
-      .nodes = {{"y"}, {"s", NodeActivation::softplus}, {"h", NodeActivation::tanh}, {"g", NodeActivation::sigmoid}},
+      .nodes = {{"y"}, {"s", softplus}, {"h", tanh}, {"g", sigmoid}},
       .edges = {{"h", "y"}, {"a", "h"}, {"b", "h"}, {"a", "y"}, {"s", "y"}, {"h", "s"}, {"b", "g"}, {"g", "s"}},
       .outputs = {"y", "g"}};
   GraphDescription wide{.inputs = {"x", "y"}};
+  const NodeActivation in_turn[] = {tanh, nullptr};
   for (int i = 0; i < 40; ++i) {
     const std::string name = std::to_string(i);
-    wide.nodes.push_back({name, i % 2 == 0 ? NodeActivation::tanh : NodeActivation::identity});
+    wide.nodes.push_back({name, in_turn[i % 2]});
     wide.outputs.push_back(name);
     wide.edges.insert(wide.edges.end(), {{"x", name}, {"y", name}});
     for (int k = 0; k < i; k += 7) wide.edges.push_back({std::to_string(k), name});
@@ -158,14 +160,13 @@ ModuleRow network_graph_row() {
   const auto made = [](const GraphDescription& graph) {
     return [graph](Generator& generator) { return NetworkGraph(graph, generator); };
   };
-  const GraphDescription rectified = {
-      .inputs = {"x"}, .nodes = {{"r", NodeActivation::relu}}, .edges = {{"x", "r"}}, .outputs = {"r"}};
+  const GraphDescription rectified = {.inputs = {"x"}, .nodes = {{"r", relu}}, .edges = {{"x", "r"}}, .outputs = {"r"}};
   GraphDescription looped = rectified;
   looped.edges.push_back({"r", "r"});
   Generator generator;
   // y = 3·r + 10·x, r = relu(2·x + 1)
   const NetworkGraph small = with_values(NetworkGraph({.inputs = {"x"},
-                                                       .nodes = {{"r", NodeActivation::relu}, {"y"}},
+                                                       .nodes = {{"r", relu}, {"y"}},
                                                        .edges = {{"x", "r"}, {"r", "y"}, {"x", "y"}},
                                                        .outputs = {"y"}},
                                                       generator),
@@ -182,7 +183,7 @@ ModuleRow network_graph_row() {
   row.refuses<ShapeError>(call, {ones({2, 3})}, "encoder: network_graph expects (batch, 1), got (2, 3)")
       .refuses<ShapeError>(call, {ones({})}, "encoder: network_graph expects (batch, 1), got ()")
       .refuses<TypeError>(call, {ones({2, 1}, float32)},
-                          "encoder: network_graph expects float64, as its weight is, got float32")
+                          "encoder: network_graph: input 0 is float32, input 1 is float64")
       .refuses<ValueError>([looped](const OpInputs& x) { return NetworkGraph(looped)(x[0]); }, {ones({1, 1})},
                            "NetworkGraph: cycle r -> r; need an acyclic graph");
   return row;

@@ -72,10 +72,7 @@ struct Words : nn::Module {
       "graph",
       nn::NetworkGraph(
           {.inputs = {"a", "b", "c", "d"},
-           .nodes = {{"p", nn::NodeActivation::sigmoid},
-                     {"q", nn::NodeActivation::tanh},
-                     {"r", nn::NodeActivation::softplus},
-                     {"y"}},
+           .nodes = {{"p", sigmoid}, {"q", tanh}, {"r", softplus}, {"y"}},
            .edges = {{"a", "p"}, {"b", "p"}, {"c", "q"}, {"d", "q"}, {"p", "r"}, {"q", "r"}, {"a", "y"}, {"r", "y"}},
            .outputs = {"y"}}));
   Tensor operator()(const Tensor& indices) const {

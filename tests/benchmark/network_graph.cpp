@@ -39,7 +39,7 @@ nn::GraphDescription random_graph() {
   nn::GraphDescription graph;
   for (std::size_t i = 0; i < inputs; ++i) graph.inputs.push_back(std::to_string(i));
   for (std::size_t i = inputs; i < inputs + nodes; ++i) {
-    graph.nodes.push_back({std::to_string(i), nn::NodeActivation::tanh});
+    graph.nodes.push_back({std::to_string(i), tanh});
     const std::size_t window = std::min<std::size_t>(i, 2000);
     std::vector<std::size_t> from;
     while (from.size() < edges_per_node) {

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
+#include <autograd/pointwise.hpp>
 #include <nn/graph/network_graph.hpp>
 #include <nn/inspection/gradient_check.hpp>
 #include <nn/layers/linear.hpp>
@@ -24,35 +25,17 @@ using nn::NodeActivation;
 
 namespace {
 
-const std::vector<NodeActivation> all_activations = {
-    NodeActivation::identity,   NodeActivation::sigmoid, NodeActivation::tanh,     NodeActivation::relu,
-    NodeActivation::leaky_relu, NodeActivation::elu,     NodeActivation::softplus, NodeActivation::hard_tanh};
+Tensor softsign(const Tensor& x) {  // an activation of one's own, of which a graph knows nothing
+  return pointwise(
+      "softsign", [](auto a) { return a / (1 + abs(a)); }, x);
+}
+
+const std::vector<NodeActivation> all_activations = {nullptr, sigmoid,  tanh,      relu,  leaky_relu,
+                                                     elu,     softplus, hard_tanh, swish, softsign};
 
 std::string numbered(char letter, std::size_t i) {
   std::string name(1, letter);
   return name += std::to_string(i);
-}
-
-Tensor apply_activation(NodeActivation activation, const Tensor& z) {
-  switch (activation) {
-    case NodeActivation::identity:
-      break;
-    case NodeActivation::sigmoid:
-      return sigmoid(z);
-    case NodeActivation::tanh:
-      return tanh(z);
-    case NodeActivation::relu:
-      return relu(z);
-    case NodeActivation::leaky_relu:
-      return leaky_relu(z);
-    case NodeActivation::elu:
-      return elu(z);
-    case NodeActivation::softplus:
-      return softplus(z);
-    case NodeActivation::hard_tanh:
-      return hard_tanh(z);
-  }
-  return z;
 }
 
 /// Node j has an edge from each earlier node with probability `density`; nodes, edges and outputs are listed in an
@@ -98,7 +81,7 @@ Tensor by_definition(const GraphDescription& graph, const NetworkGraph& network,
         const auto number = static_cast<std::int64_t>(e);
         z = from.defined() ? z + from * slice(network.weight, 0, number, number + 1) : Tensor();
       }
-      if (z.defined()) values.emplace_back(node.name, apply_activation(node.activation, z));
+      if (z.defined()) values.emplace_back(node.name, node.activation == nullptr ? z : node.activation(z));
     }
   std::vector<Tensor> outputs;
   for (const std::string& output : graph.outputs) outputs.push_back(find(output));
@@ -112,7 +95,7 @@ GraphDescription layered(const std::vector<std::size_t>& widths, NodeActivation 
     for (std::size_t i = 0; i < widths[layer]; ++i) {
       const bool last = layer + 1 == widths.size();
       if (layer == 0) graph.inputs.push_back(name(0, i));
-      if (layer > 0) graph.nodes.push_back({name(layer, i), last ? NodeActivation::identity : hidden});
+      if (layer > 0) graph.nodes.push_back({name(layer, i), last ? nullptr : hidden});
       if (last) graph.outputs.push_back(name(layer, i));
       if (!last)  // in the order of the weight (in, out) of a Linear
         for (std::size_t j = 0; j < widths[layer + 1]; ++j) graph.edges.push_back({name(layer, i), name(layer + 1, j)});
@@ -122,7 +105,7 @@ GraphDescription layered(const std::vector<std::size_t>& widths, NodeActivation 
 
 const GraphDescription exclusive_or = {
     .inputs = {"a", "b"},
-    .nodes = {{"hidden", NodeActivation::sigmoid}, {"y"}},
+    .nodes = {{"hidden", sigmoid}, {"y"}},
     .edges = {{"a", "hidden"}, {"b", "hidden"}, {"a", "y"}, {"b", "y"}, {"hidden", "y"}},
     .outputs = {"y"}};
 
@@ -135,7 +118,7 @@ std::string refused(const GraphDescription& graph) {
 TEST_CASE("a graph computes what its description says, in any order of nodes and edges") {
   // c = 2a - b + 1, y = relu(c) + 3a, so that y(1, 2) = 1 + 3 and y(-1, 1) = 0 - 3.
   NetworkGraph graph({.inputs = {"a", "b"},
-                      .nodes = {{"y"}, {"relu", NodeActivation::relu}, {"c"}},
+                      .nodes = {{"y"}, {"relu", relu}, {"c"}},
                       .edges = {{"relu", "y"}, {"a", "y"}, {"b", "c"}, {"c", "relu"}, {"a", "c"}},
                       .outputs = {"y", "c", "b"}});
   CHECK(graph.depth() == 3);
@@ -172,7 +155,7 @@ TEST_CASE("a layered graph is the multilayer perceptron of the same weights") {
     const DefaultDType scope(dtype);
     Generator generator(5);
     const nn::Linear first(7, 20, {}, generator), second(20, 12, {}, generator), third(12, 3, {}, generator);
-    NetworkGraph graph(layered(widths, NodeActivation::tanh));
+    NetworkGraph graph(layered(widths, tanh));
     graph.weight.assign(concatenate({flatten(first.weight), flatten(second.weight), flatten(third.weight)}));
     graph.bias.assign(concatenate({first.bias, second.bias, third.bias}));
     const Tensor x = tensor(expect::numbers(7 * 45, 6), {45, 7});
@@ -201,6 +184,44 @@ TEST_CASE("random graphs with every activation pass the gradient check") {
     const Tensor target = tensor(expect::numbers(3 * 35, seed + 20), {35, 3});
     check_gradients(graph, nn::mse, x, target).require();
   }
+}
+
+TEST_CASE("an activation in a graph is any function of each number by itself, a lambda too, and no other") {
+  const auto half = [](const Tensor& z) { return 0.5 * z; };
+  const auto one_node = [](NodeActivation activation) {
+    NetworkGraph graph({.inputs = {"x"}, .nodes = {{"y", activation}}, .edges = {{"x", "y"}}, .outputs = {"y"}});
+    graph.weight.assign(tensor({3}));
+    graph.bias.assign(tensor({1}));
+    return graph;
+  };
+  const Tensor x = expect::leaf(tensor({{1}, {-2}}));
+  Tape tape;
+  const Tensor y = one_node(half)(x);
+  CHECK(expect::values(y) == std::vector<double>{2, -2.5});
+  CHECK(expect::values(tape.backward(sum(y))[x]) == std::vector<double>{1.5, 1.5});
+  Tape other;
+  const Tensor flat = one_node([](const Tensor& z) { return detach(z); })(x);
+  CHECK(expect::values(other.backward(sum(flat))[x]) == std::vector<double>{0, 0});
+  CHECK(expect::contains(error_of([&] { one_node([](const Tensor& z) { return sum(z); })(x); }),
+                         "ShapeError: network_graph: an activation makes () of (8,)"));
+}
+
+TEST_CASE("nodes of one activation that a graph does not know agree with those that it knows") {
+  const DefaultDType scope(float64);
+  const auto own_tanh = [](const Tensor& z) { return tanh(z); };
+  Generator generator(7);
+  const NetworkGraph known(layered({4, 9, 5, 2}, tanh), generator);
+  NetworkGraph own(layered({4, 9, 5, 2}, own_tanh));
+  own.weight.assign(known.weight);
+  own.bias.assign(known.bias);
+  const Tensor x = tensor(expect::numbers(4 * 21, 8), {21, 4});
+  const auto gradients = [&](const NetworkGraph& graph) {
+    Tape tape;
+    const Gradients all = tape.backward(sum(square(graph(x))));
+    return concatenate({all[graph.weight], all[graph.bias]});
+  };
+  CHECK(expect::difference(known(x), own(x)) == 0);
+  CHECK(expect::difference(gradients(known), gradients(own)) < 1e-13);
 }
 
 TEST_CASE("gradients of a graph cannot be differentiated again, and the error says so") {
@@ -280,7 +301,7 @@ TEST_CASE("a chain of 20,000 nodes is evaluated without recursion") {
 
 TEST_CASE("an empty batch, nodes without edges and outputs that are inputs are fine") {
   const NetworkGraph graph({.inputs = {"x"},
-                            .nodes = {{"constant", NodeActivation::tanh}, {"unused", NodeActivation::relu}},
+                            .nodes = {{"constant", tanh}, {"unused", relu}},
                             .edges = {{"x", "unused"}},
                             .outputs = {"constant", "x"}});
   Tape tape;
@@ -329,7 +350,7 @@ TEST_CASE("a clone has weights of its own, and a frozen graph passes gradients o
 
 TEST_CASE("weights begin uniform on ±1/√n for n edges into a node") {
   Generator generator(3);
-  const NetworkGraph graph(layered({100, 50}, NodeActivation::relu), generator);
+  const NetworkGraph graph(layered({100, 50}, relu), generator);
   for (const Tensor& parameter : {graph.weight, graph.bias}) {
     const auto values = expect::values(parameter);
     CHECK(*std::max_element(values.begin(), values.end()) < 0.1);
@@ -396,5 +417,5 @@ TEST_CASE("an input that does not fit is refused") {
   CHECK(error_of([&] { graph(ones({2})); }) == "ShapeError: network_graph expects (batch, 2), got (2,)");
   CHECK(error_of([&] {
           graph(ones({2, 2}, float64));
-        }) == "TypeError: network_graph expects float32, as its weight is, got float64; convert with to(...)");
+        }).starts_with("TypeError: network_graph: input 0 is float64, input 1 is float32"));
 }
