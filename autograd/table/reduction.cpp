@@ -132,8 +132,8 @@ OpRow of_logits(const std::string& name, const std::string& formula, BinaryFunct
   }
   const Tensor two_rows = zeros({2, 3});
   return row.big_sample({{{4000, 10}}, {{4000}, indices(0, 9)}})
-      .refuses<ValueError>({two_rows, tensor({1, 3}).to(int64)}, "the label of row 1 is 3")
-      .refuses<ValueError>({two_rows, tensor({-1, 0}).to(int64)}, "the label of row 0 is -1")
+      .refuses<ValueError>({two_rows, tensor({1, 3}).to(int64)}, "label 3 in row 1")
+      .refuses<ValueError>({two_rows, tensor({-1, 0}).to(int64)}, "label -1 in row 0")
       .refuses<ShapeError>({two_rows, tensor({0, 1, 2}).to(int64)}, "targets are int64 (3,)")
       .refuses<ShapeError>({two_rows, zeros({3, 2})}, "logits are (2, 3), targets are float64 (3, 2)")
       .refuses<ShapeError>({zeros({3}), zeros({3})}, "need logits (n, c)")
