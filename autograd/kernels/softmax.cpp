@@ -353,19 +353,6 @@ void log_softmax_vjp(std::size_t rows, std::size_t n, const T* y, const T* g, T*
 }
 
 template <class T>
-void logsumexp(std::size_t rows, std::size_t n, const T* x, T* out) {
-  for_views<T>(rows, n, max_short_forward<T>, [=](const auto& view) {
-    typename std::remove_cvref_t<decltype(view)>::Buffer in;
-    const T* const source = view.read(x, in);
-    const Vec<T> largest = shift_of(view, source);
-    const Vec<T> shift = where(isnan(largest), Vec<T>(0), largest);  // of -inf alone, or NaN, which Σ exp keeps
-    with_normalizer(view, source, shift, [&](const auto&, Vec<T> log_sum) {
-      view.for_rows([=](std::size_t row, T value) { out[row] = value; }, shift + log_sum);
-    });
-  });
-}
-
-template <class T>
 void cross_entropy(std::size_t rows, std::size_t n, const T* logits, const std::int64_t* labels, T* loss,
                    LogNormalizer<T>* normalizers) {
   for_views<T>(rows, n, max_short_forward<T>, [=](const auto& view) {
@@ -435,7 +422,6 @@ void cross_entropy_soft_vjp(std::size_t rows, std::size_t n, const T* logits, co
   template void softmax_vjp(std::size_t, std::size_t, const T*, const T*, T*);                                      \
   template void log_softmax(std::size_t, std::size_t, const T*, T*);                                                \
   template void log_softmax_vjp(std::size_t, std::size_t, const T*, const T*, T*);                                  \
-  template void logsumexp(std::size_t, std::size_t, const T*, T*);                                                  \
   template void cross_entropy(std::size_t, std::size_t, const T*, const std::int64_t*, T*, LogNormalizer<T>*);      \
   template void cross_entropy_vjp(std::size_t, std::size_t, const T*, const std::int64_t*, const LogNormalizer<T>*, \
                                   const T*, std::size_t, T*);                                                       \

@@ -9,7 +9,7 @@ namespace xgrad::kernels {
 //
 // Every row is shifted by its largest element, so that finite input never overflows. Infinite logits give the limits: a
 // single inf takes all the probability, k of them share it equally, -inf gets none. A row of -inf alone has no limit:
-// softmax, log_softmax and cross_entropy give NaN, as in PyTorch, and logsumexp gives -inf. NaN in a row makes it NaN.
+// softmax, log_softmax and cross_entropy give NaN, as in PyTorch. NaN in a row makes it NaN.
 // Rows are processed in parallel in blocks fixed by shape; one row is not cut.
 
 /// y = exp(x) / Σ exp(x).
@@ -25,10 +25,6 @@ void log_softmax(std::size_t rows, std::size_t n, const T* x, T* y);
 /// dx = g - exp(y) · Σ g.
 template <class T>
 void log_softmax_vjp(std::size_t rows, std::size_t n, const T* y, const T* g, T* dx);
-
-/// out (rows) = log Σ exp(x); -inf for n = 0.
-template <class T>
-void logsumexp(std::size_t rows, std::size_t n, const T* x, T* out);
 
 /// log Σ exp(x) of a row in two parts: their rounded sum would cost softmax its precision where logits are large.
 template <class T>

@@ -139,7 +139,7 @@ std::vector<std::int64_t> labels_for(const Extent& e) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("softmax, log_softmax and logsumexp are within their error bounds", T, float, double) {
+TEST_CASE_TEMPLATE("softmax and log_softmax are within their error bounds", T, float, double) {
   for (const Extent& e : extents) {
     CAPTURE(e.rows);
     CAPTURE(e.n);
@@ -147,13 +147,9 @@ TEST_CASE_TEMPLATE("softmax, log_softmax and logsumexp are within their error bo
     const std::vector<T> x = uniform<T>(size, T(-20), T(20), 1);
     const auto y = run<T>(size, [&](T* out) { kernels::softmax(e.rows, e.n, x.data(), out); });
     const auto log_y = run<T>(size, [&](T* out) { kernels::log_softmax(e.rows, e.n, x.data(), out); });
-    const auto lse = run<T>(e.rows, [&](T* out) { kernels::logsumexp(e.rows, e.n, x.data(), out); });
     std::size_t wrong = 0;
     for (std::size_t r = 0; r < e.rows; ++r) {
       const Row row(x.data() + r * e.n, e.n);
-      const long double expected = row.largest + row.log_sum;
-      const long double error = row.total_error() + function_error * row.log_sum + std::abs(expected);
-      if (!(std::abs(lse[r] - expected) <= error * unit<T>)) ++wrong;
       for (std::size_t j = 0; j < e.n; ++j) {
         const long double p = row.probability(j);
         // The exponential, the sum, its reciprocal and the product.
@@ -303,25 +299,18 @@ TEST_CASE_TEMPLATE("infinite logits give the limits, a row of -inf and NaN give 
     x[5 * n + 1] = not_a_number<T>;
     const auto y = run<T>(x.size(), [&](T* out) { kernels::softmax(rows, n, x.data(), out); });
     const auto log_y = run<T>(x.size(), [&](T* out) { kernels::log_softmax(rows, n, x.data(), out); });
-    const auto lse = run<T>(rows, [&](T* out) { kernels::logsumexp(rows, n, x.data(), out); });
     const auto log = [](double v) { return doctest::Approx(std::log(v)).epsilon(1e-6); };
     CHECK(y[n - 1] == 1);
     CHECK(y[0] == 0);
     CHECK(log_y[n - 1] == 0);
     CHECK(log_y[0] == -inf);
-    CHECK(lse[0] == inf);
     CHECK(y[n] == T(0.5));
     CHECK(y[n + 1] == 0);
     CHECK(log_y[2 * n - 1] == log(0.5));
-    CHECK(lse[1] == inf);
     CHECK(y[2 * n] == 0);
     CHECK(log_y[2 * n] == -inf);
     CHECK(log_y[2 * n + 1] == log(1.0 / static_cast<double>(n - 1)));
-    CHECK(lse[2] == log(static_cast<double>(n - 1)));
-    CHECK(lse[3] == -inf);
     for (std::size_t k = 3 * n; k < rows * n; ++k) CHECK((std::isnan(y[k]) && std::isnan(log_y[k])));
-    CHECK(std::isnan(lse[4]));
-    CHECK(std::isnan(lse[5]));
 
     const CrossEntropy<T> hard = cross_entropy<T>({rows, n}, x, std::vector<std::int64_t>(rows, 0), {T(1)}, 0);
     CHECK(hard.loss[0] == inf);
@@ -381,7 +370,6 @@ TEST_CASE_TEMPLATE("a row's bits depend on neither its neighbours nor the thread
       append(run<T>(n, [&](T* out) { kernels::softmax_vjp(rows, e.n, y.data(), cotangent, out); }));
       const auto log_y = append(run<T>(n, [&](T* out) { kernels::log_softmax(rows, e.n, from, out); }));
       append(run<T>(n, [&](T* out) { kernels::log_softmax_vjp(rows, e.n, log_y.data(), cotangent, out); }));
-      append(run<T>(rows, [&](T* out) { kernels::logsumexp(rows, e.n, from, out); }));
       const auto ce = cross_entropy<T>({rows, e.n}, {from, from + n}, std::vector<std::int64_t>(rows, labels[0]),
                                        {cotangent, cotangent + n}, 0);
       append(ce.loss);
