@@ -167,21 +167,48 @@ Tensor arg_extreme(const char* name, const Tensor& x, std::int64_t axis, bool ke
   return result;
 }
 
+/// g (extent 1 along the axis) times the product of the others along it, for each element of x: by halves, without a
+/// division, so that it is exact where elements are 0.
+Tensor products_of_others(const Tensor& x, const Tensor& g, std::int64_t axis) {
+  const std::int64_t count = x.shape(axis), half = count / 2;
+  if (count <= 1) return count == 0 ? x : g;
+  const Tensor a = slice(x, axis, 0, half), b = slice(x, axis, half, 2 * half);
+  const Tensor odd = slice(x, axis, 2 * half, count);
+  const Tensor outside = products_of_others(concatenate({a * b, odd}, axis), g, axis);  // of each pair, and of the odd
+  const Tensor of_pairs = slice(outside, axis, 0, half);
+  return concatenate({of_pairs * b, of_pairs * a, slice(outside, axis, half, count)}, axis);
+}
+
+/// Π along one axis, which stays with extent 1.
+class Prod final : public Operation {
+ public:
+  explicit Prod(std::size_t axis) : axis_(axis) {}
+  std::string_view name() const override { return "prod"; }
+  OperationTraits traits() const override { return {Which::all(), Which::none(), Contribution::exact, true}; }
+  Tensors forward(const Inputs& inputs) override {
+    const Tensor& x = inputs[0];
+    Shape shape = x.shape();
+    shape[axis_] = 1;
+    Tensor result = Tensor::uninitialized(shape, x.dtype());
+    visit_floating(x.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      const kernels::Around around(x.shape(), axis_);
+      kernels::prod(around.outer, around.count, around.inner, x.data<T>(), result.fresh_data<T>());
+    });
+    return result;
+  }
+  Tensors vjp(const Call& call) const override {
+    return products_of_others(call.input(0), call.cotangent(), static_cast<std::int64_t>(axis_));
+  }
+
+ private:
+  std::size_t axis_;
+};
+
 /// What a reduction that is composed of others checks first, in its own name and before anything is recorded.
 Flags checked_flags(const char* name, const Tensor& x, const Axes& axes) {
   common_floating_dtype(name, x);
   return axis_flags(name, axes, x.rank());
-}
-
-/// Π along axis 0 by multiplying the first half with the second: exact derivatives of every order, zeros included.
-Tensor multiply_halves(Tensor x) {
-  while (x.shape()[0] > 1) {
-    const std::int64_t half = x.shape()[0] / 2;
-    const Tensor odd = x.shape()[0] % 2 != 0 ? slice(x, 0, 2 * half, 2 * half + 1) : Tensor();
-    x = slice(x, 0, 0, half) * slice(x, 0, half, 2 * half);
-    if (odd.defined()) x = concatenate({x, odd}, 0);
-  }
-  return x;
 }
 
 }  // namespace
@@ -204,17 +231,10 @@ Tensor min(const Tensor& x, const Axes& axes, bool keepdims) {
 
 Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
   const Flags reduced = checked_flags("prod", x, axes);
-  const Shape result = keepdims ? kept_shape(x.shape(), reduced) : dropped_shape(x.shape(), reduced);
-  const std::size_t count = reduced_count(x.shape(), reduced);
-  if (count == 0) return sum(x, axes, keepdims) + 1.0;  // recorded: its gradient has no elements
-  Axes order;
-  for (const bool wanted : {true, false})
-    for (std::size_t axis = 0; axis < x.rank(); ++axis)
-      if (reduced[axis] == wanted) order.push_back(static_cast<std::int64_t>(axis));
-  Shape rows = dropped_shape(x.shape(), reduced);
-  const auto kept_elements = static_cast<std::int64_t>(rows.elements());
-  const Tensor columns = reshape(permute(x, order), Shape{static_cast<std::int64_t>(count), kept_elements});
-  return reshape(multiply_halves(columns), result);
+  Tensor result = x;
+  for (std::size_t axis = 0; axis < x.rank(); ++axis)
+    if (reduced[axis]) result = apply_operation(Prod(axis), result);
+  return reshape(result, keepdims ? kept_shape(x.shape(), reduced) : dropped_shape(x.shape(), reduced));
 }
 
 Tensor var(const Tensor& x, const Axes& axes, bool keepdims) {

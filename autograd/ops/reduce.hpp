@@ -16,7 +16,7 @@ Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// elements.
 Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
-/// Π x, multiplied in pairs; 1 for no elements. The gradient g·Π(the others) is exact where elements are 0.
+/// Π x; 1 for no elements. The gradient g·Π(the others) is exact where elements are 0.
 Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// Σ (x - mean)² / n. Gradient 2·g·(x - mean)/n.
 Tensor var(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
