@@ -13,14 +13,12 @@ namespace xgrad::kernels {
 namespace {
 
 constexpr std::size_t block_elements = 16384;
-constexpr std::size_t tile_edge = 128;  // of a block of a transpose
-constexpr std::size_t long_run = 4096;  // bytes from which memcpy is worth its call
+constexpr std::size_t long_run = 4096;     // bytes from which memcpy is worth its call
+constexpr std::ptrdiff_t tile_edge = 128;  // of a block of a transpose
 
 /// An axis to walk: steps in elements through source and target.
 struct Axis {
-  std::size_t extent = 1;
-  std::ptrdiff_t from = 0;
-  std::ptrdiff_t to = 0;
+  std::ptrdiff_t extent = 1, from = 0, to = 0;
 };
 
 /// The axes of a move, outermost first, without those of extent 1, and merged where one steps over the next as a whole.
@@ -34,8 +32,7 @@ struct Walk {
     if (axis.extent == 1) return;
     if (rank > 0) {
       Axis& last = axes[rank - 1];
-      const auto extent = static_cast<std::ptrdiff_t>(axis.extent);
-      if (last.from == axis.from * extent && last.to == axis.to * extent) {
+      if (last.from == axis.from * axis.extent && last.to == axis.to * axis.extent) {
         last = {last.extent * axis.extent, axis.from, axis.to};
         return;
       }
@@ -53,23 +50,10 @@ struct Walk {
 
 template <class T>
 void copy_run(std::size_t n, const T* from, T* to) {
-  constexpr std::size_t width = Vec<T>::width;
-  if (n * sizeof(T) >= long_run) {
+  if (n * sizeof(T) >= long_run)
     std::memcpy(to, from, n * sizeof(T));
-    return;
-  }
-  std::size_t i = 0;
-  for (; i + width <= n; i += width) Vec<T>::load(from + i).store(to + i);
-  if (i < n) Vec<T>::load_part(from + i, n - i).store_part(to + i, n - i);
-}
-
-template <class T>
-void fill_run(std::size_t n, const T* from, T* to) {
-  constexpr std::size_t width = Vec<T>::width;
-  const Vec<T> value(*from);
-  std::size_t i = 0;
-  for (; i + width <= n; i += width) value.store(to + i);
-  if (i < n) value.store_part(to + i, n - i);
+  else
+    for_vectors<T>(0, n, [=](std::size_t i, auto lanes) { store(load(from + i, lanes), to + i, lanes); });
 }
 
 enum class Plane { run, fill, transpose, strided };
@@ -77,24 +61,25 @@ enum class Plane { run, fill, transpose, strided };
 /// The elements of two axes.
 template <class T>
 void move_plane(Plane plane, const Axis& row, const Axis& column, const T* from, T* to) {
-  const auto rows = static_cast<std::ptrdiff_t>(row.extent);
-  const auto columns = static_cast<std::ptrdiff_t>(column.extent);
   constexpr auto width = static_cast<std::ptrdiff_t>(Vec<T>::width);
+  const auto columns = static_cast<std::size_t>(column.extent);
   if (plane == Plane::transpose) {
-    for (std::ptrdiff_t i = 0; i < rows; i += width)
-      for (std::ptrdiff_t j = 0; j < columns; j += width)
-        transpose_square(static_cast<std::size_t>(std::min(width, columns - j)),
-                         static_cast<std::size_t>(std::min(width, rows - i)), from + j * column.from + i, column.from,
-                         to + i * row.to + j, row.to);
+    for (std::ptrdiff_t i = 0; i < row.extent; i += width)
+      for (std::ptrdiff_t j = 0; j < column.extent; j += width)
+        transpose_square(static_cast<std::size_t>(std::min(width, column.extent - j)),
+                         static_cast<std::size_t>(std::min(width, row.extent - i)), from + j * column.from + i,
+                         column.from, to + i * row.to + j, row.to);
     return;
   }
-  for (std::ptrdiff_t i = 0; i < rows; ++i, from += row.from, to += row.to) {
+  for (std::ptrdiff_t i = 0; i < row.extent; ++i, from += row.from, to += row.to) {
     if (plane == Plane::run)
-      copy_run(column.extent, from, to);
+      copy_run(columns, from, to);
     else if (plane == Plane::fill)
-      fill_run(column.extent, from, to);
+      for_vectors<T>(0, columns,
+                     [to, value = Vec<T>(*from)](std::size_t k, auto lanes) { store(value, to + k, lanes); });
     else
-      for (std::ptrdiff_t j = 0; j < columns; ++j) std::memcpy(to + j * column.to, from + j * column.from, sizeof(T));
+      for (std::ptrdiff_t j = 0; j < column.extent; ++j)
+        std::memcpy(to + j * column.to, from + j * column.from, sizeof(T));
   }
 }
 
@@ -113,37 +98,30 @@ void move(Walk walk, const T* from, T* to) {
       }
   if (plane != Plane::transpose && walk.rank > 0) row = walk.take(walk.rank - 1);
 
-  const std::size_t max_rows = plane == Plane::transpose ? std::min(row.extent, tile_edge)
-                                                         : std::max<std::size_t>(1, block_elements / column.extent);
-  const std::size_t max_columns = std::min(column.extent, std::max<std::size_t>(1, block_elements / max_rows));
-  const std::size_t row_pieces = divide_up(row.extent, max_rows);
-  const std::size_t column_pieces = divide_up(column.extent, max_columns);
-  std::size_t planes = 1;
-  for (std::size_t i = 0; i < walk.rank; ++i) planes *= walk.axes[i].extent;
-
-  for_units(planes * row_pieces * column_pieces, std::min(row.extent, max_rows) * max_columns, block_elements,
-            [&](std::size_t unit) {
-              const std::size_t first_column = unit % column_pieces * max_columns;
-              unit /= column_pieces;
-              const std::size_t first_row = unit % row_pieces * max_rows;
-              unit /= row_pieces;
-              Axis rows = row;
-              rows.extent = std::min(max_rows, row.extent - first_row);
-              Axis columns = column;
-              columns.extent = std::min(max_columns, column.extent - first_column);
-              std::ptrdiff_t source = static_cast<std::ptrdiff_t>(first_row) * row.from +
-                                      static_cast<std::ptrdiff_t>(first_column) * column.from;
-              std::ptrdiff_t target = static_cast<std::ptrdiff_t>(first_row) * row.to +
-                                      static_cast<std::ptrdiff_t>(first_column) * column.to;
-              for (std::size_t i = walk.rank; i-- > 0;) {
-                const Axis& axis = walk.axes[i];
-                const auto position = static_cast<std::ptrdiff_t>(unit % axis.extent);
-                unit /= axis.extent;
-                source += position * axis.from;
-                target += position * axis.to;
-              }
-              move_plane(plane, rows, columns, from + source, to + target);
-            });
+  // Pieces of the plane are the innermost axes of the walk over planes.
+  constexpr auto block = static_cast<std::ptrdiff_t>(block_elements);
+  const auto max_rows =
+      std::min(row.extent, plane == Plane::transpose ? tile_edge : std::max<std::ptrdiff_t>(1, block / column.extent));
+  const auto max_columns = std::min(column.extent, std::max<std::ptrdiff_t>(1, block / max_rows));
+  walk.axes[walk.rank++] = {divide_up(row.extent, max_rows), row.from * max_rows, row.to * max_rows};
+  walk.axes[walk.rank++] = {divide_up(column.extent, max_columns), column.from * max_columns, column.to * max_columns};
+  std::ptrdiff_t units = 1;
+  for (std::size_t i = 0; i < walk.rank; ++i) units *= walk.axes[i].extent;
+  const auto unit_elements = static_cast<std::size_t>(max_rows * max_columns);
+  for_units(static_cast<std::size_t>(units), unit_elements, block_elements, [&](std::size_t unit) {
+    auto rest = static_cast<std::ptrdiff_t>(unit);
+    std::array<std::ptrdiff_t, 8> position;
+    std::ptrdiff_t source = 0, target = 0;
+    for (std::size_t i = walk.rank; i-- > 0; rest /= walk.axes[i].extent) {
+      position[i] = rest % walk.axes[i].extent;
+      source += position[i] * walk.axes[i].from;
+      target += position[i] * walk.axes[i].to;
+    }
+    const Axis rows{std::min(max_rows, row.extent - position[walk.rank - 2] * max_rows), row.from, row.to};
+    const Axis columns{std::min(max_columns, column.extent - position[walk.rank - 1] * max_columns), column.from,
+                       column.to};
+    move_plane(plane, rows, columns, from + source, to + target);
+  });
 }
 
 /// From x's element `from` on to out's element `to`. Elements only move, so any type of their size carries them.
@@ -248,7 +226,7 @@ Tensor gather(const Tensor& x, const Shape& shape, std::int64_t offset, const Ex
   Tensor result = Tensor::uninitialized(shape, x.dtype());
   const Extents own = strides_of(shape);
   Walk walk;
-  for (std::size_t axis = 0; axis < shape.rank(); ++axis) walk.push({shape.extent(axis), strides[axis], own[axis]});
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis) walk.push({shape[axis], strides[axis], own[axis]});
   move(walk, x, offset, result, 0);
   return result;
 }
@@ -256,7 +234,7 @@ Tensor gather(const Tensor& x, const Shape& shape, std::int64_t offset, const Ex
 void scatter(const Tensor& x, Tensor& out, std::int64_t offset, const Extents& strides) {
   const Extents own = strides_of(x.shape());
   Walk walk;
-  for (std::size_t axis = 0; axis < x.rank(); ++axis) walk.push({x.shape().extent(axis), own[axis], strides[axis]});
+  for (std::size_t axis = 0; axis < x.rank(); ++axis) walk.push({x.shape()[axis], own[axis], strides[axis]});
   move(walk, x, 0, out, offset);
 }
 

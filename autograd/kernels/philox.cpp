@@ -37,17 +37,14 @@ Lanes wide_product(Lanes a, Lanes b) {
 #endif
 }
 
-PhiloxKey key_of(std::uint64_t seed) {
-  return {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)};
-}
+PhiloxKey key_of(std::uint64_t seed) { return {low_word(seed), high_word(seed)}; }
 
 PhiloxBlock counter_of(std::uint64_t block, std::uint64_t stream) {
-  return {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
-          static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)};
+  return {low_word(block), high_word(block), low_word(stream), high_word(stream)};
 }
 
 std::uint64_t long_draw_of(const PhiloxBlock& block, std::size_t half) {
-  return block[2 * half] | static_cast<std::uint64_t>(block[2 * half + 1]) << 32;
+  return block[2 * half] | std::uint64_t{block[2 * half + 1]} << 32;
 }
 
 /// The groups of one stream. The words of 16 blocks are computed side by side in the lower halves of 64-bit lanes; what
@@ -56,12 +53,11 @@ class Groups {
  public:
   explicit Groups(const StreamPosition& at) : at_(at) {
     PhiloxKey key = key_of(at.seed);
-    for (int round = 0; round < philox_rounds; ++round) {
+    for (auto& keys : keys_)
       for (std::size_t i = 0; i < 2; ++i) {
-        keys_[static_cast<std::size_t>(round)][i] = Lanes(static_cast<std::uint64_t>(key[i]));
+        keys[i] = Lanes(std::uint64_t{key[i]});
         key[i] += philox_weyl[i];
       }
-    }
   }
 
   template <class Word>
@@ -240,12 +236,13 @@ void shuffle(std::span<std::int64_t> values, const StreamPosition& at) {
   }
 }
 
-template void fill_uniform(std::span<float>, const StreamPosition&, float, float);
-template void fill_uniform(std::span<double>, const StreamPosition&, double, double);
-template void fill_normal(std::span<float>, const StreamPosition&, float, float);
-template void fill_normal(std::span<double>, const StreamPosition&, double, double);
-template void fill_bernoulli(std::span<float>, const StreamPosition&, double);
-template void fill_bernoulli(std::span<double>, const StreamPosition&, double);
+#define XGRAD_INSTANTIATE(T)                                             \
+  template void fill_uniform(std::span<T>, const StreamPosition&, T, T); \
+  template void fill_normal(std::span<T>, const StreamPosition&, T, T);  \
+  template void fill_bernoulli(std::span<T>, const StreamPosition&, double);
+XGRAD_INSTANTIATE(float)
+XGRAD_INSTANTIATE(double)
+#undef XGRAD_INSTANTIATE
 template void fill_bernoulli(std::span<std::int64_t>, const StreamPosition&, double);
 
 }  // namespace xgrad::kernels

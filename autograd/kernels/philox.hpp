@@ -20,14 +20,17 @@ inline constexpr std::uint64_t philox_multiplier_1 = 0xCD9E8D57;
 inline constexpr PhiloxKey philox_weyl = {0x9E3779B9, 0xBB67AE85};
 inline constexpr int philox_rounds = 10;
 
+/// The halves of 64 bits.
+constexpr std::uint32_t low_word(std::uint64_t x) { return static_cast<std::uint32_t>(x); }
+constexpr std::uint32_t high_word(std::uint64_t x) { return static_cast<std::uint32_t>(x >> 32); }
+
 /// One block of random words.
 constexpr PhiloxBlock philox(PhiloxBlock counter, PhiloxKey key) {
   for (int round = 0; round < philox_rounds; ++round) {
     const std::uint64_t product_0 = philox_multiplier_0 * counter[0];
     const std::uint64_t product_1 = philox_multiplier_1 * counter[2];
-    counter = {static_cast<std::uint32_t>(product_1 >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(product_1),
-               static_cast<std::uint32_t>(product_0 >> 32) ^ counter[3] ^ key[1],
-               static_cast<std::uint32_t>(product_0)};
+    counter = {high_word(product_1) ^ counter[1] ^ key[0], low_word(product_1),
+               high_word(product_0) ^ counter[3] ^ key[1], low_word(product_0)};
     key[0] += philox_weyl[0];
     key[1] += philox_weyl[1];
   }

@@ -92,23 +92,23 @@ class ShortRows {
 
   std::size_t length() const { return n_ * width; }
   const T* read(const T* x, Buffer& buffer) const {
-    for_tiles([&](std::size_t first_column, std::size_t columns, auto most) {
+    for_tiles([&](std::size_t first_column, std::size_t columns, auto power) {
       const T* const corner = x + first_ * n_ + first_column;
       Square<T> m;
       unrolled<width>(
           [&](auto r) { m[r] = Vec<T>::load_part(corner + (r < rows_ ? r : 0) * n_, r < rows_ ? columns : 0); });
-      rows_to_columns<most>(m);
-      unrolled<most>([&](auto j) { m[j].store(buffer.vectors + (first_column + j) * width); });
+      rows_to_columns<power>(m);
+      unrolled<power>([&](auto j) { m[j].store(buffer.vectors + (first_column + j) * width); });
     });
     return buffer.vectors;
   }
   T* target(T*, Buffer& buffer) const { return buffer.vectors; }
   void write(const Buffer& buffer, T* y) const {
-    for_tiles([&](std::size_t first_column, std::size_t columns, auto most) {
+    for_tiles([&](std::size_t first_column, std::size_t columns, auto power) {
       T* const corner = y + first_ * n_ + first_column;
       Square<T> m;
-      unrolled<most>([&](auto j) { m[j] = Vec<T>::load(buffer.vectors + (first_column + j) * width); });
-      columns_to_rows<most>(m);
+      unrolled<power>([&](auto j) { m[j] = Vec<T>::load(buffer.vectors + (first_column + j) * width); });
+      columns_to_rows<power>(m);
       unrolled<width>([&](auto r) {
         if (r < rows_) m[r].store_part(corner + r * n_, columns);
       });
@@ -231,13 +231,13 @@ void with_difference(Vec<T> shift, const Body& body) {
     body([shift](Vec<T> x) { return where(x == shift, Vec<T>(0), x - shift); });
 }
 
-/// Calls body with a function for masked_product(g, slope), which is the plain product for most g.
+/// Calls body with a function for masked_product(g, derivative), which is the plain product for most g.
 template <class T, class Body>
 void with_product(Vec<T> g, const Body& body) {
   if (xsimd::all(((g - g == 0) & (g != 0)).bits))  // finite and not 0
-    body([g](Vec<T> slope) { return g * slope; });
+    body([g](Vec<T> derivative) { return g * derivative; });
   else
-    body([g](Vec<T> slope) { return masked_product(g, slope); });
+    body([g](Vec<T> derivative) { return masked_product(g, derivative); });
 }
 
 /// Calls body(difference, log Σ exp(x - shift)) where difference(x) is x - shift.
@@ -250,10 +250,10 @@ void with_normalizer(const View& view, const T* x, Vec<T> shift, const Body& bod
   });
 }
 
-/// dlogits = g · slope(j, softmax, lanes in use).
-template <class View, class T, class Slope>
+/// dlogits = g · derivative(j, softmax, lanes in use).
+template <class View, class T, class Derivative>
 void probability_vjp(const View& view, const T* logits, const LogNormalizer<T>* normalizers, const T* g,
-                     std::size_t g_step, T* dlogits, const Slope& slope) {
+                     std::size_t g_step, T* dlogits, const Derivative& derivative) {
   typename View::Buffer in, out;
   const T* const x = view.read(logits, in);
   T* const dx = view.target(dlogits, out);
@@ -263,7 +263,7 @@ void probability_vjp(const View& view, const T* logits, const LogNormalizer<T>* 
                  [&](const auto& product) {
                    for_vectors<T>(0, view.length(), [&](std::size_t j, auto count) {
                      const Vec<T> p = exp(difference(load(x + j, count)) - log_sum);
-                     store(product(slope(j, p, count)), dx + j, count);
+                     store(product(derivative(j, p, count)), dx + j, count);
                    });
                  });
   });

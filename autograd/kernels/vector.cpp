@@ -14,20 +14,13 @@ namespace {
 
 constexpr std::size_t block_elements = 8192;
 
-std::size_t blocks_of(std::size_t elements) { return divide_up(elements, block_elements); }
-
 /// Calls body(first, count) for each block of [0, elements); serially while there are only two.
 template <class Body>
 void for_blocks(std::size_t elements, const Body& body) {
-  const std::size_t blocks = blocks_of(elements);
-  const auto run = [&](std::size_t block) {
+  for_units(divide_up(elements, block_elements), block_elements, 2 * block_elements, [&](std::size_t block) {
     const std::size_t first = block * block_elements;
     body(first, std::min(block_elements, elements - first));
-  };
-  if (blocks <= 2)
-    for (std::size_t block = 0; block < blocks; ++block) run(block);
-  else
-    parallel_blocks(blocks, run);
+  });
 }
 
 /// x[k] = f(x[k], vector k of y), where y is a tensor of x's size and dtype.
@@ -48,7 +41,7 @@ void update(Tensor& x, const Tensor& y, const F& f) {
 /// The sum over blocks of f(values, count), added in the order of the blocks.
 template <class Result, class F>
 Result sum_blocks(const Tensor& x, const F& f) {
-  std::vector<Result, CachedAllocator<Result>> partial(blocks_of(x.size()));
+  std::vector<Result, CachedAllocator<Result>> partial(divide_up(x.size(), block_elements));
   visit_floating(x.dtype(), [&](auto zero) {
     const auto* const values = x.data<decltype(zero)>();
     for_blocks(x.size(), [&](std::size_t first, std::size_t count) {

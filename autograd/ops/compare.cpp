@@ -5,7 +5,7 @@ namespace xgrad {
 
 namespace {
 
-/// A rule that takes int64 as well; relations have no slope.
+/// A rule that takes int64 as well; relations have no derivative.
 template <class F>
 constexpr kernels::PointwiseRule make_relation() {
   kernels::PointwiseRule rule = kernels::make_rule<F, 2>();

@@ -44,11 +44,10 @@ Generator::State Generator::state() const {
 Generator Generator::split(std::uint64_t index) const {
   // The cipher under a key of its own, the first digits of the golden ratio's and of √3's binary fraction.
   const State from = state();
-  const kernels::PhiloxBlock block =
-      kernels::philox({static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
-                       static_cast<std::uint32_t>(from.stream), static_cast<std::uint32_t>(from.stream >> 32)},
-                      kernels::philox_weyl);
-  return Generator(from.seed, block[0] | static_cast<std::uint64_t>(block[1]) << 32);
+  const kernels::PhiloxBlock block = kernels::philox({kernels::low_word(index), kernels::high_word(index),
+                                                      kernels::low_word(from.stream), kernels::high_word(from.stream)},
+                                                     kernels::philox_weyl);
+  return Generator(from.seed, block[0] | std::uint64_t{block[1]} << 32);
 }
 
 Generator::State Generator::take(std::uint64_t positions) {

@@ -41,7 +41,10 @@ class BlockFunction {
 void parallel_blocks(std::size_t count, BlockFunction block);
 
 /// ⌈a / b⌉
-constexpr std::size_t divide_up(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+template <class Integer>
+constexpr Integer divide_up(Integer a, std::type_identity_t<Integer> b) {
+  return (a + b - 1) / b;
+}
 
 /// Calls run(unit) for units of so many elements each, in blocks of about block_elements; serially while that is one.
 template <class Run>

@@ -21,8 +21,8 @@ constexpr std::size_t cached_weights = 1u << 19;  // elements; with gradient and
 std::size_t round_up(std::size_t a, std::size_t multiple) { return divide_up(a, multiple) * multiple; }
 
 /// A power of two: even shares for two and four threads.
-std::size_t blocks_for(double work, double block_work, std::size_t most) {
-  const double blocks = std::clamp(work / block_work, 1.0, static_cast<double>(most));
+std::size_t blocks_for(double work, double block_work, std::size_t limit) {
+  const double blocks = std::clamp(work / block_work, 1.0, static_cast<double>(limit));
   return std::bit_floor(static_cast<std::size_t>(blocks));
 }
 
