@@ -223,8 +223,8 @@ Tensor squeeze(const Tensor& x, const Axes& axes) {
 
 Tensor unsqueeze(const Tensor& x, std::int64_t axis) {
   if (x.rank() == Extents::capacity)
-    throw_as<ShapeError>("unsqueeze: shape {} has no room for another axis; need at most {} axes", x.shape(),
-                         Extents::capacity);
+    throw_as<ShapeError>("unsqueeze: shape {} has no room for another axis; need at most {}", x.shape(),
+                         Extents::capacity - 1);
   Shape shape = x.shape();
   shape.insert(normalize_axis("unsqueeze", axis, x.rank() + 1), 1);
   return reshape(x, shape);
