@@ -29,23 +29,22 @@ struct Multiply {
   }
 };
 
-struct Largest {
-  static constexpr double identity = -std::numeric_limits<double>::infinity();
-  double operator()(double a, double b) const { return a > b || a != a ? a : b; }
+/// The largest or the smallest; NaN wins.
+template <bool largest>
+struct Extreme {
+  static constexpr double identity = (largest ? -1 : 1) * std::numeric_limits<double>::infinity();
+  template <class V>
+  static auto better(V a, V b) {
+    return largest ? a > b : a < b;
+  }
+  double operator()(double a, double b) const { return better(a, b) || a != a ? a : b; }
   template <class T>
   Vec<T> operator()(Vec<T> a, Vec<T> b) const {
-    return where((a > b) | isnan(a), a, b);
+    return where(better(a, b) | isnan(a), a, b);
   }
 };
-
-struct Smallest {
-  static constexpr double identity = std::numeric_limits<double>::infinity();
-  double operator()(double a, double b) const { return a < b || a != a ? a : b; }
-  template <class T>
-  Vec<T> operator()(Vec<T> a, Vec<T> b) const {
-    return where((a < b) | isnan(a), a, b);
-  }
-};
+using Largest = Extreme<true>;
+using Smallest = Extreme<false>;
 
 template <class T>
 using Scratch = std::vector<T, CachedAllocator<T>>;

@@ -8,38 +8,23 @@
 
 namespace xgrad {
 
-namespace {
-
-class BroadcastTo final : public Operation {
- public:
-  explicit BroadcastTo(const Shape& shape) : shape_(shape) {}
-  std::string_view name() const override { return "broadcast_to"; }
-  OperationTraits traits() const override {
-    return {Which::none(), Which::none(), Contribution::broadcast, true, OperationKind::arrangement};
-  }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    if (!broadcasts_to(x.shape(), shape_))
-      throw_as<ShapeError>(
-          "broadcast_to: shape {} does not broadcast to {}; need equal extents or 1 on every axis, aligned at the "
-          "right",
-          x.shape(), shape_);
-    const Extents own = kernels::strides_of(x.shape());
-    Extents strides(shape_.rank(), 0);
-    const std::size_t missing = shape_.rank() - x.rank();
-    for (std::size_t axis = missing; axis < shape_.rank(); ++axis)
-      if (x.shape()[axis - missing] != 1) strides[axis] = own[axis - missing];
-    return kernels::gather(x, shape_, 0, strides);
-  }
-  Tensors vjp(const Call& call) const override { return call.unbroadcast_cotangent(); }
-
- private:
-  Shape shape_;
-};
-
-}  // namespace
-
-Tensor broadcast_to(const Tensor& x, const Shape& shape) { return apply_operation(BroadcastTo(shape), x); }
+Tensor broadcast_to(const Tensor& x, const Shape& shape) {
+  if (!broadcasts_to(x.shape(), shape))
+    throw_as<ShapeError>(
+        "broadcast_to: shape {} does not broadcast to {}; need equal extents or 1 on every axis, aligned at the right",
+        x.shape(), shape);
+  const auto repeat = [shape](const Tensor& from) {
+    const Extents own = kernels::strides_of(from.shape());
+    Extents strides(shape.rank(), 0);
+    const std::size_t missing = shape.rank() - from.rank();
+    for (std::size_t axis = missing; axis < shape.rank(); ++axis)
+      if (from.shape()[axis - missing] != 1) strides[axis] = own[axis - missing];
+    return kernels::gather(from, shape, 0, strides);
+  };
+  const auto back = [](const Call& call) { return call.unbroadcast_cotangent(); };
+  return custom_with({Which::none(), Which::none(), Contribution::broadcast, true, OperationKind::arrangement},
+                     "broadcast_to", repeat, back, x);
+}
 
 Tensor accumulate(const Tensor& a, const Tensor& b) { return add(a, b); }
 

@@ -7,46 +7,26 @@ namespace xgrad {
 
 namespace {
 
-class Clone final : public Operation {
- public:
-  std::string_view name() const override { return "clone"; }
-  OperationTraits traits() const override {
-    return {Which::none(), Which::none(), Contribution::unbroadcast, true, OperationKind::arrangement};
-  }
-  Tensors forward(const Inputs& inputs) override { return kernels::copy(inputs[0]); }
-  Tensors vjp(const Call& call) const override { return call.unbroadcast_cotangent(); }
-};
-
-class Convert final : public Operation {
- public:
-  Convert(DType from, DType to) : from_(from), to_(to) {}
-  std::string_view name() const override { return "to"; }
-  OperationTraits traits() const override {
-    return {Which::none(), Which::none(), Contribution::unbroadcast, true, OperationKind::arrangement};
-  }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    if (!is_floating(to_) && kernels::count_nonfinite(x) > 0)
-      throw_as<ValueError>("to: {} of the values of shape {} are infinite or NaN; int64 has neither",
-                           kernels::count_nonfinite(x), x.shape());
-    return kernels::cast(x, to_);
-  }
-  Tensors vjp(const Call& call) const override {
-    if (!is_floating(to_)) return Tensors(1);
-    return call.unbroadcast_cotangent().to(from_);
-  }
-
- private:
-  DType from_;
-  DType to_;
-};
+constexpr OperationTraits moves_values{Which::none(), Which::none(), Contribution::unbroadcast, true,
+                                       OperationKind::arrangement};
 
 }  // namespace
 
-Tensor Tensor::clone() const { return apply_operation(Clone(), *this); }
+Tensor Tensor::clone() const {
+  const auto copy = [](const Tensor& x) { return kernels::copy(x); };
+  const auto back = [](const Call& call) { return call.unbroadcast_cotangent(); };
+  return custom_with(moves_values, "clone", copy, back, *this);
+}
 
 Tensor Tensor::to(DType wanted) const {
-  return wanted == dtype() ? clone() : apply_operation(Convert(dtype(), wanted), *this);
+  if (wanted == dtype()) return clone();
+  const auto cast = [wanted](const Tensor& x) {
+    if (const std::size_t count = is_floating(wanted) ? 0 : kernels::count_nonfinite(x); count > 0)
+      throw_as<ValueError>("to: {} of the values of shape {} are infinite or NaN; int64 has neither", count, x.shape());
+    return kernels::cast(x, wanted);
+  };
+  const auto back = [from = dtype()](const Call& call) { return call.unbroadcast_cotangent().to(from); };
+  return custom_with(moves_values, "to", cast, back, *this);
 }
 
 }  // namespace xgrad

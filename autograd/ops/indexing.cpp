@@ -9,70 +9,15 @@ namespace xgrad {
 
 namespace {
 
-OperationTraits keeps_indices() {
-  return {Which::only(1), Which::none(), Contribution::exact, true, OperationKind::arrangement};
+constexpr OperationTraits keeps_indices{Which::only(1), Which::none(), Contribution::exact, true,
+                                        OperationKind::arrangement};
+
+/// Indices have no gradient.
+Tensors gradient_of_first(Tensor gradient) {
+  Tensors gradients(2);
+  gradients[0] = std::move(gradient);
+  return gradients;
 }
-
-class Take final : public Operation {
- public:
-  explicit Take(std::size_t axis) : axis_(axis) {}
-  std::string_view name() const override { return "take"; }
-  OperationTraits traits() const override { return keeps_indices(); }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    const Tensor& indices = inputs[1];
-    extent_ = x.shape()[axis_];
-    check_indices("take", "index", indices, extent_);
-    Shape shape = x.shape();
-    shape.erase(axis_);
-    for (std::size_t a = 0; a < indices.rank(); ++a) shape.insert(axis_ + a, indices.shape()[a]);
-    Tensor result = Tensor::uninitialized(shape, x.dtype());
-    kernels::take(x, indices, kernels::Around(x.shape(), axis_), result);
-    return result;
-  }
-  Tensors vjp(const Call& call) const override {
-    Tensors gradients(2);
-    gradients[0] = scatter_add(call.cotangent(), call.input(1), extent_, static_cast<std::int64_t>(axis_));
-    return gradients;
-  }
-
- private:
-  std::size_t axis_;
-  std::int64_t extent_ = 0;
-};
-
-class ScatterAdd final : public Operation {
- public:
-  ScatterAdd(std::size_t axis, std::int64_t extent) : axis_(axis), extent_(extent) {}
-  std::string_view name() const override { return "scatter_add"; }
-  OperationTraits traits() const override { return keeps_indices(); }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    const Tensor& indices = inputs[1];
-    common_floating_dtype(name(), x);
-    check_indices("scatter_add", "index", indices, extent_);
-    bool fits = axis_ + indices.rank() <= x.rank();
-    for (std::size_t a = 0; fits && a < indices.rank(); ++a) fits = x.shape()[axis_ + a] == indices.shape()[a];
-    if (!fits)
-      throw_as<ShapeError>("scatter_add: x is {}, the indices are {}; need the indices' extents in x from axis {} on",
-                           x.shape(), indices.shape(), axis_);
-    Shape shape = x.shape();
-    for (std::size_t a = 0; a < indices.rank(); ++a) shape.erase(axis_);
-    shape.insert(axis_, extent_);
-    Tensor result = zeros(shape, x.dtype());
-    kernels::scatter_add(x, indices, kernels::Around(shape, axis_), result);
-    return result;
-  }
-  Tensors vjp(const Call& call) const override {
-    Tensors gradients(2);
-    gradients[0] = take(call.cotangent(), call.input(1), static_cast<std::int64_t>(axis_));
-    return gradients;
-  }
-
- private:
-  std::size_t axis_;
-  std::int64_t extent_;
-};
 
 /// The position of the first index outside of [0, extent), or their number.
 std::size_t first_outside(std::span<const std::int64_t> indices, std::int64_t extent) {
@@ -102,14 +47,45 @@ std::string place_in(const Tensor& x, std::size_t position) {
 }  // namespace
 
 Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis) {
-  return apply_operation(Take(normalize_axis("take", axis, x.rank())), x, indices);
+  const std::size_t at = normalize_axis("take", axis, x.rank());
+  const std::int64_t extent = x.shape()[at];
+  check_indices("take", "index", indices, extent);
+  const auto copy = [at](const Tensor& from, const Tensor& places) {
+    Shape shape = from.shape();
+    shape.erase(at);
+    for (std::size_t a = 0; a < places.rank(); ++a) shape.insert(at + a, places.shape()[a]);
+    Tensor result = Tensor::uninitialized(shape, from.dtype());
+    kernels::take(from, places, kernels::Around(from.shape(), at), result);
+    return result;
+  };
+  const auto back = [extent, axis = static_cast<std::int64_t>(at)](const Call& call) {
+    return gradient_of_first(scatter_add(call.cotangent(), call.input(1), extent, axis));
+  };
+  return custom_with(keeps_indices, "take", copy, back, x, indices);
 }
 
 Tensor scatter_add(const Tensor& x, const Tensor& indices, std::int64_t extent, std::int64_t axis) {
   if (extent < 0) throw_as<ShapeError>("scatter_add: extent {}; need extent >= 0", extent);
-  return apply_operation(
-      ScatterAdd(axis < 0 ? normalize_axis("scatter_add", axis, x.rank()) : static_cast<std::size_t>(axis), extent), x,
-      indices);
+  const std::size_t at = axis < 0 ? normalize_axis("scatter_add", axis, x.rank()) : static_cast<std::size_t>(axis);
+  common_floating_dtype("scatter_add", x);
+  check_indices("scatter_add", "index", indices, extent);
+  bool fits = at + indices.rank() <= x.rank();
+  for (std::size_t a = 0; fits && a < indices.rank(); ++a) fits = x.shape()[at + a] == indices.shape()[a];
+  if (!fits)
+    throw_as<ShapeError>("scatter_add: x is {}, the indices are {}; need the indices' extents in x from axis {} on",
+                         x.shape(), indices.shape(), at);
+  const auto add = [at, extent](const Tensor& from, const Tensor& places) {
+    Shape shape = from.shape();
+    for (std::size_t a = 0; a < places.rank(); ++a) shape.erase(at);
+    shape.insert(at, extent);
+    Tensor result = zeros(shape, from.dtype());
+    kernels::scatter_add(from, places, kernels::Around(shape, at), result);
+    return result;
+  };
+  const auto back = [axis = static_cast<std::int64_t>(at)](const Call& call) {
+    return gradient_of_first(take(call.cotangent(), call.input(1), axis));
+  };
+  return custom_with(keeps_indices, "scatter_add", add, back, x, indices);
 }
 
 Tensor one_hot(const Tensor& indices, std::int64_t classes, DType dtype) {

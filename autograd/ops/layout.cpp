@@ -18,49 +18,26 @@ constexpr OperationTraits moves_values(Contribution contribution) {
   return {Which::none(), Which::none(), contribution, true, OperationKind::arrangement};
 }
 
-class Reshape final : public Operation {
- public:
-  explicit Reshape(const Shape& shape) : to_(shape) {}
-  std::string_view name() const override { return "reshape"; }
-  OperationTraits traits() const override { return moves_values(Contribution::exact); }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    from_ = x.shape();
-    return kernels::separate(x, to_);
-  }
-  Tensors vjp(const Call& call) const override { return reshape(call.cotangent(), from_); }
-
- private:
-  Shape from_;
-  Shape to_;
-};
-
-class Permute final : public Operation {
- public:
-  explicit Permute(const Axes& axes) : axes_(axes) {}
-  std::string_view name() const override { return "permute"; }
-  OperationTraits traits() const override { return moves_values(Contribution::unbroadcast); }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    const Extents strides = strides_of(x.shape());
-    Shape shape(x.rank(), 0);
-    Extents moved(x.rank(), 0);
-    for (std::size_t i = 0; i < axes_.size(); ++i) {
-      shape[i] = x.shape()[static_cast<std::size_t>(axes_[i])];
-      moved[i] = strides[static_cast<std::size_t>(axes_[i])];
+/// Axis i of the result is axis axes[i] of x; axes are in [0, rank).
+Tensor permute_by(const Tensor& x, const Axes& axes) {
+  const auto move = [axes](const Tensor& from) {
+    const Extents strides = strides_of(from.shape());
+    Shape shape(axes.size(), 0);
+    Extents moved(axes.size(), 0);
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      shape[i] = from.shape(axes[i]);
+      moved[i] = strides[static_cast<std::size_t>(axes[i])];
     }
-    return gather(x, shape, 0, moved);
-  }
-  Tensors vjp(const Call& call) const override {
-    Axes inverse(axes_.size(), 0);
-    for (std::size_t i = 0; i < axes_.size(); ++i)
-      inverse[static_cast<std::size_t>(axes_[i])] = static_cast<std::int64_t>(i);
-    return permute(call.unbroadcast_cotangent(), inverse);
-  }
-
- private:
-  Axes axes_;
-};
+    return gather(from, shape, 0, moved);
+  };
+  const auto back = [axes](const Call& call) {
+    Axes inverse(axes.size(), 0);
+    for (std::size_t i = 0; i < axes.size(); ++i)
+      inverse[static_cast<std::size_t>(axes[i])] = static_cast<std::int64_t>(i);
+    return permute_by(call.unbroadcast_cotangent(), inverse);
+  };
+  return custom_with(moves_values(Contribution::unbroadcast), "permute", move, back, x);
+}
 
 /// A regular part of a tensor along one axis.
 struct Part {
@@ -69,56 +46,40 @@ struct Part {
   std::int64_t step;
   std::int64_t count;
   std::int64_t extent;  // of the whole
+
+  std::int64_t offset(const Extents& strides) const { return start * strides[axis]; }
+  Extents steps(Extents strides) const {
+    strides[axis] *= step;
+    return strides;
+  }
 };
 
 Tensor pad(const Tensor& x, const Part& part);
-Tensor cut(const Tensor& x, const Part& part);
 
-class Slice final : public Operation {
- public:
-  explicit Slice(const Part& part) : part_(part) {}
-  std::string_view name() const override { return "slice"; }
-  OperationTraits traits() const override { return moves_values(Contribution::exact); }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    Shape shape = x.shape();
-    Extents strides = strides_of(shape);
-    const std::int64_t offset = part_.start * strides[part_.axis];
-    shape[part_.axis] = part_.count;
-    strides[part_.axis] *= part_.step;
-    return gather(x, shape, offset, strides);
-  }
-  Tensors vjp(const Call& call) const override { return pad(call.cotangent(), part_); }
+Tensor cut(const Tensor& x, const Part& part) {
+  const auto copy = [part](const Tensor& whole) {
+    Shape shape = whole.shape();
+    shape[part.axis] = part.count;
+    const Extents strides = strides_of(whole.shape());
+    return gather(whole, shape, part.offset(strides), part.steps(strides));
+  };
+  const auto back = [part](const Call& call) { return pad(call.cotangent(), part); };
+  return custom_with(moves_values(Contribution::exact), "slice", copy, back, x);
+}
 
- private:
-  Part part_;
-};
-
-/// The adjoint of Slice: zeros of the whole extent with x at the part.
-class Pad final : public Operation {
- public:
-  explicit Pad(const Part& part) : part_(part) {}
-  std::string_view name() const override { return "pad"; }
-  OperationTraits traits() const override { return moves_values(Contribution::exact); }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    Shape shape = x.shape();
-    shape[part_.axis] = part_.extent;
-    Tensor result = zeros(shape, x.dtype());
-    Extents strides = strides_of(shape);
-    const std::int64_t offset = part_.start * strides[part_.axis];
-    strides[part_.axis] *= part_.step;
-    kernels::scatter(x, result, offset, strides);
-    return result;
-  }
-  Tensors vjp(const Call& call) const override { return cut(call.cotangent(), part_); }
-
- private:
-  Part part_;
-};
-
-Tensor pad(const Tensor& x, const Part& part) { return apply_operation(Pad(part), x); }
-Tensor cut(const Tensor& x, const Part& part) { return apply_operation(Slice(part), x); }
+/// The adjoint of cut: zeros of the whole extent with x at the part.
+Tensor pad(const Tensor& x, const Part& part) {
+  const auto copy = [part](const Tensor& at_part) {
+    Shape shape = at_part.shape();
+    shape[part.axis] = part.extent;
+    Tensor whole = zeros(shape, at_part.dtype());
+    const Extents strides = strides_of(shape);
+    kernels::scatter(at_part, whole, part.offset(strides), part.steps(strides));
+    return whole;
+  };
+  const auto back = [part](const Call& call) { return cut(call.cotangent(), part); };
+  return custom_with(moves_values(Contribution::exact), "pad", copy, back, x);
+}
 
 class Concatenate final : public Operation {
  public:
@@ -192,7 +153,9 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
   if (!valid || known != x.size() || (open < wanted.rank() && wanted[open] < 0))
     throw_as<ShapeError>("reshape: {} to {}; need {} elements, with at most one extent -1 to be worked out", x.shape(),
                          shape, x.size());
-  return apply_operation(Reshape(wanted), x);
+  const auto separate = [wanted](const Tensor& from) { return kernels::separate(from, wanted); };
+  const auto back = [from = x.shape()](const Call& call) { return reshape(call.cotangent(), from); };
+  return custom_with(moves_values(Contribution::exact), "reshape", separate, back, x);
 }
 
 Tensor flatten(const Tensor& x, std::int64_t first_axis) {
@@ -236,7 +199,7 @@ Tensor permute(const Tensor& x, const Axes& axes) {
     throw_as<ShapeError>("permute: axes {} for shape {}; need every axis once", axes, x.shape());
   Axes normalized = axes;
   for (std::int64_t& axis : normalized) axis = static_cast<std::int64_t>(normalize_axis("permute", axis, x.rank()));
-  return apply_operation(Permute(normalized), x);
+  return permute_by(x, normalized);
 }
 
 Tensor transpose(const Tensor& x, std::int64_t axis0, std::int64_t axis1) {
@@ -245,7 +208,7 @@ Tensor transpose(const Tensor& x, std::int64_t axis0, std::int64_t axis1) {
   const std::size_t first = normalize_axis("transpose", axis0, x.rank());
   const std::size_t second = normalize_axis("transpose", axis1, x.rank());
   std::swap(axes[first], axes[second]);
-  return apply_operation(Permute(axes), x);
+  return permute_by(x, axes);
 }
 
 Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_t stop, std::int64_t step) {

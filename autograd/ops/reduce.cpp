@@ -42,7 +42,7 @@ std::size_t reduced_count(const Shape& shape, const Flags& reduced) {
 
 /// Applies reduce(outer, count, inner, x, out) to each run of adjacent reduced axes, innermost first. The result keeps
 /// them with extent 1, or not at all.
-template <class T, class Reduce>
+template <class Reduce>
 Tensor reduce_runs(const Tensor& x, const Flags& reduced, bool keepdims, const Reduce& reduce) {
   Tensor current = x;
   Shape shape = x.shape();
@@ -63,89 +63,67 @@ Tensor reduce_runs(const Tensor& x, const Flags& reduced, bool keepdims, const R
     for (std::size_t a = 0; a < first; ++a) outer *= shape.extent(a);
     const bool last = std::find(reduced.begin(), reduced.begin() + first, true) == reduced.begin() + first;
     Tensor next = Tensor::uninitialized(last && !keepdims ? dropped_shape(shape, reduced) : shape, x.dtype());
-    if (next.size() > 0) reduce(outer, count, inner, current.data<T>(), next.fresh_data<T>());
+    if (next.size() > 0)
+      visit_floating(x.dtype(), [&](auto zero) {
+        using T = decltype(zero);
+        reduce(outer, count, inner, current.data<T>(), next.fresh_data<T>());
+      });
     current = std::move(next);
     axis = first;
   }
   return current.is(x) ? kernels::copy(x) : current;
 }
 
+/// What every reduction checks first, in its own name and before anything is recorded.
+Flags checked_flags(const char* name, const Tensor& x, const Axes& axes) {
+  common_floating_dtype(name, x);
+  return axis_flags(name, axes, x.rank());
+}
+
 /// Σ x or Σ x / n.
-class Sum final : public Operation {
- public:
-  Sum(const Flags& reduced, bool keepdims, bool mean) : reduced_(reduced), keepdims_(keepdims), mean_(mean) {}
-  std::string_view name() const override { return mean_ ? "mean" : "sum"; }
-  OperationTraits traits() const override {
-    return {Which::none(), Which::none(), Contribution::unbroadcast, true, OperationKind::linear};
-  }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    common_floating_dtype(name(), x);
-    shape_ = x.shape();
-    Tensor result = visit_floating(x.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      return reduce_runs<T>(x, reduced_, keepdims_, [](auto... arguments) { kernels::sum<T>(arguments...); });
-    });
-    if (mean_) kernels::divide(result, count());
+Tensor sum_or_mean(const char* name, const Tensor& x, const Axes& axes, bool keepdims, bool mean) {
+  const Flags reduced = checked_flags(name, x, axes);
+  const auto count = static_cast<double>(reduced_count(x.shape(), reduced));
+  const auto add = [=](const Tensor& terms) {
+    Tensor result = reduce_runs(terms, reduced, keepdims, [](auto... arguments) { kernels::sum(arguments...); });
+    if (mean) kernels::divide(result, count);
     return result;
-  }
+  };
   // dx = g, or g/n, broadcast over the reduced axes: the kept-dimension tensor stands for it.
-  Tensors vjp(const Call& call) const override {
+  const auto back = [=, rank = x.rank()](const Call& call) {
     const Tensor& g = call.unbroadcast_cotangent();
-    const Tensor share = mean_ ? g / count() : g;
-    if (keepdims_) return share;
+    const Tensor share = mean ? g / count : g;
+    if (keepdims) return share;
     Shape shape;
-    for (std::size_t axis = 0, next = 0; axis < shape_.rank(); ++axis)
-      shape.push_back(reduced_[axis] ? 1 : g.shape()[next++]);
+    for (std::size_t axis = 0, next = 0; axis < rank; ++axis) shape.push_back(reduced[axis] ? 1 : g.shape()[next++]);
     return reshape(share, shape);
-  }
+  };
+  return custom_with({Which::none(), Which::none(), Contribution::unbroadcast, true, OperationKind::linear}, name, add,
+                     back, x);
+}
 
- private:
-  double count() const { return static_cast<double>(reduced_count(shape_, reduced_)); }
-
-  Flags reduced_;
-  bool keepdims_;
-  bool mean_;
-  Shape shape_;  // of x
-};
-
-enum class Extremum : bool { max, min };
-
-class Extreme final : public Operation {
- public:
-  Extreme(Extremum which, const Flags& reduced, bool keepdims)
-      : which_(which), reduced_(reduced), keepdims_(keepdims) {}
-  std::string_view name() const override { return which_ == Extremum::max ? "max" : "min"; }
-  OperationTraits traits() const override { return {Which::all(), Which::all(), Contribution::exact, true}; }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    common_floating_dtype(name(), x);
-    if (reduced_count(x.shape(), reduced_) == 0)
-      throw_as<ShapeError>("{}: shape {} has no elements along the axes; need at least one", name(), x.shape());
-    return visit_floating(x.dtype(), [&](auto zero) {
-      using T = decltype(zero);
-      return reduce_runs<T>(x, reduced_, keepdims_, [this](auto... arguments) {
-        which_ == Extremum::max ? kernels::max<T>(arguments...) : kernels::min<T>(arguments...);
-      });
+Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdims, bool largest) {
+  const Flags reduced = checked_flags(name, x, axes);
+  if (reduced_count(x.shape(), reduced) == 0)
+    throw_as<ShapeError>("{}: shape {} has no elements along the axes; need at least one", name, x.shape());
+  const auto find = [=](const Tensor& from) {
+    return reduce_runs(from, reduced, keepdims, [largest](auto... arguments) {
+      largest ? kernels::max(arguments...) : kernels::min(arguments...);
     });
-  }
+  };
   // dx = g/k at the k elements that equal the extremum.
-  Tensors vjp(const Call& call) const override {
-    const Tensor& x = call.input(0);
-    const Shape kept = kept_shape(x.shape(), reduced_);
-    Axes axes;
+  const auto back = [=](const Call& call) {
+    const Tensor& from = call.input(0);
+    const Shape kept = kept_shape(from.shape(), reduced);
+    Axes summed;
     for (std::size_t axis = 0; axis < kept.rank(); ++axis)
-      if (reduced_[axis]) axes.push_back(static_cast<std::int64_t>(axis));
-    const Tensor hits = eq(x, reshape(call.output(), kept));
-    const Tensor count = axes.empty() ? hits : sum(hits, axes, true);
+      if (reduced[axis]) summed.push_back(static_cast<std::int64_t>(axis));
+    const Tensor hits = eq(from, reshape(call.output(), kept));
+    const Tensor count = summed.empty() ? hits : sum(hits, summed, true);
     return hits * (reshape(call.cotangent(), kept) / count);
-  }
-
- private:
-  Extremum which_;
-  Flags reduced_;
-  bool keepdims_;
-};
+  };
+  return custom_with({Which::all(), Which::all(), Contribution::exact, true}, name, find, back, x);
+}
 
 template <class Kernel>
 Tensor arg_extreme(const char* name, const Tensor& x, std::int64_t axis, bool keepdims, const Kernel& kernel) {
@@ -180,60 +158,36 @@ Tensor products_of_others(const Tensor& x, const Tensor& g, std::int64_t axis) {
 }
 
 /// Π along one axis, which stays with extent 1.
-class Prod final : public Operation {
- public:
-  explicit Prod(std::size_t axis) : axis_(axis) {}
-  std::string_view name() const override { return "prod"; }
-  OperationTraits traits() const override { return {Which::all(), Which::none(), Contribution::exact, true}; }
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    Shape shape = x.shape();
-    shape[axis_] = 1;
-    Tensor result = Tensor::uninitialized(shape, x.dtype());
-    visit_floating(x.dtype(), [&](auto zero) {
+Tensor prod_along(const Tensor& x, std::size_t axis) {
+  const auto multiply = [axis](const Tensor& factors) {
+    Shape shape = factors.shape();
+    shape[axis] = 1;
+    Tensor result = Tensor::uninitialized(shape, factors.dtype());
+    visit_floating(factors.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      const kernels::Around around(x.shape(), axis_);
-      kernels::prod(around.outer, around.count, around.inner, x.data<T>(), result.fresh_data<T>());
+      const kernels::Around around(factors.shape(), axis);
+      kernels::prod(around.outer, around.count, around.inner, factors.data<T>(), result.fresh_data<T>());
     });
     return result;
-  }
-  Tensors vjp(const Call& call) const override {
-    return products_of_others(call.input(0), call.cotangent(), static_cast<std::int64_t>(axis_));
-  }
-
- private:
-  std::size_t axis_;
-};
-
-/// What a reduction that is composed of others checks first, in its own name and before anything is recorded.
-Flags checked_flags(const char* name, const Tensor& x, const Axes& axes) {
-  common_floating_dtype(name, x);
-  return axis_flags(name, axes, x.rank());
+  };
+  const auto back = [axis = static_cast<std::int64_t>(axis)](const Call& call) {
+    return products_of_others(call.input(0), call.cotangent(), axis);
+  };
+  return custom_with({Which::all(), Which::none(), Contribution::exact, true}, "prod", multiply, back, x);
 }
 
 }  // namespace
 
-Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
-  return apply_operation(Sum(axis_flags("sum", axes, x.rank()), keepdims, false), x);
-}
-
-Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {
-  return apply_operation(Sum(axis_flags("mean", axes, x.rank()), keepdims, true), x);
-}
-
-Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
-  return apply_operation(Extreme(Extremum::max, axis_flags("max", axes, x.rank()), keepdims), x);
-}
-
-Tensor min(const Tensor& x, const Axes& axes, bool keepdims) {
-  return apply_operation(Extreme(Extremum::min, axis_flags("min", axes, x.rank()), keepdims), x);
-}
+Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) { return sum_or_mean("sum", x, axes, keepdims, false); }
+Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) { return sum_or_mean("mean", x, axes, keepdims, true); }
+Tensor max(const Tensor& x, const Axes& axes, bool keepdims) { return extreme("max", x, axes, keepdims, true); }
+Tensor min(const Tensor& x, const Axes& axes, bool keepdims) { return extreme("min", x, axes, keepdims, false); }
 
 Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
   const Flags reduced = checked_flags("prod", x, axes);
   Tensor result = x;
   for (std::size_t axis = 0; axis < x.rank(); ++axis)
-    if (reduced[axis]) result = apply_operation(Prod(axis), result);
+    if (reduced[axis]) result = prod_along(result, axis);
   return reshape(result, keepdims ? kept_shape(x.shape(), reduced) : dropped_shape(x.shape(), reduced));
 }
 

@@ -22,53 +22,42 @@ struct Rows {
 };
 
 /// softmax or log_softmax over the last axis.
-class Softmax final : public Operation {
- public:
-  explicit Softmax(bool log) : log_(log) {}
-  std::string_view name() const override { return log_ ? "log_softmax" : "softmax"; }
-  OperationTraits traits() const override {
-    return {Which::none(), Which::all(), Contribution::exact, true,
-            log_ ? OperationKind::log_probabilities : OperationKind::probabilities};
-  }
-
-  Tensors forward(const Inputs& inputs) override {
-    const Tensor& x = inputs[0];
-    const Rows rows(x);
-    Tensor y = Tensor::uninitialized(x.shape(), x.dtype());
-    visit_floating(x.dtype(), [&](auto zero) {
+Tensor softmax_of_rows(const char* name, const Tensor& x, bool log) {
+  const auto compute = [log](const Tensor& from) {
+    const Rows rows(from);
+    Tensor y = Tensor::uninitialized(from.shape(), from.dtype());
+    visit_floating(from.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      const auto kernel = log_ ? &kernels::log_softmax<T> : &kernels::softmax<T>;
-      kernel(rows.count, rows.length, x.data<T>(), y.fresh_data<T>());
+      const auto kernel = log ? &kernels::log_softmax<T> : &kernels::softmax<T>;
+      kernel(rows.count, rows.length, from.data<T>(), y.fresh_data<T>());
     });
     return y;
-  }
-
+  };
   // dx = y·(g - Σ g·y) for softmax, g - e^y·Σ g for its logarithm.
-  Tensors vjp(const Call& call) const override {
+  const auto back = [log](const Call& call) {
     const Tensor& y = call.output();
     const Tensor& g = call.cotangent();
-    if (call.recording()) return log_ ? g - exp(y) * sum(g, {-1}, true) : y * (g - sum(g * y, {-1}, true));
+    if (call.recording()) return log ? g - exp(y) * sum(g, {-1}, true) : y * (g - sum(g * y, {-1}, true));
     const Rows rows(y);
     Tensor dx = Tensor::uninitialized(y.shape(), y.dtype());
     visit_floating(y.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      const auto kernel = log_ ? &kernels::log_softmax_vjp<T> : &kernels::softmax_vjp<T>;
+      const auto kernel = log ? &kernels::log_softmax_vjp<T> : &kernels::softmax_vjp<T>;
       kernel(rows.count, rows.length, y.data<T>(), g.data<T>(), dx.fresh_data<T>());
     });
     return dx;
-  }
+  };
+  return custom_with({Which::none(), Which::all(), Contribution::exact, true,
+                      log ? OperationKind::log_probabilities : OperationKind::probabilities},
+                     name, compute, back, x);
+}
 
- private:
-  bool log_;
-};
-
-Tensor softmax_along(const Tensor& x, std::int64_t axis, bool log) {
-  const char* const name = log ? "log_softmax" : "softmax";
+Tensor softmax_along(const char* name, const Tensor& x, std::int64_t axis, bool log) {
   common_floating_dtype(name, x);
   const std::size_t position = normalize_axis(name, axis, x.rank());
-  if (position + 1 == x.rank()) return apply_operation(Softmax(log), x);
+  if (position + 1 == x.rank()) return softmax_of_rows(name, x, log);
   const auto along = static_cast<std::int64_t>(position);
-  return transpose(apply_operation(Softmax(log), transpose(x, along, -1)), along, -1);
+  return transpose(softmax_of_rows(name, transpose(x, along, -1), log), along, -1);
 }
 
 bool are_labels(const Tensor& targets) { return targets.dtype() == int64; }
@@ -154,8 +143,8 @@ class SoftmaxCrossEntropy final : public Operation {
 
 }  // namespace
 
-Tensor softmax(const Tensor& x, std::int64_t axis) { return softmax_along(x, axis, false); }
-Tensor log_softmax(const Tensor& x, std::int64_t axis) { return softmax_along(x, axis, true); }
+Tensor softmax(const Tensor& x, std::int64_t axis) { return softmax_along("softmax", x, axis, false); }
+Tensor log_softmax(const Tensor& x, std::int64_t axis) { return softmax_along("log_softmax", x, axis, true); }
 
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets, const char* operation) {
   return apply_operation(SoftmaxCrossEntropy(false, operation), logits, targets);

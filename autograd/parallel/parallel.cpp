@@ -10,7 +10,6 @@
 
 #ifdef XGRAD_THREADS_BACKEND_STD
 #include <array>
-#include <memory>
 #include <thread>
 #include <vector>
 #else
@@ -89,37 +88,13 @@ void parallel_blocks(std::size_t count, BlockFunction block) {
   blocks.rethrow();
 }
 
-namespace {
-
-/// Threads of offered work, joined when the program ends and whenever one has finished.
-class OfferedWork {
- public:
-  void start(std::function<void()> work) {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(threads_, [](const Running& running) { return running.done->load(std::memory_order_acquire); });
-    auto done = std::make_shared<std::atomic<bool>>(false);
-    threads_.push_back({done, std::jthread([work = std::move(work), done]() mutable {
-                          work();
-                          work = nullptr;
-                          done->store(true, std::memory_order_release);
-                        })});
-  }
-
- private:
-  struct Running {
-    std::shared_ptr<std::atomic<bool>> done;
-    std::jthread thread;
-  };
-  std::mutex mutex_;
-  std::vector<Running> threads_;
-};
-
-}  // namespace
-
 void offer_work(std::function<void()> work) {
   if (serial_scopes > 0) return;
-  static OfferedWork offered;
-  offered.start(std::move(work));
+  static std::mutex mutex;
+  static std::vector<std::jthread> threads;  // joined now and then, and when the program ends
+  const std::lock_guard lock(mutex);
+  if (threads.size() == 100) threads.clear();
+  threads.emplace_back(std::move(work));
 }
 
 #else

@@ -9,7 +9,7 @@ Adam::Adam(std::vector<Tensor> parameters, const AdamOptions& options)
 
 Adam::Adam(const char* name, std::vector<Group> groups, const AdamOptions& options)
     : Optimizer(name, std::move(groups), options.learning_rate, options.weight_decay,
-                {{"first moment", "first moments"}, {"second moment", "second moments"}}),
+                {"first moment", "second moment"}),
       rules_(group_count(), options) {
   check_not_negative("epsilon", options.epsilon);
   for (const auto& [option, beta] : {std::pair("beta1", options.beta1), std::pair("beta2", options.beta2)})

@@ -11,11 +11,7 @@ using AdamOptions = AdamRule;
 /// The same members; decay is decoupled and 0.01 unless told otherwise.
 using AdamWOptions = AdamRuleOf<true>;
 
-/// Adam (Kingma and Ba 2015, algorithm 1), as PyTorch 1.13 defines it. With g the gradient plus weight_decay · θ and t
-/// the parameter's updates, this one included:
-///
-///     m ← beta1 · m + (1 - beta1) · g,   v ← beta2 · v + (1 - beta2) · g²,   both 0 at first
-///     θ ← θ - learning_rate · m / (1 - beta1^t) / (√(v / (1 - beta2^t)) + epsilon)
+/// Adam (Kingma and Ba 2015, algorithm 1), as PyTorch 1.13 defines it; the recursion stands at AdamRule.
 class Adam : public Optimizer {
  public:
   /// ValueError as for every optimizer, and unless 0 <= beta1, beta2 < 1 and epsilon >= 0 is finite.

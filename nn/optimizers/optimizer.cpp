@@ -7,14 +7,8 @@
 
 namespace xgrad::nn {
 
-std::vector<Group> Optimizer::one_group(std::vector<Tensor> parameters) {
-  std::vector<Group> groups(1);
-  groups.front().parameters = std::move(parameters);
-  return groups;
-}
-
 Optimizer::Optimizer(const char* name, std::vector<Group> groups, double learning_rate, double weight_decay,
-                     std::initializer_list<Kind> kinds)
+                     std::initializer_list<const char*> kinds)
     : name_(name), learning_rate_(learning_rate), kinds_(kinds) {
   check_not_negative("learning_rate", learning_rate);
   check_not_negative("weight_decay", weight_decay);
@@ -82,27 +76,23 @@ void Optimizer::state(const OptimizerState& values) {
   if (values.moments.size() != moments_.size())
     throw_as<ValueError>("{}: the state has {} kinds of moments; need {}", name_, values.moments.size(),
                          moments_.size());
-  std::vector<std::vector<Tensor>> copies;
-  for (std::size_t kind = 0; kind < moments_.size(); ++kind)
-    copies.push_back(copies_that_fit(kind, values.moments[kind]));
+  const Pause pause;
+  std::vector<std::vector<Tensor>> copies = values.moments;
+  for (std::size_t kind = 0; kind < copies.size(); ++kind) {
+    if (copies[kind].size() != parameters_.size())
+      throw_as<ValueError>("{}: the state has {} tensors of the kind {} for {} parameters; need one for each", name_,
+                           copies[kind].size(), kinds_[kind], parameters_.size());
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      Tensor& moment = copies[kind][i];
+      if (!moment.defined()) continue;
+      check_like(i, kinds_[kind], moment);
+      moment = moment.clone();
+    }
+  }
   moments_ = std::move(copies);
   updates_ = values.updates;
   learning_rate_ = values.learning_rate;
   steps_ = values.steps;
-}
-
-std::vector<Tensor> Optimizer::copies_that_fit(std::size_t kind, const std::vector<Tensor>& values) const {
-  if (values.size() != parameters_.size())
-    throw_as<ValueError>("{}: {} {} for {} parameters; need one for each", name_, values.size(), kinds_[kind].several,
-                         parameters_.size());
-  const Pause pause;
-  std::vector<Tensor> copies(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!values[i].defined()) continue;
-    check_like(i, kinds_[kind].one, values[i]);
-    copies[i] = values[i].clone();
-  }
-  return copies;
 }
 
 std::string Optimizer::describe(std::size_t i) const {
@@ -116,18 +106,12 @@ void Optimizer::check_not_negative(const char* option, double value) const {
 
 void Optimizer::check_like(std::size_t i, const char* what, const Tensor& x) const {
   const Tensor& parameter = parameters_[i];
-  if (x.shape() == parameter.shape() && x.dtype() == parameter.dtype()) [[likely]]
-    return;
-  throw_unlike(i, what, x);
-}
-
-void Optimizer::throw_unlike(std::size_t i, const char* what, const Tensor& x) const {
-  const Tensor& parameter = parameters_[i];
   if (x.shape() != parameter.shape())
     throw_as<ShapeError>("{}: {} is {}, its {} is {}; need equal shapes", name_, describe(i), parameter.shape(), what,
                          x.shape());
-  throw_as<TypeError>("{}: {} is {}, its {} is {}; need equal dtypes", name_, describe(i), parameter.dtype(), what,
-                      x.dtype());
+  if (x.dtype() != parameter.dtype())
+    throw_as<TypeError>("{}: {} is {}, its {} is {}; need equal dtypes", name_, describe(i), parameter.dtype(), what,
+                        x.dtype());
 }
 
 }  // namespace xgrad::nn

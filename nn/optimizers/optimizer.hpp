@@ -74,23 +74,20 @@ class Optimizer {
     double learning_rate;
     double weight_decay;
   };
-  /// What a kind of tensors that are kept for each parameter is called: one of them, and several.
-  struct Kind {
-    const char* one;
-    const char* several;
-  };
 
-  /// name and kinds are for messages, literals.
+  /// name and kinds, of the tensors that are kept for each parameter, are for messages, literals.
   /// ValueError for no parameters, one that is listed twice, negative or non-finite numbers; TypeError for int64.
   Optimizer(const char* name, std::vector<Group> groups, double learning_rate, double weight_decay,
-            std::initializer_list<Kind> kinds);
+            std::initializer_list<const char*> kinds);
   Optimizer(Optimizer&&) = default;
   Optimizer& operator=(Optimizer&&) = default;
 
   /// Moves the parameters of the changes, whose gradients fit.
   virtual void update(std::span<const Change> changes) = 0;
 
-  static std::vector<Group> one_group(std::vector<Tensor> parameters);
+  static std::vector<Group> one_group(std::vector<Tensor> parameters) {
+    return {{.parameters = std::move(parameters)}};
+  }
   Tensor& parameter(std::size_t i) { return parameters_[i]; }
   std::size_t group_of(std::size_t i) const { return group_of_[i]; }
   std::size_t group_count() const { return groups_.size(); }
@@ -118,9 +115,7 @@ class Optimizer {
     double rate_factor;
     double weight_decay;
   };
-  std::vector<Tensor> copies_that_fit(std::size_t kind, const std::vector<Tensor>& values) const;
   void check_like(std::size_t i, const char* what, const Tensor& x) const;
-  [[noreturn]] void throw_unlike(std::size_t i, const char* what, const Tensor& x) const;
   std::string describe(std::size_t i) const;
 
   const char* name_;
@@ -131,7 +126,7 @@ class Optimizer {
   double learning_rate_;
   std::int64_t steps_ = 0;
   std::vector<std::int64_t> updates_;
-  std::vector<Kind> kinds_;
+  std::vector<const char*> kinds_;
   std::vector<std::vector<Tensor>> moments_;
   std::vector<Change> changes_;
 };

@@ -10,7 +10,7 @@ SGD::SGD(std::vector<Tensor> parameters, const SGDOptions& options)
     : SGD("SGD", one_group(std::move(parameters)), options) {}
 
 SGD::SGD(const char* name, std::vector<Group> groups, const SGDOptions& options)
-    : Optimizer(name, std::move(groups), options.learning_rate, options.weight_decay, {{"velocity", "velocities"}}),
+    : Optimizer(name, std::move(groups), options.learning_rate, options.weight_decay, {"velocity"}),
       rules_(group_count(), options) {
   check_not_negative("momentum", options.momentum);
   if (!std::isfinite(options.dampening))

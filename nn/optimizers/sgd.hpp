@@ -7,12 +7,8 @@ namespace xgrad::nn {
 
 using SGDOptions = SgdRule;
 
-/// Stochastic gradient descent, as PyTorch 1.13 defines it. With g the gradient plus weight_decay · θ:
-///
-///     v ← g on a parameter's first step, then momentum · v + (1 - dampening) · g
-///     θ ← θ - learning_rate · v, or with Nesterov's momentum θ - learning_rate · (g + momentum · v)
-///
-/// The lectures' Δθ = -η g + α Δθ_previous is the same for a constant rate. Weight decay is the gradient of
+/// Stochastic gradient descent, as PyTorch 1.13 defines it; the recursion stands at SgdRule, which the options are. The
+/// lectures' Δθ = -η g + α Δθ_previous is the same for a constant rate. Weight decay is the gradient of
 /// weight_decay · l2_penalty.
 class SGD : public Optimizer {
  public:

@@ -242,7 +242,7 @@ TEST_CASE("a state that does not fit is refused and changes nothing") {
   CHECK(refused([](auto& s) { s.moments[0][0] = ones({2}, float64); }) ==
         "TypeError: Adam: parameter 0 is float32, its first moment is float64; need equal dtypes");
   CHECK(refused([](auto& s) { s.moments[0] = {}; }) ==
-        "ValueError: Adam: 0 first moments for 1 parameters; need one for each");
+        "ValueError: Adam: the state has 0 tensors of the kind first moment for 1 parameters; need one for each");
   // One moment without the other comes out at the next step, before anything moves.
   nn::OptimizerState half = good;
   half.moments[1][0] = Tensor();
