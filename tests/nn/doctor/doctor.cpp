@@ -309,7 +309,8 @@ TEST_CASE("model and optimizer are left alone, bit by bit") {
     };
     for (const Tensor& x : net.parameters()) add(x);
     for (const nn::NamedTensor& x : net.named_buffers()) add(x.tensor);
-    for (const Tensor& x : optimizer.state().moments[0]) add(x);
+    const nn::OptimizerState saved = optimizer.state();
+    for (const Tensor& x : saved.moments[0]) add(x);
     values.push_back(static_cast<double>(optimizer.steps()));
     values.push_back(static_cast<double>(net.dropout.stream.calls()));
     return values;
