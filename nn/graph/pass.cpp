@@ -49,17 +49,13 @@ std::size_t part_count(const GraphPlan& plan, std::size_t batch) {
   return plan.edges() * batch < parallel_products ? 1 : std::min(chunk_count(batch), max_parts);
 }
 
-/// Calls body(part, chunk, width) for every chunk, the width as a constant.
+/// Calls body(part, chunk) for every chunk.
 template <class Body>
 void for_chunks(const GraphPlan& plan, std::size_t batch, const Body& body) {
   const std::size_t chunks = chunk_count(batch);
   const std::size_t parts = part_count(plan, batch);
   parallel_parts(parts, [&](std::size_t part) {
-    for (std::size_t i = part * chunks / parts; i < (part + 1) * chunks / parts; ++i) {
-      const Chunk chunk = chunk_at(i, batch);
-      if (chunk.width == 16) body(part, chunk, std::integral_constant<std::size_t, 16>());
-      if (chunk.width == 8) body(part, chunk, std::integral_constant<std::size_t, 8>());
-    }
+    for (std::size_t i = part * chunks / parts; i < (part + 1) * chunks / parts; ++i) body(part, chunk_at(i, batch));
   });
 }
 
@@ -122,8 +118,9 @@ SparseRows rows_of(const GraphPlan::Edges& edges) { return {edges.begin, edges.r
 
 /// The values (rows, width) of one chunk, then the sums that are kept. weight: in the order of plan.into; bias: of
 /// rows.
-template <class T, std::size_t width>
+template <class T>
 void evaluate(const GraphPlan& plan, const T* x, const T* weight, const T* bias, const Chunk& chunk, T* values, T* y) {
+  const std::size_t width = chunk.width;
   for (std::size_t c = 0; c < width; ++c) {
     const T* const example = x + (chunk.first + std::min(c, chunk.count - 1)) * plan.inputs;
     for (std::size_t row = 0; row < plan.inputs; ++row) values[row * width + c] = example[row];
@@ -150,9 +147,10 @@ void evaluate(const GraphPlan& plan, const T* x, const T* weight, const T* bias,
 
 /// Adds a chunk's gradients to dw (in the order of plan.out_of) and db (of rows); sets those of x. weight: in the order
 /// of plan.out_of; dz: room for (rows, width).
-template <class T, std::size_t width>
+template <class T>
 void sweep(const GraphPlan& plan, const T* dy, const T* weight, const T* values, const Chunk& chunk, T* dz, T* dw,
            T* db, T* dx) {
+  const std::size_t width = chunk.width;
   const auto cotangents = [&](std::size_t begin, std::size_t end) {
     T* const g = dz + begin * width;
     const auto first = plan.output_of_row.begin();
@@ -199,9 +197,9 @@ class GraphOperation : public Operation {
     visit_floating(x.dtype(), [&](auto zero) {
       using T = decltype(zero);
       const Tensor weight = gathered<T>(inputs[1], plan.into.edge), bias = gathered<T>(inputs[2], plan.node);
-      for_chunks(plan, batch, [&](std::size_t, const Chunk& chunk, auto width) {
-        evaluate<T, width()>(plan, x.data<T>(), weight.data<T>(), bias.data<T>(), chunk,
-                             values.fresh_data<T>() + plan.kept_rows * chunk.first, y.fresh_data<T>());
+      for_chunks(plan, batch, [&](std::size_t, const Chunk& chunk) {
+        evaluate<T>(plan, x.data<T>(), weight.data<T>(), bias.data<T>(), chunk,
+                    values.fresh_data<T>() + plan.kept_rows * chunk.first, y.fresh_data<T>());
       });
     });
     return {y, values};
@@ -223,11 +221,11 @@ class GraphOperation : public Operation {
       const Tensor weight = gathered<T>(call.input(1), plan.out_of.edge);
       Tensor sums = zeros({static_cast<std::int64_t>(parts * (edges + nodes))}, dtype);
       T* const sums_of_parts = sums.fresh_data<T>();
-      for_chunks(plan, batch, [&](std::size_t part, const Chunk& chunk, auto width) {
-        Tensor dz = vector_of(plan.rows * width(), dtype);
+      for_chunks(plan, batch, [&](std::size_t part, const Chunk& chunk) {
+        Tensor dz = vector_of(plan.rows * chunk.width, dtype);
         T* const sums_of_part = sums_of_parts + part * (edges + nodes);
-        sweep<T, width()>(plan, dy.data<T>(), weight.data<T>(), values.data<T>() + plan.kept_rows * chunk.first, chunk,
-                          dz.fresh_data<T>(), sums_of_part, sums_of_part + edges, dx.fresh_data<T>());
+        sweep<T>(plan, dy.data<T>(), weight.data<T>(), values.data<T>() + plan.kept_rows * chunk.first, chunk,
+                 dz.fresh_data<T>(), sums_of_part, sums_of_part + edges, dx.fresh_data<T>());
       });
       const auto total = [&](std::size_t i) {
         T sum = sums_of_parts[i];

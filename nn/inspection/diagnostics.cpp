@@ -33,9 +33,9 @@ const LayerDiagnostics& Diagnosis::layer(std::string_view name) const { return r
 const ParameterDiagnostics& Diagnosis::parameter(std::string_view name) const { return row_named(parameters, name); }
 
 std::string Diagnosis::text() const {
-  TextTable table = {{"output of", "shape", "mean", "deviation", "saturated", "dead units", "gradient norm"}};
+  TextTable table = {{"output of", "shape", "mean", "std", "saturated", "dead units", "gradient norm"}};
   for (const LayerDiagnostics& row : layers)
-    table.push_back({row.name, to_string(row.shape), number(row.mean), number(row.deviation), percent(row.saturated),
+    table.push_back({row.name, to_string(row.shape), number(row.mean), number(row.std), percent(row.saturated),
                      percent(row.dead), number(row.gradient_norm)});
   std::string text = aligned(table, 2);
   table = {{"parameter", "norm", "gradient norm", "update / weight"}};
@@ -54,7 +54,7 @@ std::string Diagnosis::json() const {
                                 {"operation", row.operation},
                                 {"shape", shape},
                                 {"mean", json_of(row.mean)},
-                                {"deviation", json_of(row.deviation)},
+                                {"std", json_of(row.std)},
                                 {"largest", json_of(row.largest)},
                                 {"saturated", json_of(row.saturated)},
                                 {"dead", json_of(row.dead)},

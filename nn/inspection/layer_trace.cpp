@@ -1,4 +1,9 @@
-#include <autograd/tensor/dtype.hpp>
+#include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/compare.hpp>
+#include <autograd/ops/elementary.hpp>
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/reduce.hpp>
+#include <autograd/tensor/scopes.hpp>
 #include <nn/inspection/layer_trace.hpp>
 
 #include <algorithm>
@@ -15,35 +20,6 @@ bool is_activation(const RecordedOperation& operation) {
   if (kind == activation) return true;
   return (kind == function || kind == probabilities || kind == log_probabilities) && operation.inputs.size() == 1 &&
          operation.outputs.size() == 1 && operation.inputs[0].shape() == operation.outputs[0].shape();
-}
-
-double sum_over(const Tensor& x, const auto& f) {
-  return visit_floating(x.dtype(), [&]<class T>(T) {
-    double sum = 0;
-    for (const T value : x.values<T>()) sum += f(static_cast<double>(value));
-    return sum;
-  });
-}
-
-/// The fraction of numbers within 1 % of the range from an end of it.
-double fraction_saturated(const Tensor& x, const Bounds& bounds) {
-  const double margin = 0.01 * (bounds.high - bounds.low);
-  const auto is_near = [low = bounds.low + margin, high = bounds.high - margin](double a) {
-    return a < low || a > high ? 1.0 : 0.0;
-  };
-  return sum_over(x, is_near) / static_cast<double>(x.size());
-}
-
-/// The fraction of units that are nowhere above the bound.
-double fraction_dead(const Tensor& x, double low) {
-  const std::size_t units = x.rank() < 2 ? 1 : x.extent(-1);
-  std::vector<bool> alive(units, false);
-  visit_floating(x.dtype(), [&]<class T>(T) {
-    const auto values = x.values<T>();
-    for (std::size_t i = 0; i < values.size(); ++i)
-      if (!(values[i] <= static_cast<T>(low))) alive[i % units] = true;
-  });
-  return static_cast<double>(std::count(alive.begin(), alive.end(), false)) / static_cast<double>(units);
 }
 
 }  // namespace
@@ -92,34 +68,26 @@ void LayerTrace::recorded(const RecordedOperation& operation) {
 
 ActivationStatistics activation_statistics(const Tensor& a, const Bounds& bounds) {
   ActivationStatistics result;
-  const auto n = static_cast<double>(a.size());
   if (a.size() == 0) return result;
-  result.mean = sum_over(a, [](double x) { return x; }) / n;
-  result.deviation = std::sqrt(sum_over(a, [m = result.mean](double x) { return (x - m) * (x - m); }) / n);
-  sum_over(a, [&](double x) {
-    if (!(std::abs(x) <= result.largest)) result.largest = std::isnan(result.largest) ? result.largest : std::abs(x);
-    return 0.0;
-  });
-  if (std::isfinite(bounds.low))
-    std::isfinite(bounds.high) ? result.saturated = fraction_saturated(a, bounds)
-                               : result.dead = fraction_dead(a, bounds.low);
+  const Pause pause;
+  const Tensor x = a.to(float64), centre = mean(x);
+  result.mean = centre.item();
+  result.std = sqrt(mean(square(x - centre))).item();
+  result.largest = max(abs(x)).item();
+  if (!std::isfinite(bounds.low)) return result;
+  if (std::isfinite(bounds.high)) {
+    const double margin = 0.01 * (bounds.high - bounds.low);
+    result.saturated = mean(lt(x, bounds.low + margin) + gt(x, bounds.high - margin)).item();
+  } else {
+    const Tensor units = reshape(a, {-1, a.rank() < 2 ? 1 : a.shape(-1)});
+    result.dead = mean(le(max(units, {0}), bounds.low)).item();
+  }
   return result;
 }
 
 double norm_of(const Tensor& x) {
-  return std::sqrt(sum_over(x, [](double a) { return a * a; }));
-}
-
-double distance(const Tensor& x, const Tensor& y) {
-  return visit_floating(x.dtype(), [&]<class T>(T) {
-    const auto a = x.values<T>(), b = y.values<T>();
-    double sum = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      const double difference = static_cast<double>(a[i]) - static_cast<double>(b[i]);
-      sum += difference * difference;
-    }
-    return std::sqrt(sum);
-  });
+  const Pause pause;
+  return norm(x.to(float64)).item();
 }
 
 }  // namespace xgrad::nn

@@ -48,11 +48,11 @@ class LayerTrace : public TapeObserver {
 };
 
 /// What the numbers of an activation (..., units) look like. Units are entries of the last axis, one for rank 0 and 1;
-/// rows are all others. In float64, in order.
+/// rows are all others.
 struct ActivationStatistics {
   double mean = 0;
-  double deviation = 0;  ///< √(Σ (a - mean)² / n)
-  double largest = 0;    ///< max |a|; NaN if one is
+  double std = 0;      ///< √(Σ (a - mean)² / n)
+  double largest = 0;  ///< max |a|; NaN if one is
   /// The fraction of numbers within 1 % of the range from an end of it, for functions with two bounds; the derivative
   /// of sigmoid and tanh is below 4 % of its greatest there (Glorot and Bengio 2010, section 3, on saturation).
   std::optional<double> saturated = std::nullopt;
@@ -63,9 +63,8 @@ struct ActivationStatistics {
 /// Of a floating tensor; bounds: of the function that it is the result of.
 ActivationStatistics activation_statistics(const Tensor& a, const Bounds& bounds = {});
 
-/// √(Σ x²), √(Σ (x - y)²), in float64, in order.
+/// √(Σ x²) in float64.
 double norm_of(const Tensor& x);
-double distance(const Tensor& x, const Tensor& y);
 
 /// The layer of a parameter by its label: `encoder.hidden` of `encoder.hidden.weight`, `model` of `weight`.
 std::string layer_of_parameter(const std::string& label);

@@ -230,7 +230,7 @@ std::string diagnostics_section(const std::vector<Diagnosis>& epochs) {
     idle.push_back(std::move(one));
   const std::string pictures =
       curves("Mean of the outputs", "mean", layers(&LayerDiagnostics::mean)) +
-      curves("Spread of the outputs", "standard deviation", layers(&LayerDiagnostics::deviation)) +
+      curves("Spread of the outputs", "standard deviation", layers(&LayerDiagnostics::std)) +
       curves("Dead and saturated", "share / %", std::move(idle), Scale::from_zero) +
       curves("Gradients of the outputs", "norm of the gradient", layers(&LayerDiagnostics::gradient_norm),
              Scale::logarithmic) +

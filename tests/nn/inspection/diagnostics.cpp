@@ -49,7 +49,7 @@ void check_numbers(const nn::Diagnosis& d, const std::string& hidden, const std:
   REQUIRE(d.layers.size() == 3);
   CHECK(d.layers[0].name == hidden);
   CHECK(d.layers[0].mean == Approx(0));
-  CHECK(d.layers[0].deviation == Approx(std::sqrt(11.0)));
+  CHECK(d.layers[0].std == Approx(std::sqrt(11.0)));
   CHECK(d.layers[0].largest == Approx(6));
   CHECK(d.layers[0].gradient_norm == Approx(std::sqrt(99.0)));  // {1, 0, 0}, {7, 7, 0}
   CHECK_FALSE(d.layers[0].dead.has_value());

@@ -28,8 +28,8 @@ namespace {
 /// Classes of layers and function objects that are losses, as headers declare them.
 std::set<std::string> declared_modules(const std::string& source) {
   static const std::regex layer(
-      "(?:^|\n)(?:class|struct) (\\w+)(?: final)? : (?:public )?(?:Module|Activation<\\w+>) \\{");
-  static const std::regex function("(?:^|\n)using (\\w+) = FunctionLayer<");
+      "(?:^|\n)(?:class|struct) (\\w+)(?: final)? : (?:public )?(?:Module|Activation<\\w+, \"\\w+\">) \\{");
+  static const std::regex function("(?:^|\n)using (\\w+) = (?:Function|Axis)Layer<");
   static const std::regex loss("(?:^|\n)inline constexpr \\w+ (\\w+)\\{");
   std::set<std::string> names;
   for (const std::regex* declaration : {&layer, &function, &loss})
@@ -203,7 +203,7 @@ TEST_CASE("every layer and loss that a header declares has a row, and every row 
 }
 
 TEST_CASE("the names of layers and losses are found in a header") {
-  CHECK(declared_modules("struct Net : nn::Module {\nclass A : public Module {\nstruct B : Activation<B> {\n"
+  CHECK(declared_modules("struct Net : nn::Module {\nclass A : public Module {\nstruct B : Activation<B, \"B\"> {\n"
                          "using C = FunctionLayer<\"C\", c>;\ninline constexpr Hinge hinge{};\n"
                          "struct Other : Thing {\n/// struct D : Module {\n") ==
         std::set<std::string>{"A", "B", "C", "hinge"});
