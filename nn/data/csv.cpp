@@ -1,6 +1,7 @@
 #include <autograd/ops/layout.hpp>
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/utf8.hpp>
+#include <autograd/text/words.hpp>
 #include <nn/data/csv.hpp>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <system_error>
 #include <utility>
 
@@ -32,10 +34,8 @@ std::string quote(std::string_view value) {
 
 std::string list_of(const std::vector<std::string>& names) {
   constexpr std::size_t most = 12;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i > 0 ? ", " : "") + quote(names[i]);
-  if (names.size() > most) text += fmt::format(" and {} more", names.size() - most);
-  return text;
+  const std::string text = joined(std::span(names).first(std::min(names.size(), most)), quote);
+  return names.size() > most ? fmt::format("{} and {} more", text, names.size() - most) : text;
 }
 
 bool contains(const std::vector<std::string>& list, std::string_view text) {

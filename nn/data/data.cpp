@@ -2,8 +2,6 @@
 #include <autograd/tensor/format.hpp>
 #include <nn/data/data.hpp>
 
-#include <numeric>
-
 namespace xgrad::nn {
 
 namespace {
@@ -12,11 +10,6 @@ Shape with_rows(std::int64_t rows, const Shape& shape) {
   Shape result = shape;
   result[0] = rows;
   return result;
-}
-
-void require_range(const char* operation, std::int64_t first, std::int64_t last, std::int64_t rows) {
-  if (first < 0 || first > last || last > rows)
-    throw_as<ValueError>("{}: rows {} to {} of {}; need 0 <= first <= last <= rows", operation, first, last, rows);
 }
 
 }  // namespace
@@ -42,7 +35,8 @@ std::span<const std::uint8_t> Rows::bytes() const {
 }
 
 Rows Rows::subset(std::int64_t first, std::int64_t last) const {
-  require_range("subset", first, last, rows());
+  if (first < 0 || first > last || last > rows())
+    throw_as<ValueError>("subset: rows {} to {} of {}; need 0 <= first <= last <= rows", first, last, rows());
   Rows result = *this;
   result.first_ += first;
   result.shape_[0] = last - first;

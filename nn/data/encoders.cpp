@@ -1,3 +1,4 @@
+#include <autograd/ops/indexing.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/data/encoders.hpp>
 
@@ -11,12 +12,8 @@ namespace {
 
 std::span<const std::int64_t> checked_indices(const char* operation, const Tensor& indices, std::int64_t count) {
   if (indices.rank() != 1) throw_as<ShapeError>("{}: the indices are {}; need (n,)", operation, indices.shape());
-  if (indices.dtype() != int64) throw_as<TypeError>("{}: the indices are {}; need int64", operation, indices.dtype());
-  const std::span<const std::int64_t> values = indices.values<std::int64_t>();
-  for (std::size_t row = 0; row < values.size(); ++row)
-    if (values[row] < 0 || values[row] >= count)
-      throw_as<ValueError>("{}: index {} in row {}; need 0 <= index < {}", operation, values[row], row, count);
-  return values;
+  check_indices(operation, "index", indices, count);
+  return indices.values<std::int64_t>();
 }
 
 }  // namespace

@@ -10,9 +10,9 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <exception>
 #include <filesystem>
 #include <limits>
-#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -133,18 +133,13 @@ Header read_header(Reader& reader, const std::string& path) {
 std::vector<std::uint8_t> read_values(Reader& reader, const Header& header, const std::string& path) {
   // The claim may be false: memory grows with what has been read.
   std::vector<std::uint8_t> values;
-  std::size_t done = 0;
-  try {
-    while (done < header.bytes) {
-      values.resize(std::min(header.bytes, std::max<std::size_t>(2 * done, 1 << 20)));
-      const std::size_t wanted = values.size() - done;
-      const std::size_t got = reader.read(values.data() + done, wanted);
-      done += got;
-      if (got < wanted)
-        fail(path, "truncated: found {} bytes of values; expected {} for shape {}", done, header.bytes, header.shape);
-    }
-  } catch (const std::bad_alloc&) {
-    fail(path, "no memory after {} bytes of values; expected {} for shape {}", done, header.bytes, header.shape);
+  for (std::size_t done = 0; done < header.bytes; done = values.size()) {
+    values.resize(std::min(header.bytes, std::max<std::size_t>(2 * done, 1 << 20)));
+    const std::size_t wanted = values.size() - done;
+    const std::size_t got = reader.read(values.data() + done, wanted);
+    if (got < wanted)
+      fail(path, "truncated: found {} bytes of values; expected {} for shape {}", done + got, header.bytes,
+           header.shape);
   }
   std::uint8_t beyond = 0;
   if (reader.read(&beyond, 1) != 0)
@@ -159,10 +154,11 @@ std::vector<std::uint8_t> read_values(Reader& reader, const Header& header, cons
 Rows read_idx(const std::string& path) {
   Reader reader(path);
   const Header header = read_header(reader, path);
-  std::vector<std::uint8_t> values = read_values(reader, header, path);
   try {
-    return header.type.rows_of(header.shape, std::move(values));
-  } catch (const ValueError&) {
+    return header.type.rows_of(header.shape, read_values(reader, header, path));
+  } catch (const FileError&) {
+    throw;
+  } catch (const std::exception&) {
     fail(path, "no memory for shape {}", header.shape);
   }
 }

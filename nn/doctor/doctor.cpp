@@ -21,25 +21,18 @@ std::string layer_of_error(const std::string& text, const AnyModel& model) {
   return layer;
 }
 
-void make(Patient& p, std::span<const NamedCheck> checks) {
+/// What a check throws is a finding.
+void make(Patient& p, std::span<const NamedCheck> checks, bool only_if_healthy = false) {
   for (const NamedCheck& check : checks) {
     p.report.checks.push_back({check.name});
-    check.make(p);
-  }
-}
-
-/// Trains only what is healthy so far; what training throws is a finding.
-void make_training_checks(Patient& p) {
-  for (const NamedCheck& check : training_checks()) {
-    p.report.checks.push_back({check.name});
-    if (!p.report.findings.empty()) {
+    if (only_if_healthy && !p.report.findings.empty()) {
       p.skip("because of what was found before");
       continue;
     }
     try {
       check.make(p);
     } catch (const Error& error) {
-      p.error(layer_of_error(error.what(), p.model), NAN, "steps of training run", "{}", error.what());
+      p.error(layer_of_error(error.what(), p.model), NAN, "model, loss and optimizer run", "{}", error.what());
     }
   }
 }
@@ -111,7 +104,7 @@ DoctorReport doctor_of(const AnyModel& model, Optimizer* optimizer, double learn
   if (runs) {
     make(patient, structure_checks());
     make(patient, value_checks());
-    make_training_checks(patient);
+    make(patient, training_checks(), true);
   }
   return std::move(patient.report);
 }

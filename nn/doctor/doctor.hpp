@@ -40,7 +40,7 @@ DoctorReport doctor_of(const AnyModel& model, Optimizer* optimizer, double learn
 /// - targets: finite, more than one class
 /// - rows: in eval mode an output row depends on its input row alone
 /// - reduction: the loss of two half batches together is their mean, or their sum, as the options say
-/// - output: no softmax, sigmoid, tanh or relu before a loss that takes logits
+/// - output: no softmax and no function with a lower bound (sigmoid, tanh, relu) before a loss that takes logits
 /// - frozen: every parameter requires a gradient, and the optimizer has it
 /// - gradient flow: every parameter that is used gets a gradient; every one is used
 /// - initialisation: weights of a layer differ; their rms · √fan_in is between 0.02 and 4 (1/√3 for U(±1/√fan_in),

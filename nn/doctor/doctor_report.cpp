@@ -1,7 +1,9 @@
+#include <autograd/text/json.hpp>
+#include <autograd/text/table.hpp>
 #include <nn/doctor/doctor_report.hpp>
 
+#include <fmt/core.h>
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
@@ -30,20 +32,13 @@ std::string DoctorReport::verdict(const DoctorCheck& check) const {
 }
 
 std::string DoctorReport::text() const {
-  std::size_t name_width = 0;
-  for (const DoctorCheck& check : checks) name_width = std::max(name_width, check.name.size());
-  std::string text;
-  for (const DoctorCheck& check : checks) {
-    const std::string word = verdict(check);
-    std::string line = check.name + std::string(name_width + 2 - check.name.size(), ' ') + word +
-                       std::string(9 - word.size(), ' ') + (check.skipped.empty() ? check.measured : check.skipped);
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + '\n';
-  }
+  TextTable table;
+  for (const DoctorCheck& check : checks)
+    table.push_back({check.name, verdict(check), check.skipped.empty() ? check.measured : check.skipped});
+  std::string text = table.empty() ? "" : aligned(table, 3);
   for (std::size_t i = 0; i < findings.size(); ++i) {
-    const DoctorFinding& finding = findings[i];
-    text += std::to_string(i + 1) + ". " + std::string(name_of(finding.severity)) + " in " + finding.layer + " (" +
-            finding.check + "): " + finding.text + " [rule: " + finding.rule + "]\n";
+    const auto& [check, severity, layer, measured, rule, what] = findings[i];
+    text += fmt::format("{}. {} in {} ({}): {} [rule: {}]\n", i + 1, name_of(severity), layer, check, what, rule);
   }
   if (findings.empty()) return text + "nothing to object to\n";
   if (findings.size() > 1) text += "begin with the first: those below may follow from it\n";
@@ -57,14 +52,13 @@ std::string DoctorReport::json() const {
     report["checks"].push_back(
         {{"name", check.name}, {"verdict", verdict(check)}, {"measured", check.measured}, {"skipped", check.skipped}});
   for (const DoctorFinding& finding : findings)
-    report["findings"].push_back(
-        {{"check", finding.check},
-         {"severity", name_of(finding.severity)},
-         {"layer", finding.layer},
-         {"measured", std::isfinite(finding.measured) ? Json(finding.measured) : Json(nullptr)},
-         {"rule", finding.rule},
-         {"text", finding.text}});
-  return report.dump(2, ' ', false, Json::error_handler_t::replace);
+    report["findings"].push_back({{"check", finding.check},
+                                  {"severity", name_of(finding.severity)},
+                                  {"layer", finding.layer},
+                                  {"measured", finding.measured},
+                                  {"rule", finding.rule},
+                                  {"text", finding.text}});
+  return json_text(report);
 }
 
 std::ostream& operator<<(std::ostream& stream, const DoctorReport& report) { return stream << report.text(); }

@@ -45,7 +45,7 @@ class DoctorReport {
   /// An aligned table of the checks, then the findings in words.
   std::string text() const;
   /// {"ok", "checks": [{"name", "verdict", "measured", "skipped"}], "findings": [{"check", "severity", "layer",
-  /// "measured", "rule", "text"}]}; numbers that are not finite are null.
+  /// "measured", "rule", "text"}]}; numbers as json_text writes them.
   std::string json() const;
   friend std::ostream& operator<<(std::ostream& stream, const DoctorReport& report);
 

@@ -2,9 +2,9 @@
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/text/words.hpp>
 #include <nn/doctor/checks.hpp>
 
-#include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -196,7 +196,7 @@ void check_flow(Patient& p) {
     p.error(layer->first, 0, "every parameter that is used gets a gradient",
             "no gradient reaches {} although the loss uses it: is there a detach, a Pause, or an argmax or other "
             "function without a gradient after it?",
-            fmt::join(layer->second, ", "));
+            joined(layer->second));
 }
 
 }  // namespace

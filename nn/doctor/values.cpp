@@ -2,6 +2,7 @@
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/text/words.hpp>
 #include <nn/doctor/checks.hpp>
 
 #include <algorithm>
@@ -145,7 +146,7 @@ void check_nonlinearity(Patient& p) {
       if (all) linear[i] = before;
     }
   }
-  p.measured("{} place{} without", missing, missing == 1 ? "" : "s");
+  p.measured("{} without", counted(missing, "place"));
 }
 
 /// Finds activations of which a statistic, a fraction, is `most` or more.

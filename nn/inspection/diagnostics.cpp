@@ -1,5 +1,8 @@
 #include <autograd/tensor/format.hpp>
+#include <autograd/text/json.hpp>
+#include <autograd/text/numbers.hpp>
 #include <autograd/text/table.hpp>
+#include <autograd/text/words.hpp>
 #include <nn/inspection/diagnostics.hpp>
 
 #include <cmath>
@@ -9,23 +12,12 @@ namespace xgrad::nn {
 
 namespace {
 
-std::string number(double value) { return fmt::format("{:.3g}", value); }
-std::string number(const std::optional<double>& value) { return value ? number(*value) : "-"; }
-std::string percent(const std::optional<double>& value) { return value ? number(100 * *value) + " %" : "-"; }
-
 template <class Row>
 const Row& row_named(const std::vector<Row>& rows, std::string_view name) {
-  std::string names;
-  for (const Row& row : rows) {
+  for (const Row& row : rows)
     if (row.name == name) return row;
-    names += (names.empty() ? "" : ", ") + row.name;
-  }
-  throw_as<ValueError>("diagnosis: no row '{}'; there are: {}", name, names);
+  throw_as<ValueError>("diagnosis: no row '{}'; there are: {}", name, joined(rows, &Row::name));
 }
-
-using Json = nlohmann::ordered_json;
-
-Json json_of(const std::optional<double>& x) { return x && std::isfinite(*x) ? Json(*x) : Json(nullptr); }
 
 }  // namespace
 
@@ -35,38 +27,37 @@ const ParameterDiagnostics& Diagnosis::parameter(std::string_view name) const { 
 std::string Diagnosis::text() const {
   TextTable table = {{"output of", "shape", "mean", "std", "saturated", "dead units", "gradient norm"}};
   for (const LayerDiagnostics& row : layers)
-    table.push_back({row.name, to_string(row.shape), number(row.mean), number(row.std), percent(row.saturated),
-                     percent(row.dead), number(row.gradient_norm)});
+    table.push_back({row.name, to_string(row.shape), short_number(row.mean), short_number(row.std),
+                     percent(row.saturated), percent(row.dead), short_number(row.gradient_norm)});
   std::string text = aligned(table, 2);
   table = {{"parameter", "norm", "gradient norm", "update / weight"}};
   for (const ParameterDiagnostics& row : parameters)
-    table.push_back({row.name, number(row.norm), number(row.gradient_norm), number(row.update_ratio)});
-  return text + aligned(table, 1) + "loss " + number(loss) + '\n';
+    table.push_back(
+        {row.name, short_number(row.norm), short_number(row.gradient_norm), short_number(row.update_ratio)});
+  return text + aligned(table, 1) + fmt::format("loss {}\n", short_number(loss));
 }
 
 std::string Diagnosis::json() const {
-  Json result = {{"epoch", epoch}, {"loss", json_of(loss)}, {"layers", Json::array()}, {"parameters", Json::array()}};
-  for (const LayerDiagnostics& row : layers) {
-    Json shape = Json::array();
-    for (const std::int64_t extent : row.shape) shape.push_back(extent);
+  using Json = nlohmann::ordered_json;
+  Json result = {{"epoch", epoch}, {"loss", loss}, {"layers", Json::array()}, {"parameters", Json::array()}};
+  for (const LayerDiagnostics& row : layers)
     result["layers"].push_back({{"name", row.name},
                                 {"layer", row.layer},
                                 {"operation", row.operation},
-                                {"shape", shape},
-                                {"mean", json_of(row.mean)},
-                                {"std", json_of(row.std)},
-                                {"largest", json_of(row.largest)},
-                                {"saturated", json_of(row.saturated)},
-                                {"dead", json_of(row.dead)},
-                                {"gradient_norm", json_of(row.gradient_norm)}});
-  }
+                                {"shape", std::vector<std::int64_t>(row.shape.begin(), row.shape.end())},
+                                {"mean", row.mean},
+                                {"std", row.std},
+                                {"largest", row.largest},
+                                {"saturated", row.saturated.value_or(NAN)},
+                                {"dead", row.dead.value_or(NAN)},
+                                {"gradient_norm", row.gradient_norm}});
   for (const ParameterDiagnostics& row : parameters)
     result["parameters"].push_back({{"name", row.name},
                                     {"layer", row.layer},
-                                    {"norm", json_of(row.norm)},
-                                    {"gradient_norm", json_of(row.gradient_norm)},
-                                    {"update_ratio", json_of(row.update_ratio)}});
-  return result.dump(2, ' ', false, Json::error_handler_t::replace);
+                                    {"norm", row.norm},
+                                    {"gradient_norm", row.gradient_norm.value_or(NAN)},
+                                    {"update_ratio", row.update_ratio.value_or(NAN)}});
+  return json_text(result);
 }
 
 Diagnosis diagnose_of(const AnyModel& model, const Batch& batch) {

@@ -46,8 +46,8 @@ struct Diagnosis {
   const ParameterDiagnostics& parameter(std::string_view name) const;
   /// Two aligned tables: layers, parameters.
   std::string text() const;
-  /// {"epoch", "loss", "layers": [{"name", ...}], "parameters": [...]} with the members' names; what is unknown,
-  /// infinite or NaN is null.
+  /// {"epoch", "loss", "layers": [{"name", ...}], "parameters": [...]} with the members' names; numbers as json_text
+  /// writes them, null for what is unknown.
   std::string json() const;
 };
 

@@ -1,5 +1,6 @@
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/elementary.hpp>
+#include <autograd/ops/indexing.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/tensor/format.hpp>
@@ -41,14 +42,11 @@ double accuracy(const Tensor& predictions, const Tensor& labels) {
   if (!is_floating(predictions.dtype()) || labels.dtype() != int64)
     throw_as<TypeError>("accuracy: predictions are {}, labels are {}; need floating predictions and int64 labels",
                         predictions.dtype(), labels.dtype());
-  const Tensor predictions_of_rows = predicted_classes(predictions);
-  const auto label = labels.values<std::int64_t>(), predicted = predictions_of_rows.values<std::int64_t>();
+  check_indices("accuracy", "label", labels, shape[1]);
+  const Tensor classes = predicted_classes(predictions);
+  const auto label = labels.values<std::int64_t>(), predicted = classes.values<std::int64_t>();
   std::size_t correct = 0;
-  for (std::size_t row = 0; row < label.size(); ++row) {
-    if (label[row] < 0 || label[row] >= shape[1])
-      throw_as<ValueError>("accuracy: label {} in row {}; need 0 <= label < {}", label[row], row, shape[1]);
-    correct += label[row] == predicted[row];
-  }
+  for (std::size_t row = 0; row < label.size(); ++row) correct += label[row] == predicted[row];
   return static_cast<double>(correct) / static_cast<double>(label.size());
 }
 
@@ -79,13 +77,11 @@ void ConfusionMatrix::add(const Tensor& predictions, const Tensor& labels) {
   std::vector<std::int64_t> places;  // in counts_
   const Tensor classes = scored ? predicted_classes(predictions) : predictions;
   const auto label = labels.values<std::int64_t>(), predicted = classes.values<std::int64_t>();
-  for (std::size_t row = 0; row < label.size(); ++row) {
-    if (scored && predicted[row] < 0)
-      throw_as<ValueError>("ConfusionMatrix: a NaN among the scores in row {}; no class is predicted", row);
-    for (const auto& [what, value] : {std::pair("label", label[row]), std::pair("predicted class", predicted[row])})
-      if (value < 0 || value >= classes_)
-        throw_as<ValueError>("ConfusionMatrix: {} {} in row {}; need 0 <= class < {}", what, value, row, classes_);
-  }
+  if (const auto nan = std::find(predicted.begin(), predicted.end(), -1); scored && nan != predicted.end())
+    throw_as<ValueError>("ConfusionMatrix: a NaN among the scores in row {}; no class is predicted",
+                         nan - predicted.begin());
+  check_indices("ConfusionMatrix", "label", labels, classes_);
+  check_indices("ConfusionMatrix", "predicted class", classes, classes_);
   for (std::size_t row = 0; row < label.size(); ++row)
     ++counts_[static_cast<std::size_t>(label[row] * classes_ + predicted[row])];
 }

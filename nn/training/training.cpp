@@ -55,10 +55,7 @@ class LossTotal {
     sum_ += reduction_ == Reduction::sum ? loss : loss * static_cast<double>(rows);
     rows_ += rows;
   }
-  double value() const {
-    if (rows_ == 0) return std::numeric_limits<double>::quiet_NaN();
-    return reduction_ == Reduction::sum ? sum_ : sum_ / static_cast<double>(rows_);
-  }
+  double value() const { return reduction_ == Reduction::sum ? sum_ : sum_ / static_cast<double>(rows_); }
 
  private:
   Reduction reduction_;
@@ -148,11 +145,7 @@ std::string line(const EpochRecord& record, const std::vector<std::string>& metr
 class Training {
  public:
   Training(const AnyModel& model, Optimizer& optimizer, const Dataset& data, const FitOptions& options)
-      : model_(model),
-        optimizer_(optimizer),
-        options_(options),
-        data_(data),
-        batches_(data, options.batches, options.transform) {
+      : model_(model), optimizer_(optimizer), options_(options), batches_(data, options.batches, options.transform) {
     for (const Metric& metric : options.metrics) history_.metrics.push_back(metric.name);
   }
 
@@ -265,7 +258,7 @@ class Training {
   void evaluate_epoch() {
     EpochRecord& record = history_.epochs.back();
     if (!record.complete || (!options_.validation && options_.metrics.empty())) return;
-    Evaluation evaluation = evaluate_of(model_, options_.validation ? *options_.validation : data_,
+    Evaluation evaluation = evaluate_of(model_, options_.validation ? *options_.validation : batches_.dataset(),
                                         {.metrics = options_.metrics,
                                          .size = options_.evaluation_size,
                                          .dtype = options_.batches.dtype,
@@ -283,7 +276,6 @@ class Training {
   const AnyModel& model_;
   Optimizer& optimizer_;
   const FitOptions& options_;
-  const Dataset& data_;
   Batches batches_;
   const std::vector<Tensor> state_ = model_.with_buffers(optimizer_.parameters());
   Snapshot checkpoint_{state_};

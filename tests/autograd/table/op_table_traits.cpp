@@ -1,6 +1,7 @@
 #include "tests/support/table_loop.hpp"
 
 #include <cmath>
+#include <string>
 #include <vector>
 
 // What operations say of themselves to those who listen to a tape, against their rows.

@@ -172,6 +172,10 @@ TEST_CASE("of 12 broken models the doctor names fault and layer") {
     net.last = [](const Tensor& x) { return softmax(x); };
     CHECK_DIAGNOSIS(examine(net, nn::cross_entropy, blobs()), "output in output");
   }
+  SUBCASE("an activation that bounds the logits") {
+    net.last = [](const Tensor& x) { return softplus(x); };
+    CHECK_DIAGNOSIS(examine(net, nn::cross_entropy, blobs()), "output in output");
+  }
   SUBCASE("missing non-linearity") {
     net.activation = [](const Tensor& x) { return x; };
     CHECK_DIAGNOSIS(examine(net, nn::cross_entropy, blobs()), "non-linearity in hidden");

@@ -125,7 +125,7 @@ TEST_CASE("a confusion matrix refuses what it cannot count, and counts nothing o
   CHECK(error_of([&] { matrix.add(labels, tensor({0.0, 1.0})); }).starts_with("TypeError: ConfusionMatrix: "));
   CHECK(error_of([&] {
           matrix.add(labels, tensor({0, 2}, int64));
-        }) == "ValueError: ConfusionMatrix: label 2 in row 1; need 0 <= class < 2");
+        }) == "ValueError: ConfusionMatrix: label 2 in row 1; need 0 <= label < 2");
   CHECK(error_of([&] {
           matrix.add(tensor({0, -1}, int64), labels);
         }).starts_with("ValueError: ConfusionMatrix: predicted class -1"));

@@ -38,3 +38,12 @@ TEST_CASE("the largest change is NaN when a number is") {
   x.assign(tensor({1.0, std::numeric_limits<double>::quiet_NaN(), 9.0}));
   CHECK(std::isnan(snapshot.largest_change()));
 }
+
+TEST_CASE("relative changes are of each tensor's norm, and none of zeros") {
+  Tensor x = tensor({3.0, 4.0}), zero = zeros({2});
+  const Snapshot snapshot({x, zero});
+  x.assign(tensor({3.0, 5.0}));
+  zero.assign(ones({2}));
+  CHECK(*snapshot.relative_changes()[0] == doctest::Approx(0.2));
+  CHECK_FALSE(snapshot.relative_changes()[1]);
+}
