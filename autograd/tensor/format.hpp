@@ -4,9 +4,9 @@
 #include <autograd/tensor/error.hpp>
 #include <autograd/tensor/shape.hpp>
 
+#include <fmt/core.h>
 #include <algorithm>
 #include <concepts>
-#include <fmt/core.h>
 #include <string_view>
 
 // Texts by {fmt}, for sources: no header that users include brings it. "{}" of a double is its shortest text that reads
@@ -32,7 +32,9 @@ struct PlainFormatter {
 
 template <std::derived_from<xgrad::Extents> E>
 struct fmt::formatter<E> : xgrad::PlainFormatter {
-  auto format(const E& extents, fmt::format_context& context) const { return write(xgrad::to_string(extents), context); }
+  auto format(const E& extents, fmt::format_context& context) const {
+    return write(xgrad::to_string(extents), context);
+  }
 };
 
 template <>

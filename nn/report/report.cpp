@@ -228,16 +228,15 @@ std::string diagnostics_section(const std::vector<Diagnosis>& epochs) {
   std::vector<Series> idle = layers([&](const LayerDiagnostics& l) { return in_percent(l.dead); }, ", dead units");
   for (Series& one : layers([&](const LayerDiagnostics& l) { return in_percent(l.saturated); }, ", saturated numbers"))
     idle.push_back(std::move(one));
-  const std::string pictures =
-      curves("Mean of the outputs", "mean", layers(&LayerDiagnostics::mean)) +
-      curves("Spread of the outputs", "standard deviation", layers(&LayerDiagnostics::std)) +
-      curves("Dead and saturated", "share / %", std::move(idle), Scale::from_zero) +
-      curves("Gradients of the outputs", "norm of the gradient", layers(&LayerDiagnostics::gradient_norm),
-             Scale::logarithmic) +
-      curves("Gradients of the parameters", "norm of the gradient", parameters(&ParameterDiagnostics::gradient_norm),
-             Scale::logarithmic) +
-      curves("Updates of the parameters", "norm of update / norm of weight",
-             parameters(&ParameterDiagnostics::update_ratio), Scale::logarithmic);
+  const std::string pictures = curves("Mean of the outputs", "mean", layers(&LayerDiagnostics::mean)) +
+                               curves("Spread of the outputs", "standard deviation", layers(&LayerDiagnostics::std)) +
+                               curves("Dead and saturated", "share / %", std::move(idle), Scale::from_zero) +
+                               curves("Gradients of the outputs", "norm of the gradient",
+                                      layers(&LayerDiagnostics::gradient_norm), Scale::logarithmic) +
+                               curves("Gradients of the parameters", "norm of the gradient",
+                                      parameters(&ParameterDiagnostics::gradient_norm), Scale::logarithmic) +
+                               curves("Updates of the parameters", "norm of update / norm of weight",
+                                      parameters(&ParameterDiagnostics::update_ratio), Scale::logarithmic);
   return section("Diagnostics", fmt::format("{}<h3>After epoch {}</h3>\n{}", grid(pictures, "pictures"),
                                             epochs.back().epoch + 1, preformatted(epochs.back().text())));
 }

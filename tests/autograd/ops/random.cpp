@@ -329,8 +329,7 @@ TEST_CASE("random draws refuse bad arguments") {
   using expect::error_of;
   const double infinity = std::numeric_limits<double>::infinity();
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK(error_of([&] { uniform({2}, 1, 0); }) ==
-        "ValueError: uniform: low is 1, high is 0; need low <= high");
+  CHECK(error_of([&] { uniform({2}, 1, 0); }) == "ValueError: uniform: low is 1, high is 0; need low <= high");
   CHECK(error_of([&] { uniform({2}, nan, 0); }).starts_with("ValueError: uniform: "));
   CHECK(error_of([&] { uniform({2}, 0, infinity); }).starts_with("ValueError: uniform: high is inf"));
   CHECK(error_of([&] { uniform({2}, -3e38, 3e38, float32); }).starts_with("ValueError: uniform: high - low is "));

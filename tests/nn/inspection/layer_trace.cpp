@@ -71,9 +71,7 @@ TEST_CASE("the layer of a parameter is its label without the last name") {
   CHECK(nn::layer_of_parameter("weight") == "model");
 }
 
-TEST_CASE("the norm is that of a vector") {
-  CHECK(nn::norm_of(tensor({{3, 0}, {0, 4}})) == Approx(5));
-}
+TEST_CASE("the norm is that of a vector") { CHECK(nn::norm_of(tensor({{3, 0}, {0, 4}})) == Approx(5)); }
 
 TEST_CASE("saturated numbers are those within 1 % of the range from an end") {
   const Tensor near_ends = tensor({0.001, 0.5, 0.995, 0.98, 0.02});
