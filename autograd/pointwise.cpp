@@ -1,3 +1,4 @@
+#include <autograd/kernels/pointwise/program.hpp>
 #include <autograd/kernels/pointwise/run.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/pointwise.hpp>
@@ -17,10 +18,111 @@ using kernels::KernelByDType;
 using kernels::max_pointwise_arity;
 using kernels::PointwiseOperand;
 using kernels::PointwiseRule;
+using kernels::Program;
+
+/// A kernel on operands of one dtype.
+Tensor run(const char* name, const KernelByDType& kernels, const void* closure,
+           std::span<const TensorBody* const> bodies) {
+  const DType dtype = bodies[0]->dtype;
+  const kernels::PointwiseKernel loop = kernels[static_cast<std::size_t>(dtype)];
+  Shape shape = bodies[0]->shape;
+  bool alike = true;
+  std::array<const void*, max_pointwise_arity + 2> data;
+  for (std::size_t i = 0; i < bodies.size(); ++i) {
+    data[i] = bodies[i]->storage->data;
+    alike = alike && bodies[i]->shape == shape;
+  }
+  if (alike) {
+    Tensor result = Tensor::uninitialized(shape, dtype);
+    kernels::run_pointwise(loop, closure, {data.data(), bodies.size()}, result.size(), result.untyped_fresh_data(),
+                           size_of(dtype));
+    return result;
+  }
+  std::array<PointwiseOperand, max_pointwise_arity + 2> operands;
+  for (std::size_t i = 0; i < bodies.size(); ++i) {
+    operands[i] = {bodies[i]->storage->data, &bodies[i]->shape};
+    shape = broadcast(name, shape, bodies[i]->shape);
+  }
+  Tensor result = Tensor::uninitialized(shape, dtype);
+  kernels::run_pointwise(loop, closure, {operands.data(), bodies.size()}, shape, result.untyped_fresh_data(),
+                         size_of(dtype));
+  return result;
+}
+
+/// How many infinite or NaN derivatives the cotangent masks.
+std::size_t count_masked(const char* name, const Tensor& derivative, const Tensor& g) {
+  const Tensor cotangent =
+      g.shape() == derivative.shape() ? g : broadcast_to(g, broadcast(name, g.shape(), derivative.shape()));
+  if (derivative.shape() != cotangent.shape()) return 0;
+  return visit_floating(g.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const auto derivatives = derivative.values<T>();
+    const auto cotangents = cotangent.values<T>();
+    std::size_t masked = 0;
+    for (std::size_t k = 0; k < derivatives.size(); ++k)
+      masked += cotangents[k] == 0 && !(derivatives[k] - derivatives[k] == 0);
+    return masked;
+  });
+}
+
+/// a · b as in the chain rule.
+Tensor masked_product(const Tensor& a, const Tensor& b);
+
+/// G · f(x) of inputs (G, x...) for a derivative f of order 3 and above: along G the operation itself, along x_j the
+/// program of one order more. All cotangents are multiplied into G, so that their product is masked once.
+class HigherDerivative final : public Operation {
+ public:
+  static Tensor call(const char* name, std::shared_ptr<const Program> program, const Tensor& g,
+                     std::span<const Tensor> x) {
+    std::array<const Tensor*, max_pointwise_arity + 1> inputs{&g};
+    for (std::size_t i = 0; i < x.size(); ++i) inputs[1 + i] = &x[i];
+    return std::move(apply_all(HigherDerivative(name, std::move(program)), Inputs(inputs.data(), 1 + x.size()))[0]);
+  }
+
+  std::string_view name() const override { return name_; }
+  OperationTraits traits() const override { return {Which::all(), Which::none(), Contribution::broadcast, true}; }
+  Tensors forward(const Inputs& inputs) override {
+    std::array<const TensorBody*, max_pointwise_arity + 1> bodies;
+    for (std::size_t i = 0; i < inputs.size(); ++i) bodies[i] = &inputs[i].body();
+    return run(name_, Program::kernels, program_.get(), {bodies.data(), inputs.size()});
+  }
+  Tensors vjp(const Call& call) const override {
+    const Tensor& g = call.unbroadcast_cotangent();
+    const std::size_t arity = call.input_count() - 1;
+    std::array<Tensor, max_pointwise_arity> list;
+    for (std::size_t i = 0; i < arity; ++i) list[i] = call.input(1 + i);
+    const std::span<const Tensor> x(list.data(), arity);
+    Tensors gradients(1 + arity);
+    if (call.needs(0)) gradients[0] = HigherDerivative::call(name_, program_, g, x);
+    Tensor product;
+    for (std::size_t j = 0; j < arity; ++j) {
+      if (!call.needs(1 + j)) continue;
+      const auto& next = program_->along(j);
+      if (next == nullptr) continue;
+      if (!product.defined()) product = masked_product(g, call.input(0));
+      if (call.tracing()) report_masked(name_, next, product, x, call);
+      gradients[1 + j] = HigherDerivative::call(name_, next, product, x);
+    }
+    return gradients;
+  }
+
+  static void report_masked(const char* name, const std::shared_ptr<const Program>& program, const Tensor& g,
+                            std::span<const Tensor> x, const Call& call) {
+    const Pause pause;
+    call.report_masked(count_masked(name, HigherDerivative::call(name, program, ones(g.shape(), g.dtype()), x), g));
+  }
+
+ private:
+  HigherDerivative(const char* name, std::shared_ptr<const Program> program)
+      : name_(name), program_(std::move(program)) {}
+
+  const char* name_;
+  std::shared_ptr<const Program> program_;
+};
 
 /// f itself, g · ∂f/∂x_i with inputs (g, x...), or h · g · ∂²f/∂x_i∂x_j with inputs (h, g, x...). The set is closed
-/// under vjp up to second derivatives: the product with derivative i has derivative i itself along g, and second ones
-/// along x.
+/// under vjp up to second derivatives, the product with derivative i having derivative i itself along g and second ones
+/// along x; HigherDerivative goes on from there.
 class alignas(16) PointwiseOperation final : public Operation {
  public:
   PointwiseOperation(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
@@ -44,6 +146,15 @@ class alignas(16) PointwiseOperation final : public Operation {
     if (closure_bytes != 0) std::memcpy(place + sizeof operation, operation.closure_, closure_bytes);
     recorder->record(kept, inputs, {&result, 1});
     return result;
+  }
+
+  /// g · ∂f/∂x_i of g and x.
+  static Tensor first_derivative(const char* name, const PointwiseRule& rule, const void* closure, std::uint8_t i,
+                                 const std::array<Tensor, 3>& gx) {
+    PointwiseOperation operation(name, rule, closure, 0, {});
+    operation.order_ = 1;
+    operation.i_ = i;
+    return apply_to(operation, gx.data(), gx.size());
   }
 
   std::string_view name() const override { return name_; }
@@ -71,7 +182,7 @@ class alignas(16) PointwiseOperation final : public Operation {
       alike = alike && bodies[i]->dtype == bodies[0]->dtype;
     }
     if (!alike) check_dtypes(inputs);
-    return run(kernel(), {bodies.data(), inputs.size()});
+    return run(name_, kernel(), closure_, {bodies.data(), inputs.size()});
   }
 
   Tensors vjp(const Call& call) const override {
@@ -94,37 +205,6 @@ class alignas(16) PointwiseOperation final : public Operation {
   }
 
  private:
-  /// A kernel on operands of one dtype.
-  Tensor run(const KernelByDType& kernels, std::span<const TensorBody* const> bodies) const {
-    const DType dtype = bodies[0]->dtype;
-    const kernels::PointwiseKernel loop = kernels[static_cast<std::size_t>(dtype)];
-    const Shape& first = bodies[0]->shape;
-    bool alike = true;
-    std::array<const void*, max_pointwise_arity + 2> data;
-    for (std::size_t i = 0; i < bodies.size(); ++i) {
-      data[i] = bodies[i]->storage->data;
-      alike = alike && bodies[i]->shape == first;
-    }
-    if (!alike) return run_broadcast(loop, bodies);
-    Tensor result = Tensor::uninitialized(first, dtype);
-    kernels::run_pointwise(loop, closure_, {data.data(), bodies.size()}, result.size(), result.untyped_fresh_data(),
-                           size_of(dtype));
-    return result;
-  }
-
-  Tensor run_broadcast(kernels::PointwiseKernel loop, std::span<const TensorBody* const> bodies) const {
-    Shape shape = bodies[0]->shape;
-    std::array<PointwiseOperand, max_pointwise_arity + 2> operands;
-    for (std::size_t i = 0; i < bodies.size(); ++i) {
-      operands[i] = {bodies[i]->storage->data, &bodies[i]->shape};
-      shape = broadcast(name_, shape, bodies[i]->shape);
-    }
-    Tensor result = Tensor::uninitialized(shape, bodies[0]->dtype);
-    kernels::run_pointwise(loop, closure_, {operands.data(), bodies.size()}, shape, result.untyped_fresh_data(),
-                           size_of(bodies[0]->dtype));
-    return result;
-  }
-
   const KernelByDType& kernel() const {
     return order_ == 0 ? rule_->value : order_ == 1 ? rule_->derivative[i_] : rule_->second_derivative[i_][j_];
   }
@@ -138,9 +218,7 @@ class alignas(16) PointwiseOperation final : public Operation {
 
   /// The derivative of this operation, one order up, along x_j, times g.
   Tensor along(const Call& call, std::size_t j, const Tensor& g) const {
-    if (order_ == 2)
-      throw_as<TapeError>(
-          "backward: {} has no third derivative (order 3); pointwise functions have first and second ones", name_);
+    if (order_ == 2) return third(call, j, g);
     PointwiseOperation derivative = *this;
     derivative.order_ = static_cast<std::uint8_t>(order_ + 1);
     (order_ == 0 ? derivative.i_ : derivative.j_) = static_cast<std::uint8_t>(j);
@@ -155,6 +233,19 @@ class alignas(16) PointwiseOperation final : public Operation {
     return apply_to(derivative, arguments.data(), 1 + factors + rule_->arity);
   }
 
+  /// c · h · g · ∂³f/∂x_i∂x_j∂x_k.
+  Tensor third(const Call& call, std::size_t k, const Tensor& c) const {
+    std::shared_ptr<const Program> program = Program::trace(*rule_, closure_);
+    for (const std::size_t along : {std::size_t{i_}, std::size_t{j_}, k})
+      if (program != nullptr) program = program->along(along);
+    if (program == nullptr) return {};
+    const Tensor product = masked_product(c, masked_product(call.input(0), call.input(1)));
+    std::array<Tensor, max_pointwise_arity> x;
+    for (std::size_t n = 0; n < rule_->arity; ++n) x[n] = call.input(2 + n);
+    if (call.tracing()) HigherDerivative::report_masked(name_, program, product, {x.data(), rule_->arity}, call);
+    return HigherDerivative::call(name_, std::move(program), product, {x.data(), rule_->arity});
+  }
+
   /// The same as `along` of a function itself, on no tape: straight to the kernel.
   Tensor derivative_times(const Call& call, std::size_t j, const Tensor& g) const {
     const KernelByDType& kernels = rule_->derivative[j];
@@ -163,7 +254,7 @@ class alignas(16) PointwiseOperation final : public Operation {
     std::array<const TensorBody*, max_pointwise_arity + 1> bodies{&g.body()};
     for (std::size_t k = 0; k < rule_->arity; ++k)
       bodies[1 + k] = hints_.saved.contains(k) ? &kept_x(call, k).body() : &unread.body();
-    return run(kernels, {bodies.data(), 1 + rule_->arity});
+    return run(name_, kernels, closure_, {bodies.data(), 1 + rule_->arity});
   }
 
   /// This operation with g in place of its factor k.
@@ -214,17 +305,14 @@ void PointwiseOperation::trace_masked(const PointwiseOperation& derivative, cons
   std::array<Tensor, max_pointwise_arity + 2> arguments;
   arguments[0] = ones(g.shape(), g.dtype());
   for (std::size_t k = 0; k < rule_->arity; ++k) arguments[1 + k] = saved_x(call, k, g.dtype());
-  const Tensor slope = apply_to(derivative, arguments.data(), 1 + rule_->arity);
-  const Tensor cotangent = g.shape() == slope.shape() ? g : broadcast_to(g, broadcast(name_, g.shape(), slope.shape()));
-  if (slope.shape() != cotangent.shape()) return;
-  std::size_t masked = 0;
-  visit_floating(g.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const auto slopes = slope.values<T>();
-    const auto cotangents = cotangent.values<T>();
-    for (std::size_t k = 0; k < slopes.size(); ++k) masked += cotangents[k] == 0 && !(slopes[k] - slopes[k] == 0);
-  });
-  call.report_masked(masked);
+  call.report_masked(count_masked(name_, apply_to(derivative, arguments.data(), 1 + rule_->arity), g));
+}
+
+/// As the derivative of a product, whose kernels mask.
+Tensor masked_product(const Tensor& a, const Tensor& b) {
+  static constexpr auto product = [](auto x, auto y) { return x * y; };
+  return PointwiseOperation::first_derivative("mul", kernels::rule_of<decltype(product), 2>, &product, 0,
+                                              {a, zeros({}, a.dtype()), b});
 }
 
 }  // namespace

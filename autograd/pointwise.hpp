@@ -32,16 +32,16 @@ Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* c
 
 }  // namespace kernels
 
-/// y = f(x_0, ..., x_{n-1}) elementwise on 1 to 4 tensors that broadcast by NumPy's rule, with every derivative of
-/// first and second order: the lambda is evaluated on SIMD vectors for its value and on dual numbers over them for its
-/// derivatives.
+/// y = f(x_0, ..., x_{n-1}) elementwise on 1 to 4 tensors that broadcast by NumPy's rule, with derivatives of every
+/// order: the lambda is evaluated on SIMD vectors for its value and on dual numbers over them for its first and second
+/// derivatives; beyond, its steps are traced once into a small program, which is differentiated by the same rules.
 ///
 ///     pointwise("swish", [](auto x) { return x * sigmoid(x); }, x)
 ///
 /// The lambda takes `auto` arguments, uses + - * /, comparisons, where(mask, a, b) instead of ?:, and unqualified exp,
 /// expm1, log, log1p, sqrt, sin, cos, tanh, abs, sign, floor, pow, sigmoid, softplus, with_derivative(f, derivative,
 /// x). It must be stable together with its derivative, or supply one by with_derivative. It may capture numbers, up to
-/// 48 bytes of them. A third derivative throws a TapeError that names the function.
+/// 48 bytes of them.
 ///
 /// name: a literal (kept by pointer). Shapes: any that broadcast (ShapeError). dtypes: equal and floating (TypeError).
 template <class F, class... In>

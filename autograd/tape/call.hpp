@@ -34,6 +34,7 @@ struct Node {
   DType dtype = DType::float32;
   Contribution contribution = Contribution::exact;
   bool recorded_vjp = false;
+  bool vanishing = false;  // in a sweep: depended on, with a gradient that is zero everywhere and takes no tensor
   Shape shape;
 
   std::size_t saved_bytes() const;

@@ -19,7 +19,10 @@ Sweep::Sweep(Recorder& recorder, const BackwardOptions& options)
 Sweep::~Sweep() {
   close_scope(scope_);
   if (!complete_)
-    for (std::uint32_t i = 0; i < recorder_.size(); ++i) node(i).cotangent = Tensor();
+    for (std::uint32_t i = 0; i < recorder_.size(); ++i) {
+      node(i).cotangent = Tensor();
+      node(i).vanishing = false;
+    }
   if (keep_) return;
   recorder_.close();
   close_scope(recorder_.scope);
@@ -86,7 +89,12 @@ void Sweep::pass(std::uint32_t number) {
   if (entry.operation == nullptr) return;
   const std::uint32_t first = number + 1 - entry.output_count;
   bool reached = entry.cotangent.defined();
-  for (std::uint32_t output = first; output < number; ++output) reached = reached || node(output).cotangent.defined();
+  bool vanishing = std::exchange(entry.vanishing, false);
+  for (std::uint32_t output = first; output < number; ++output) {
+    reached |= node(output).cotangent.defined();
+    vanishing |= std::exchange(node(output).vanishing, false);
+  }
+  if (vanishing && !reached) pass_zeros(entry, first, number);
   if (reached) {
     run_vjp(entry, number);
     for (std::uint32_t output = first; output <= number; ++output) {
@@ -95,6 +103,13 @@ void Sweep::pass(std::uint32_t number) {
     }
   }
   if (!keep_) recorder_.release_saved(entry);
+}
+
+void Sweep::pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t last) {
+  for (std::size_t i = 0; i < entry.input_count; ++i)
+    if (entry.inputs[i] != Node::none) node(entry.inputs[i]).vanishing = true;
+  for (std::uint32_t output = first; output <= last && !options_.also.empty(); ++output)
+    keep_intermediate(output, zeros(node(output).shape, node(output).dtype));
 }
 
 void Sweep::run_vjp(Node& entry, std::uint32_t number) {
@@ -118,7 +133,11 @@ void Sweep::run_vjp(Node& entry, std::uint32_t number) {
     throw_as<TapeError>("backward: the vjp of {} gives {} gradients for {} inputs; need one for each", operation.name(),
                         gradients.size(), entry.input_count);
   for (std::size_t i = 0; i < entry.input_count; ++i) {
-    if (entry.inputs[i] == Node::none || !gradients[i].defined()) continue;
+    if (entry.inputs[i] == Node::none) continue;
+    if (!gradients[i].defined()) {
+      node(entry.inputs[i]).vanishing = true;
+      continue;
+    }
     if (tracing()) recorder_.trace(number, gradients[i], true, "");
     contribute(entry, i, std::move(gradients[i]));
   }
@@ -179,8 +198,14 @@ Gradients Sweep::collect() {
     if (!options_.differentiable && !gradient.unique()) gradient = gradient.clone();
     gradients.append(x, std::move(gradient));
   };
-  for (const std::uint32_t number : recorder_.leaves())
-    if (node(number).cotangent.defined()) add(node(number).leaf, std::move(node(number).cotangent));
+  for (const std::uint32_t number : recorder_.leaves()) {
+    Node& entry = node(number);
+    const bool vanishing = std::exchange(entry.vanishing, false);
+    if (entry.cotangent.defined())
+      add(entry.leaf, std::move(entry.cotangent));
+    else if (vanishing)
+      add(entry.leaf, zeros(entry.shape, entry.dtype));
+  }
   for (Gradients::Entry& entry : intermediate_.entries_) add(entry.first, std::move(entry.second));
   return gradients;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <autograd/kernels/pointwise/symbol.hpp>
 #include <autograd/kernels/simd/elementary.hpp>
 
 #include <type_traits>
@@ -26,15 +27,22 @@ inline constexpr int tag_of = 0;
 template <int Tag, class V, class S>
 inline constexpr int tag_of<Dual<Tag, V, S>> = Tag;
 
+/// A number without a perturbation: a vector, or a symbol of a program.
 template <class X>
-inline constexpr bool is_vec = false;
+inline constexpr bool is_plain = false;
 template <class T>
-inline constexpr bool is_vec<Vec<T>> = true;
+inline constexpr bool is_plain<Vec<T>> = true;
+template <>
+inline constexpr bool is_plain<Symbol> = true;
+template <class M>
+concept AnyMask = requires {
+  typename M::Number;
+};
 
 template <class X>
 concept AnyDual = (tag_of<X> > 0);
 template <class X>
-concept Number = is_vec<X> || AnyDual<X>;
+concept Number = is_plain<X> || AnyDual<X>;
 template <class X>
 concept NumberOrScalar = Number<X> || std::is_arithmetic_v<X>;
 /// At least one dual, and anything that mixes with it.
@@ -46,6 +54,7 @@ template <class T>
 Vec<T> primal(Vec<T> x) {
   return x;
 }
+inline Symbol primal(Symbol x) { return x; }
 template <class Scalar>
 requires std::is_arithmetic_v<Scalar> Scalar primal(Scalar x) { return x; }
 template <AnyDual X>
@@ -131,10 +140,10 @@ auto isnan(X x) {
 }
 
 /// Picks value and slope alike.
-template <class T, class A, class B>
+template <AnyMask M, class A, class B>
 requires DualPair<A, B>
-auto where(Mask<T> mask, A a, B b) {
-  const Vec<T> zero(0);
+auto where(M mask, A a, B b) {
+  const typename M::Number zero(0);
   if constexpr (tag_of<A> == tag_of<B>)
     return dual<tag_of<A>>(where(mask, a.value, b.value), where(mask, a.slope, b.slope));
   else if constexpr (tag_of<A> > tag_of<B>)
@@ -182,10 +191,13 @@ auto tanh(X x) {
 }
 
 /// -1, 0 or 1; NaN stays. Its slope is 0 everywhere, so duals lose theirs.
-template <Number X>
+template <class T>
+Vec<T> sign(Vec<T> x) {
+  return where(x > 0, Vec<T>(1), where(x < 0, Vec<T>(-1), x));
+}
+template <AnyDual X>
 auto sign(X x) {
-  const auto value = primal(x);
-  return where(value > 0, decltype(value)(1), where(value < 0, decltype(value)(-1), value));
+  return sign(primal(x));
 }
 template <AnyDual X>
 auto floor(X x) {
@@ -248,16 +260,16 @@ template <class A, class B>
 requires DualPair<A, B>
 auto pow(A a, B b) {
   const auto along_base = [](auto slope, auto x, auto y) {
-    return where(primal(y) == 0, Vec<typename decltype(primal(x))::Element>(0), slope * (y * pow(x, y - 1)));
+    return where((primal(y) == 0) & (primal(x) == 0), decltype(primal(x))(0), slope * (y * pow(x, y - 1)));
   };
   const auto along_exponent = [](auto slope, auto power, auto x, auto y) {
     const auto flat = (primal(x) == 0) & (primal(y) >= 0);
-    return where(flat, Vec<typename decltype(primal(x))::Element>(0), slope * (power * log(x)));
+    return where(flat, decltype(primal(x))(0), slope * (power * log(x)));
   };
   if constexpr (std::is_arithmetic_v<A>) {
-    return pow(Vec<typename decltype(primal(b))::Element>(a), b);
+    return pow(decltype(primal(b))(a), b);
   } else if constexpr (std::is_arithmetic_v<B>) {
-    return pow(a, Vec<typename decltype(primal(a))::Element>(b));
+    return pow(a, decltype(primal(a))(b));
   } else if constexpr (tag_of<A> == tag_of<B>) {
     const auto power = pow(a.value, b.value);
     return dual<tag_of<A>>(power,

@@ -141,9 +141,16 @@ struct PointwiseKernels {
 };
 
 template <class F, std::size_t N>
+Symbol trace(const void* closure, const Symbol* x) {
+  return Symbol(evaluate(
+      *static_cast<const F*>(closure), [x](auto k) { return x[k]; }, std::make_index_sequence<N>{}));
+}
+
+template <class F, std::size_t N>
 constexpr PointwiseRule make_rule() {
   PointwiseRule rule;
   rule.arity = N;
+  rule.trace = &trace<F, N>;
   using Single = PointwiseKernels<F, N, float>;
   using Double = PointwiseKernels<F, N, double>;
   rule.value = {&Single::value, &Double::value, nullptr};

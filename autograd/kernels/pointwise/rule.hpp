@@ -1,5 +1,7 @@
 #pragma once
 
+#include <autograd/kernels/pointwise/symbol.hpp>
+
 #include <array>
 #include <cstddef>
 
@@ -18,6 +20,8 @@ using KernelByDType = std::array<PointwiseKernel, 3>;
 /// Everything that the engine knows of a function f(x_0, ..., x_{n-1}), made from its lambda.
 struct PointwiseRule {
   std::size_t arity = 0;
+  /// f of symbols: its steps, for derivatives beyond the second.
+  Symbol (*trace)(const void* closure, const Symbol* x) = nullptr;
   /// Inputs x...: f(x).
   KernelByDType value{};
   /// Inputs g, x...: g · ∂f/∂x_i, null where that is zero everywhere.

@@ -22,7 +22,11 @@ namespace xgrad::kernels {
 // finds exp and where, and comparisons treat NaN as IEEE 754 does.
 
 template <class T>
+struct Vec;
+
+template <class T>
 struct Mask {
+  using Number = Vec<T>;
   xsimd::batch_bool<T> bits;
 
   friend Mask operator&(Mask a, Mask b) { return {a.bits & b.bits}; }

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+namespace xgrad::kernels {
+
+// A number without a value: the vocabulary of Vec, noted step by step in the program that this thread traces
+// (program.hpp). Literals stay double until the program runs.
+
+struct Symbol {
+  std::uint32_t step;
+
+  struct At {
+    std::uint32_t step;
+  };
+  explicit Symbol(At at) : step(at.step) {}
+  template <class Scalar>
+  requires std::is_arithmetic_v<Scalar> Symbol(Scalar x) : step(literal(static_cast<double>(x))) {}
+
+ private:
+  static std::uint32_t literal(double x);
+};
+
+/// 1 where it holds, 0 elsewhere.
+struct SymbolMask {
+  using Number = Symbol;
+  std::uint32_t step;
+};
+
+Symbol operator-(Symbol a);
+Symbol operator+(Symbol a, Symbol b);
+Symbol operator-(Symbol a, Symbol b);
+Symbol operator*(Symbol a, Symbol b);
+Symbol operator/(Symbol a, Symbol b);
+
+SymbolMask operator<(Symbol a, Symbol b);
+SymbolMask operator<=(Symbol a, Symbol b);
+SymbolMask operator==(Symbol a, Symbol b);
+SymbolMask operator&(SymbolMask a, SymbolMask b);
+SymbolMask operator|(SymbolMask a, SymbolMask b);
+SymbolMask operator!(SymbolMask a);
+inline SymbolMask operator>(Symbol a, Symbol b) { return b < a; }
+inline SymbolMask operator>=(Symbol a, Symbol b) { return b <= a; }
+inline SymbolMask operator!=(Symbol a, Symbol b) { return !(a == b); }
+inline SymbolMask operator&&(SymbolMask a, SymbolMask b) { return a & b; }
+inline SymbolMask operator||(SymbolMask a, SymbolMask b) { return a | b; }
+inline SymbolMask isnan(Symbol a) { return a != a; }
+Symbol where(SymbolMask mask, Symbol a, Symbol b);
+
+Symbol exp(Symbol a);
+Symbol expm1(Symbol a);
+Symbol log(Symbol a);
+Symbol log1p(Symbol a);
+Symbol sqrt(Symbol a);
+Symbol sin(Symbol a);
+Symbol cos(Symbol a);
+Symbol tanh(Symbol a);
+Symbol abs(Symbol a);
+Symbol sign(Symbol a);
+Symbol floor(Symbol a);
+Symbol sigmoid(Symbol a);
+Symbol sigmoid_slope(Symbol a);
+Symbol softplus(Symbol a);
+Symbol pow(Symbol a, Symbol b);
+Symbol tie(Symbol a, Symbol b);
+
+/// `value`, whose derivative along x is `derivative` instead of that of its own steps.
+Symbol with_known_derivative(Symbol value, Symbol derivative, Symbol x);
+template <class F, class Derivative>
+Symbol with_derivative(F f, Derivative derivative, Symbol x) {
+  return with_known_derivative(f(x), derivative(x), x);
+}
+
+}  // namespace xgrad::kernels
