@@ -229,7 +229,7 @@ class alignas(16) PointwiseOperation final : public Operation {
     const std::size_t factors = derivative.order_ - 1u;
     for (std::size_t k = 0; k < factors; ++k) arguments[1 + k] = call.input(k);
     for (std::size_t k = 0; k < rule_->arity; ++k) arguments[1 + factors + k] = saved_x(call, k, g.dtype());
-    if (call.tracing()) trace_masked(derivative, call, g);
+    if (call.tracing()) trace_masked(derivative, call, arguments.data());
     return apply_to(derivative, arguments.data(), 1 + factors + rule_->arity);
   }
 
@@ -287,7 +287,7 @@ class alignas(16) PointwiseOperation final : public Operation {
         {.coefficients = &hints_.coefficients[i]}, "scale", [coefficient](auto x) { return x * coefficient; }, g);
   }
 
-  void trace_masked(const PointwiseOperation& derivative, const Call& call, const Tensor& g) const;
+  static void trace_masked(const PointwiseOperation& derivative, const Call& call, const Tensor* arguments);
 
   const char* name_;
   const PointwiseRule* rule_;
@@ -299,13 +299,15 @@ class alignas(16) PointwiseOperation final : public Operation {
   std::uint8_t j_ = 0;
 };
 
-void PointwiseOperation::trace_masked(const PointwiseOperation& derivative, const Call& call, const Tensor& g) const {
-  if (order_ != 0) return;
+/// The derivative by itself, with ones in place of its factors, beside their product.
+void PointwiseOperation::trace_masked(const PointwiseOperation& derivative, const Call& call, const Tensor* arguments) {
   const Pause pause;
-  std::array<Tensor, max_pointwise_arity + 2> arguments;
-  arguments[0] = ones(g.shape(), g.dtype());
-  for (std::size_t k = 0; k < rule_->arity; ++k) arguments[1 + k] = saved_x(call, k, g.dtype());
-  call.report_masked(count_masked(name_, apply_to(derivative, arguments.data(), 1 + rule_->arity), g));
+  const std::size_t factors = derivative.order_, count = factors + derivative.rule_->arity;
+  std::array<Tensor, max_pointwise_arity + 2> bare;
+  for (std::size_t i = 0; i < count; ++i)
+    bare[i] = i < factors ? ones(arguments[i].shape(), arguments[i].dtype()) : arguments[i];
+  const Tensor product = factors == 1 ? arguments[0] : masked_product(arguments[0], arguments[1]);
+  call.report_masked(count_masked(derivative.name_, apply_to(derivative, bare.data(), count), product));
 }
 
 /// As the derivative of a product, whose kernels mask.

@@ -189,6 +189,19 @@ Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& 
   return absent_cotangents_[i];
 }
 
+namespace {
+
+/// A gradient that is the same wherever x is, on the tape all the same: its own derivative along x is zero.
+class ConstantGradient final : public Operation {
+ public:
+  std::string_view name() const override { return "constant_gradient"; }
+  OperationTraits traits() const override { return {Which::none(), Which::none(), Contribution::exact, true}; }
+  Tensors forward(const Inputs& inputs) override { return kernels::separate(inputs[0], inputs[0].shape()); }
+  Tensors vjp(const Call&) const override { return Tensors(2); }
+};
+
+}  // namespace
+
 /// The leaves' gradients, and those asked for, each with a buffer of its own.
 Gradients Sweep::collect() {
   Gradients gradients;
@@ -196,6 +209,7 @@ Gradients Sweep::collect() {
   const auto add = [&](const Tensor& x, Tensor gradient) {
     if (gradient.shape() != x.shape()) gradient = broadcast_to(gradient, x.shape());
     if (!options_.differentiable && !gradient.unique()) gradient = gradient.clone();
+    if (options_.differentiable && !is_recorded(gradient)) gradient = apply_operation(ConstantGradient(), gradient, x);
     gradients.append(x, std::move(gradient));
   };
   for (const std::uint32_t number : recorder_.leaves()) {

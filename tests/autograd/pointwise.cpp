@@ -476,15 +476,6 @@ TEST_CASE("bad inputs are refused by the function's name") {
   CHECK(tape.size() == 0);
 }
 
-TEST_CASE("a third derivative names the function and the order") {
-  const Tensor x = leaf(tensor(0.5, float64));
-  Tape tape;
-  const Tensor first = tape.backward(swish_of(x), {.differentiable = true})[x];
-  const Tensor second = tape.backward(first, {.differentiable = true})[x];
-  CHECK(error_of([&] { tape.backward(second); }) ==
-        "TapeError: backward: swish has no third derivative (order 3); pointwise functions have first and second ones");
-}
-
 TEST_CASE("rank 0 and size 0 are shapes like others") {
   const Tensor none = leaf(zeros({0, 3}, float64)), scalar = leaf(tensor(2.0, float64));
   Tape tape;

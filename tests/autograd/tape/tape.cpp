@@ -288,17 +288,6 @@ TEST_CASE("an operation whose vjp is not recorded refuses a differentiable backw
                  "twice cannot be differentiated twice"));
 }
 
-TEST_CASE("a third derivative of a pointwise operation names it and the order") {
-  const Tensor a = leaf(tensor(0.5, float64));
-  Tape tape;
-  const Tensor first = tape.backward(sin(a), {.differentiable = true})[a];
-  const Tensor second = tape.backward(first, {.differentiable = true})[a];
-  CHECK(second.item() == doctest::Approx(-std::sin(0.5)).epsilon(1e-14));
-  const std::string text = message_of([&] { tape.backward(second); });
-  CHECK(contains(text, "sin"));
-  CHECK(contains(text, "order 3"));
-}
-
 TEST_CASE("an operation that throws leaves the tape and its operands as they were") {
   const Tensor a = leaf(tensor({2.0, 3.0}));
   const Tensor b = leaf(tensor({1.0, 2.0, 3.0}));
