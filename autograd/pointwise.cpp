@@ -20,31 +20,36 @@ using kernels::PointwiseOperand;
 using kernels::PointwiseRule;
 using kernels::Program;
 
-/// A kernel on operands of one dtype.
-Tensor run(const char* name, const KernelByDType& kernels, const void* closure,
-           std::span<const TensorBody* const> bodies) {
-  const DType dtype = bodies[0]->dtype;
-  const kernels::PointwiseKernel loop = kernels[static_cast<std::size_t>(dtype)];
+Tensor run_broadcast(const char* name, kernels::PointwiseKernel loop, const void* closure,
+                     std::span<const TensorBody* const> bodies) {
   Shape shape = bodies[0]->shape;
-  bool alike = true;
-  std::array<const void*, max_pointwise_arity + 2> data;
-  for (std::size_t i = 0; i < bodies.size(); ++i) {
-    data[i] = bodies[i]->storage->data;
-    alike = alike && bodies[i]->shape == shape;
-  }
-  if (alike) {
-    Tensor result = Tensor::uninitialized(shape, dtype);
-    kernels::run_pointwise(loop, closure, {data.data(), bodies.size()}, result.size(), result.untyped_fresh_data(),
-                           size_of(dtype));
-    return result;
-  }
   std::array<PointwiseOperand, max_pointwise_arity + 2> operands;
   for (std::size_t i = 0; i < bodies.size(); ++i) {
     operands[i] = {bodies[i]->storage->data, &bodies[i]->shape};
     shape = broadcast(name, shape, bodies[i]->shape);
   }
+  const DType dtype = bodies[0]->dtype;
   Tensor result = Tensor::uninitialized(shape, dtype);
   kernels::run_pointwise(loop, closure, {operands.data(), bodies.size()}, shape, result.untyped_fresh_data(),
+                         size_of(dtype));
+  return result;
+}
+
+/// A kernel on operands of one dtype.
+Tensor run(const char* name, const KernelByDType& kernels, const void* closure,
+           std::span<const TensorBody* const> bodies) {
+  const DType dtype = bodies[0]->dtype;
+  const kernels::PointwiseKernel loop = kernels[static_cast<std::size_t>(dtype)];
+  const Shape& first = bodies[0]->shape;
+  bool alike = true;
+  std::array<const void*, max_pointwise_arity + 2> data;
+  for (std::size_t i = 0; i < bodies.size(); ++i) {
+    data[i] = bodies[i]->storage->data;
+    alike = alike && bodies[i]->shape == first;
+  }
+  if (!alike) return run_broadcast(name, loop, closure, bodies);
+  Tensor result = Tensor::uninitialized(first, dtype);
+  kernels::run_pointwise(loop, closure, {data.data(), bodies.size()}, result.size(), result.untyped_fresh_data(),
                          size_of(dtype));
   return result;
 }

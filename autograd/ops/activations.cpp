@@ -46,7 +46,7 @@ Tensor swish(const Tensor& x) {
 
 Tensor elu(const Tensor& x, double alpha) {
   return map("elu", x, [alpha](auto a) { return where(a > 0, a, alpha * expm1(a)); },
-             {.bounds = {.low = -std::max(alpha, 0.0)}});
+             {.bounds = {.low = -static_cast<float>(std::max(alpha, 0.0))}});
 }
 
 Tensor relu(const Tensor& x) {

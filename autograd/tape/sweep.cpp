@@ -89,12 +89,13 @@ void Sweep::pass(std::uint32_t number) {
   if (entry.operation == nullptr) return;
   const std::uint32_t first = number + 1 - entry.output_count;
   bool reached = entry.cotangent.defined();
-  bool vanishing = std::exchange(entry.vanishing, false);
+  bool vanishing = entry.vanishing;
   for (std::uint32_t output = first; output < number; ++output) {
     reached |= node(output).cotangent.defined();
-    vanishing |= std::exchange(node(output).vanishing, false);
+    vanishing |= node(output).vanishing;
   }
-  if (vanishing && !reached) pass_zeros(entry, first, number);
+  if (vanishing) [[unlikely]]
+    pass_zeros(entry, first, number, !reached);
   if (reached) {
     run_vjp(entry, number);
     for (std::uint32_t output = first; output <= number; ++output) {
@@ -105,11 +106,14 @@ void Sweep::pass(std::uint32_t number) {
   if (!keep_) recorder_.release_saved(entry);
 }
 
-void Sweep::pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t last) {
-  for (std::size_t i = 0; i < entry.input_count; ++i)
+void Sweep::pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t last, bool nothing_else) {
+  for (std::uint32_t output = first; output <= last; ++output) {
+    node(output).vanishing = false;
+    if (nothing_else && !options_.also.empty())
+      keep_intermediate(output, zeros(node(output).shape, node(output).dtype));
+  }
+  for (std::size_t i = 0; nothing_else && i < entry.input_count; ++i)
     if (entry.inputs[i] != Node::none) node(entry.inputs[i]).vanishing = true;
-  for (std::uint32_t output = first; output <= last && !options_.also.empty(); ++output)
-    keep_intermediate(output, zeros(node(output).shape, node(output).dtype));
 }
 
 void Sweep::run_vjp(Node& entry, std::uint32_t number) {

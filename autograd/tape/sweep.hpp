@@ -32,8 +32,8 @@ class Sweep {
   void check_output(const Tensor& output, const Tensor& cotangent, std::size_t k) const;
   std::uint32_t output_number(const Tensor& output) const;
   void pass(std::uint32_t number);
-  /// The same where all cotangents are zero everywhere.
-  void pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t last);
+  /// The same for cotangents that are zero everywhere, if there are no others.
+  void pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t last, bool nothing_else);
   void run_vjp(Node& entry, std::uint32_t number);
   void contribute(const Node& from, std::size_t input, Tensor&& gradient);
   void keep_intermediate(std::uint32_t number, Tensor cotangent);

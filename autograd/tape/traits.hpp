@@ -38,8 +38,8 @@ enum class OperationKind : std::uint8_t {
 
 /// The infimum and the supremum of a function's values, near which its derivative vanishes.
 struct Bounds {
-  double low = -std::numeric_limits<double>::infinity();
-  double high = std::numeric_limits<double>::infinity();
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
 };
 
 /// What the engine should know about an operation; kind and bounds are for listeners.
