@@ -185,9 +185,13 @@ auto cos(X x) {
   return dual<tag_of<X>>(cos(x.value), -(x.slope * sin(x.value)));
 }
 template <AnyDual X>
+auto tanh_slope(X x) {
+  const auto slope = tanh_slope(x.value);
+  return dual<tag_of<X>>(slope, x.slope * (-2 * tanh(x.value) * slope));
+}
+template <AnyDual X>
 auto tanh(X x) {
-  const auto value = tanh(x.value);
-  return dual<tag_of<X>>(value, x.slope * (1 - value * value));
+  return dual<tag_of<X>>(tanh(x.value), x.slope * tanh_slope(x.value));
 }
 
 /// -1, 0 or 1; NaN stays. Its slope is 0 everywhere, so duals lose theirs.
@@ -208,18 +212,6 @@ auto abs(X x) {
   return dual<tag_of<X>>(abs(x.value), x.slope * sign(x.value));
 }
 
-/// 1 / (1 + exp(-x)) from e = exp(-|x|), which never overflows; slope sigmoid(x) · sigmoid(-x) = e / (1 + e)².
-template <class T>
-Vec<T> sigmoid(Vec<T> x) {
-  const Vec<T> e = exp(-abs(x));
-  return where(x < 0, e, Vec<T>(1)) * (1 / (1 + e));
-}
-template <class T>
-Vec<T> sigmoid_slope(Vec<T> x) {
-  const Vec<T> e = exp(-abs(x));
-  const Vec<T> r = 1 / (1 + e);
-  return e * r * r;
-}
 template <AnyDual X>
 auto sigmoid_slope(X x) {
   return sigmoid(x) * sigmoid(-x);
@@ -228,15 +220,20 @@ template <AnyDual X>
 auto sigmoid(X x) {
   return dual<tag_of<X>>(sigmoid(x.value), x.slope * sigmoid_slope(x.value));
 }
-
-/// log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)); slope sigmoid(x).
-template <class T>
-Vec<T> softplus(Vec<T> x) {
-  return where(x < 0, Vec<T>(0), x) + log1p(exp(-abs(x)));
-}
 template <AnyDual X>
 auto softplus(X x) {
   return dual<tag_of<X>>(softplus(x.value), x.slope * sigmoid(x.value));
+}
+
+/// sigmoid(x)·(1 + x·sigmoid(-x))
+template <AnyDual X>
+auto swish_slope(X x) {
+  return sigmoid(x) + x * sigmoid_slope(x);
+}
+/// x·sigmoid(x), with its limits at ±infinity.
+template <AnyDual X>
+auto swish(X x) {
+  return dual<tag_of<X>>(swish(x.value), x.slope * swish_slope(x.value));
 }
 
 /// Where a and b are equal: their value, with the mean of their slopes.
@@ -255,31 +252,35 @@ auto tie(A a, B b) {
     return dual<tag_of<B>>(tie(a, b.value), 0.5 * b.slope);
 }
 
-/// x^y with the slopes y·x^(y-1), which is 0 for y = 0, and x^y·log(x), which is 0 at x = 0 for y >= 0.
+// The slopes of x^y, as functions of their own where no further derivative is asked for.
+
+template <class X, class Y>
+requires DualPair<X, Y>
+auto power_slope_of_base(X x, Y y) {
+  const auto flat = AnyDual<Y> ? (primal(y) == 0) & (primal(x) == 0) : primal(y) == 0;
+  return where(flat, decltype(primal(x))(0), y * pow(x, y - 1));
+}
+template <class X, class Y>
+requires DualPair<X, Y>
+auto power_slope_of_exponent(X x, Y y) {
+  const auto flat = (primal(x) == 0) & (primal(y) >= 0);
+  return where(flat, decltype(primal(x))(0), pow(x, y) * log(x));
+}
+
 template <class A, class B>
 requires DualPair<A, B>
 auto pow(A a, B b) {
-  const auto along_base = [](auto slope, auto x, auto y) {
-    return where((primal(y) == 0) & (primal(x) == 0), decltype(primal(x))(0), slope * (y * pow(x, y - 1)));
-  };
-  const auto along_exponent = [](auto slope, auto power, auto x, auto y) {
-    const auto flat = (primal(x) == 0) & (primal(y) >= 0);
-    return where(flat, decltype(primal(x))(0), slope * (power * log(x)));
-  };
-  if constexpr (std::is_arithmetic_v<A>) {
+  if constexpr (std::is_arithmetic_v<A>)
     return pow(decltype(primal(b))(a), b);
-  } else if constexpr (std::is_arithmetic_v<B>) {
+  else if constexpr (std::is_arithmetic_v<B>)
     return pow(a, decltype(primal(a))(b));
-  } else if constexpr (tag_of<A> == tag_of<B>) {
-    const auto power = pow(a.value, b.value);
-    return dual<tag_of<A>>(power,
-                           along_base(a.slope, a.value, b.value) + along_exponent(b.slope, power, a.value, b.value));
-  } else if constexpr (tag_of<A> > tag_of<B>) {
-    return dual<tag_of<A>>(pow(a.value, b), along_base(a.slope, a.value, b));
-  } else {
-    const auto power = pow(a, b.value);
-    return dual<tag_of<B>>(power, along_exponent(b.slope, power, a, b.value));
-  }
+  else if constexpr (tag_of<A> == tag_of<B>)
+    return dual<tag_of<A>>(pow(a.value, b.value), a.slope * power_slope_of_base(a.value, b.value) +
+                                                      b.slope * power_slope_of_exponent(a.value, b.value));
+  else if constexpr (tag_of<A> > tag_of<B>)
+    return dual<tag_of<A>>(pow(a.value, b), a.slope * power_slope_of_base(a.value, b));
+  else
+    return dual<tag_of<B>>(pow(a, b.value), b.slope * power_slope_of_exponent(a, b.value));
 }
 
 /// f(x) with a slope of the author's own: cheaper, or stable where the derivative of f's formula is not. Both are

@@ -2,10 +2,8 @@
 
 #include <autograd/kernels/simd/xsimd.hpp>
 
-#include <cmath>
 #include <cstddef>
 #include <cstring>
-#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -17,6 +15,13 @@
 #endif
 
 namespace xgrad::kernels {
+
+/// Whether fma rounds once.
+#if defined(__FMA__) || defined(__AVX512F__)
+inline constexpr bool has_fma = true;
+#else
+inline constexpr bool has_fma = false;
+#endif
 
 // A vector of T in a register, with a vocabulary of our own: literals of any arithmetic type mix in, lookup by argument
 // finds exp and where, and comparisons treat NaN as IEEE 754 does.
@@ -34,6 +39,8 @@ struct Mask {
   friend Mask operator&&(Mask a, Mask b) { return {a.bits & b.bits}; }
   friend Mask operator||(Mask a, Mask b) { return {a.bits | b.bits}; }
   friend Mask operator!(Mask a) { return {!a.bits}; }
+  friend bool all(Mask a) { return xsimd::all(a.bits); }
+  friend bool any(Mask a) { return xsimd::any(a.bits); }
 };
 
 template <class T>
@@ -96,7 +103,13 @@ struct Vec {
   friend Vec operator-(Vec a, Vec b) { return a.batch - b.batch; }
   friend Vec operator*(Vec a, Vec b) { return a.batch * b.batch; }
   friend Vec operator/(Vec a, Vec b) { return a.batch / b.batch; }
-  friend Vec operator-(Vec a) { return -a.batch; }
+  /// With the sign of 0 turned, which xsimd 8.1's 0 - a loses on AVX-512.
+  friend Vec operator-(Vec a) {
+    if constexpr (std::is_floating_point_v<T>)
+      return a.batch ^ Batch(-T(0));
+    else
+      return -a.batch;
+  }
   /// a · b + c, rounded once where the machine can; xsimd 8.1 has no AVX-512 kernel for it.
   friend Vec fma(Vec a, Vec b, Vec c) {
 #if defined(__AVX512F__)
@@ -120,36 +133,11 @@ struct Vec {
   friend Vec where(Mask<T> mask, Vec a, Vec b) { return xsimd::select(mask.bits, a.batch, b.batch); }
   friend Mask<T> isnan(Vec a) { return {!(a.batch == a.batch)}; }
 
-  // Functions that stand in elementary.hpp, which whoever calls them includes.
-  friend Vec exp(Vec a) {
-    if constexpr (std::is_same_v<T, float>)
-      return exp_float(a);
-    else
-      return xsimd::exp(a.batch);
-  }
-  friend Vec expm1(Vec a) {
-    if constexpr (std::is_same_v<T, float>)
-      return expm1_float(a);
-    else
-      return xsimd::expm1(a.batch);
-  }
-  friend Vec log(Vec a) { return xsimd::log(a.batch); }
-  friend Vec log1p(Vec a) { return xsimd::log1p(a.batch); }
   friend Vec sqrt(Vec a) { return xsimd::sqrt(a.batch); }
-  friend Vec sin(Vec a) {
-    return of_angle<0>(a, [](T x) { return std::sin(x); });
-  }
-  friend Vec cos(Vec a) {
-    return of_angle<1>(a, [](T x) { return std::cos(x); });
-  }
-  friend Vec tanh(Vec a) { return xsimd::tanh(a.batch); }
   friend Vec floor(Vec a) { return xsimd::floor(a.batch); }
   friend Vec abs(Vec a) { return xsimd::abs(a.batch); }
-  /// xsimd's is 0 for every power of 0; 0^0 = 1 and 0^-y is infinite (IEEE 754-2008, 9.2.1).
-  friend Vec pow(Vec a, Vec b) {
-    const Vec of_zero = where(b < 0, Vec(std::numeric_limits<T>::infinity()), where(b == 0, Vec(1), Vec(0)));
-    return where((a == 0) & !isnan(b), of_zero, Vec(xsimd::pow(a.batch, b.batch)));
-  }
+  /// Stands in power.hpp; here literals mix in.
+  friend Vec pow(Vec a, Vec b) { return power(a, b); }
 };
 
 /// Calls f with 0, 1, ..., count - 1 as types: g++ 12 unrolls loops too late to keep an array of vectors in registers.
@@ -171,7 +159,7 @@ template <class T>
 [[gnu::always_inline]] inline Vec<T> masked_product(Vec<T> g, Vec<T> slope) {
   const Vec<T> product = g * slope;
   const Mask<T> lost = isnan(product);
-  if (!xsimd::any(lost.bits)) [[likely]]
+  if (!any(lost)) [[likely]]
     return product;
   return where(lost & ((g == 0) | ((slope == 0) & !isnan(g))), Vec<T>(0), product);
 }
