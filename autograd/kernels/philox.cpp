@@ -1,5 +1,5 @@
 #include <autograd/kernels/philox.hpp>
-#include <autograd/kernels/simd/simd.hpp>
+#include <autograd/kernels/simd/logarithm.hpp>
 #include <autograd/parallel/parallel.hpp>
 
 #include <algorithm>

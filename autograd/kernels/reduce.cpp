@@ -65,7 +65,7 @@ T reduce_chunk(const T* x, std::size_t n, const Op& op) {
   using V = Vec<T>;
   constexpr std::size_t width = V::width;
   constexpr T identity = static_cast<T>(Op::identity);
-  if (n < width) return fold(load_padded(x, n, identity), op);
+  if (n < width) return fold(V::load_part(x, n, identity), op);
   std::size_t i = width;
   V a = V::load(x);
   if (n >= accumulators * width) {
@@ -81,7 +81,7 @@ T reduce_chunk(const T* x, std::size_t n, const Op& op) {
     a = op(op(a, b), op(c, d));
   }
   for (; i + width <= n; i += width) a = op(a, V::load(x + i));
-  if (i < n) a = op(a, load_padded(x + i, n - i, identity));
+  if (i < n) a = op(a, V::load_part(x + i, n - i, identity));
   return fold(a, op);
 }
 
@@ -211,7 +211,7 @@ template <class T>
 std::size_t find(const T* x, std::size_t n, T value) {
   using V = Vec<T>;
   for (std::size_t i = 0;; i += V::width) {
-    const V v = i + V::width <= n ? V::load(x + i) : load_padded(x + i, n - i, value);
+    const V v = i + V::width <= n ? V::load(x + i) : V::load_part(x + i, n - i, value);
     const Mask<T> hits = (v == V(value)) | isnan(v);
     if (xsimd::any(hits.bits))
       return i + static_cast<std::size_t>(fold(where(hits, lane_numbers<T>(), V(V::width)), Smallest()));

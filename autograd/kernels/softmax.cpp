@@ -36,7 +36,7 @@ Vec<T> load_logits(const T* x, Count count) {
   if constexpr (std::is_same_v<Count, All<T>>)
     return Vec<T>::load(x);
   else
-    return load_padded(x, count, -infinity<T>);
+    return Vec<T>::load_part(x, count, -infinity<T>);
 }
 
 template <class T>

@@ -41,11 +41,15 @@ Tensor softplus(const Tensor& x) {
 Tensor elu(const Tensor& x) { return elu(x, 1); }
 
 Tensor swish(const Tensor& x) {
-  return map("swish", x, [](auto a) { return a * sigmoid(a); });
+  return map("swish", x, [](auto a) { return swish(a); });
 }
 
 Tensor elu(const Tensor& x, double alpha) {
-  return map("elu", x, [alpha](auto a) { return where(a > 0, a, alpha * expm1(a)); },
+  const auto negative = [alpha](auto a) {
+    return with_derivative([alpha](auto b) { return alpha * expm1(b); },
+                           [alpha](auto b) { return scaled_exp(alpha, b); }, a);
+  };
+  return map("elu", x, [negative](auto a) { return where(a > 0, a, negative(a)); },
              {.bounds = {.low = -static_cast<float>(std::max(alpha, 0.0))}});
 }
 

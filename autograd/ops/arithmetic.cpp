@@ -4,6 +4,7 @@
 #include <autograd/tensor/format.hpp>
 
 #include <cmath>
+#include <limits>
 
 namespace xgrad {
 
@@ -48,7 +49,14 @@ Tensor pow(const Tensor& x, const Tensor& y) {
 
 Tensor pow(const Tensor& x, double y) {
   if (y == 2.0) return square(x);
-  if (y == 0.5) return sqrt(x);
+  if (y == 0.5)  // sqrt has NaN for -inf, and the sign of -0
+    return pointwise(
+        "pow",
+        [](auto a) {
+          constexpr double infinity = std::numeric_limits<double>::infinity();
+          return where(a == -infinity, infinity, sqrt(a + 0.0));
+        },
+        x);
   return pow(x, constant_like(x, y));
 }
 

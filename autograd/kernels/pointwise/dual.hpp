@@ -3,6 +3,7 @@
 #include <autograd/kernels/pointwise/symbol.hpp>
 #include <autograd/kernels/simd/elementary.hpp>
 
+#include <limits>
 #include <type_traits>
 
 namespace xgrad::kernels {
@@ -102,6 +103,19 @@ auto operator*(A a, B b) {
     return dual<tag_of<B>>(a * b.value, a * b.slope);
 }
 
+/// -a/b². Where a is denormal, a/b may have lost digits: both get factors that cancel.
+template <class A, class B>
+auto quotient_slope(A a, B b) {
+  if constexpr (std::is_arithmetic_v<A>) {
+    return -(a / b) / b;
+  } else {
+    using T = typename decltype(primal(a))::Element;
+    constexpr T spacing_one = Format<T>::spacing_one;
+    const auto lift = where(abs(primal(a)) < std::numeric_limits<T>::min(), Vec<T>(spacing_one), Vec<T>(1));
+    return -(a * lift / b) / (b * lift);
+  }
+}
+
 template <class A, class B>
 requires DualPair<A, B>
 auto operator/(A a, B b) {
@@ -111,8 +125,7 @@ auto operator/(A a, B b) {
   } else if constexpr (tag_of<A> > tag_of<B>) {
     return dual<tag_of<A>>(a.value / b, a.slope / b);
   } else {
-    const auto quotient = a / b.value;
-    return dual<tag_of<B>>(quotient, -(quotient * b.slope) / b.value);
+    return dual<tag_of<B>>(a / b.value, quotient_slope(a, b.value) * b.slope);
   }
 }
 
@@ -157,6 +170,11 @@ auto where(M mask, A a, B b) {
 template <AnyDual X>
 auto exp(X x) {
   const auto value = exp(x.value);
+  return dual<tag_of<X>>(value, x.slope * value);
+}
+template <class Scalar, AnyDual X>
+auto scaled_exp(Scalar factor, X x) {
+  const auto value = scaled_exp(factor, x.value);
   return dual<tag_of<X>>(value, x.slope * value);
 }
 template <AnyDual X>

@@ -37,8 +37,9 @@ void pointwise_loop(const void* const* inputs, const bool* splat, void* output, 
     body(x).store(target);
   }
   if (tail != 0) {
+    // Unused lanes are 1, where no function takes its longer path.
     for (std::size_t i = 0; i < N; ++i)
-      x[i] = step[i] == 0 ? Vec<T>::load(source[i]) : Vec<T>::load_part(source[i], tail);
+      x[i] = step[i] == 0 ? Vec<T>::load(source[i]) : Vec<T>::load_part(source[i], tail, T(1));
     // A whole vector where there is room: what is stored in part stalls the next one who loads it.
     if (room - count >= width - tail)
       body(x).store(target);

@@ -67,6 +67,15 @@ Vec<T> exp(Vec<T> x) {
   return PowerOfE<T>(within(x, Exponential<T>::zero_below, Exponential<T>::infinite_above)).value();
 }
 
+/// factor·e^x, also where e^x itself is denormal or infinite; a factor between the square roots of the least normal and
+/// the largest number.
+template <class Scalar, class T>
+requires std::is_arithmetic_v<Scalar> Vec<T> scaled_exp(Scalar factor, Vec<T> x) {
+  const Vec<T> f(factor);
+  const PowerOfE<T> power(within(x, 2 * Exponential<T>::zero_below, 2 * Exponential<T>::infinite_above));
+  return times_power_of_two(fma(f, power.rest, f), power.exponent);
+}
+
 /// With s = 2^(n-1), 2·(s·(e^r - 1) + (s - ½)), which does not overflow early. e^-40 is below the rounding of 1.
 template <class T>
 Vec<T> expm1(Vec<T> x) {
@@ -131,9 +140,9 @@ template <class T>
 Vec<T> swish_slope(Vec<T> x) {
   x = within(x, -Exponential<T>::far, Exponential<T>::far);
   const PowerOfE<T> power(-abs(x));
-  const Vec<T> e = power.value_beside_one(), d = 1 + e;
+  const Vec<T> e = power.value_beside_one(), sum = 1 + e + x;
   const Mask<T> negative = x < 0;
-  const Vec<T> numerator = where(negative, power.significand() * (d + x), fma(x, e, d));
+  const Vec<T> numerator = where(negative, fma(sum, power.rest, sum), fma(x, e, 1 + e));
   return times_power_of_two(numerator / fma(e, 2 + e, Vec<T>(1)), where(negative, power.exponent, Vec<T>(0)));
 }
 

@@ -59,28 +59,31 @@ struct Vec {
   static Vec load(const T* source) { return Batch::load_unaligned(source); }
   void store(T* target) const { batch.store_unaligned(target); }
 
-  /// The first count lanes; the others are 0.
-  static Vec load_part(const T* source, std::size_t count) {
+  /// The first count lanes from the source.
+  static Vec load_part(const T* source, std::size_t count, T others = 0) {
 #if defined(__AVX512F__)
+    const Batch rest(others);
     if constexpr (std::is_same_v<T, float>)
-      return Batch(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1u), source));
+      return Batch(_mm512_mask_loadu_ps(rest, static_cast<__mmask16>((1u << count) - 1u), source));
     else if constexpr (std::is_same_v<T, double>)
-      return Batch(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << count) - 1u), source));
+      return Batch(_mm512_mask_loadu_pd(rest, static_cast<__mmask8>((1u << count) - 1u), source));
     else
-      return Batch(_mm512_maskz_loadu_epi64(static_cast<__mmask8>((1u << count) - 1u), source));
+      return Batch(_mm512_mask_loadu_epi64(rest, static_cast<__mmask8>((1u << count) - 1u), source));
 #elif defined(__AVX2__)
     const auto length = static_cast<int>(count);
     const __m256i first_4 = _mm256_cmpgt_epi32(_mm256_set1_epi32(length), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     const __m256i first_8 = _mm256_cmpgt_epi32(_mm256_set1_epi32(length), _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
+    const Batch rest(others);
     if constexpr (std::is_same_v<T, float>)
-      return Batch(_mm256_maskload_ps(source, first_4));
+      return Batch(_mm256_blendv_ps(rest, _mm256_maskload_ps(source, first_4), _mm256_castsi256_ps(first_4)));
     else if constexpr (std::is_same_v<T, double>)
-      return Batch(_mm256_maskload_pd(source, first_8));
+      return Batch(_mm256_blendv_pd(rest, _mm256_maskload_pd(source, first_8), _mm256_castsi256_pd(first_8)));
     else
-      return Batch(_mm256_maskload_epi64(reinterpret_cast<const long long*>(source), first_8));
+      return Batch(_mm256_blendv_epi8(rest, _mm256_maskload_epi64(reinterpret_cast<const long long*>(source), first_8),
+                                      first_8));
 #else
-    alignas(64) T lanes[width] = {};
-    for (std::size_t i = 0; i < count; ++i) lanes[i] = source[i];
+    alignas(64) T lanes[width];
+    for (std::size_t i = 0; i < width; ++i) lanes[i] = i < count ? source[i] : others;
     return Batch::load_aligned(lanes);
 #endif
   }

@@ -260,6 +260,6 @@ TEST_CASE_TEMPLATE("a fold takes each lane once", T, float, double) {
   CHECK(kernels::fold(kernels::lane_numbers<T>(), add) == static_cast<T>(width * (width - 1) / 2));
   const std::vector<T> ones(width, T(1));
   for (std::size_t n = 0; n < width; ++n)
-    CHECK(kernels::fold(kernels::load_padded(ones.data() + width - n, n, T(3)), add) ==
+    CHECK(kernels::fold(kernels::Vec<T>::load_part(ones.data() + width - n, n, T(3)), add) ==
           static_cast<T>(n + 3 * (width - n)));
 }

@@ -1,0 +1,76 @@
+#include "tests/support/accuracy.hpp"
+
+#include <doctest/doctest.h>
+
+#include <bit>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+using namespace accuracy;
+
+// The contract (SEMANTICS, Numerics): within 4 units in the last place over the whole range, denormal results within
+// one. Exact values are the C library's in double for float, in long double (64 digits) for double; tests/accuracy
+// measures with every float, and with MPFR.
+
+namespace {
+
+/// Every 10007th float, a prime, and what is special; numbers of any size of double.
+template <class T>
+std::vector<T> arguments() {
+  std::vector<T> x = special_arguments<T>();
+  if constexpr (sizeof(T) == 4) {
+    for (std::uint64_t b = 0; b < std::uint64_t{1} << 32; b += 10007)
+      x.push_back(std::bit_cast<T>(static_cast<std::uint32_t>(b)));
+  } else {
+    const std::vector<T> random = random_arguments<T>(40000, 1);
+    x.insert(x.end(), random.begin(), random.end());
+  }
+  return x;
+}
+
+void check(const std::string& what, const Worst& worst) {
+  CAPTURE(what);
+  CAPTURE(worst.normal_at);
+  CAPTURE(worst.denormal_at);
+  CHECK(worst.normal <= 4);
+  CHECK(worst.denormal <= 1);
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("functions of one argument and their derivatives are within 4 ulp over the whole range", T, float,
+                   double) {
+  const std::vector<T> x = arguments<T>();
+  for_functions_of_one([&](const std::string& name, const auto&... how) {
+    const auto [value, derivative] = measure(x, how...);
+    check(name, value);
+    check("derivative of " + name, derivative);
+  });
+}
+
+TEST_CASE_TEMPLATE("functions of two arguments and their derivatives are within 4 ulp over the whole range", T, float,
+                   double) {
+  const auto [x, y] = random_pairs<T>(200000, 1);
+  for_functions_of_two([&](const std::string& name, const auto&... how) {
+    const auto worst = measure(x, y, how...);
+    check(name, worst[0]);
+    check(name + " along x", worst[1]);
+    check(name + " along y", worst[2]);
+  });
+}
+
+TEST_CASE("the measure finds an error of one unit, at the ends of the range, too") {
+  CHECK(units(1.0f, 1.0L) == 0);
+  CHECK(units(std::nextafter(1.0f, 2.0f), 1.0L) == 1);
+  CHECK(units(1.0, 1.0L + 0x1p-53L) == 0.5);
+  CHECK(units(0.0f, static_cast<long double>(std::numeric_limits<float>::denorm_min())) == 1);
+  CHECK(units(1e-6f, 1e-6L, 1.0L) < 1);
+  CHECK(units(std::numeric_limits<float>::infinity(), 1e39L) == 0);
+  CHECK(units(std::numeric_limits<float>::infinity(), static_cast<long double>(std::numeric_limits<float>::max())) ==
+        1);
+  CHECK(units(std::numeric_limits<float>::max(), 1e39L) == 1);
+  CHECK(std::isinf(units(0.0f, std::numeric_limits<long double>::quiet_NaN())));
+  CHECK(std::isinf(units(std::numeric_limits<float>::quiet_NaN(), 0.0L)));
+  CHECK(std::isinf(units(1.0f, std::numeric_limits<long double>::infinity())));
+}
