@@ -7,6 +7,7 @@ declare -A groups=(
            zlib1g-dev libfmt-dev libutfcpp-dev libcli11-dev nlohmann-json3-dev doctest-dev libadolc-dev"
   [run]="dataset-fashion-mnist gnuplot-nox"
   [benchmark]="libtorch-dev python3"
+  [accuracy]="libmpfr-dev"
   [ci]="clang clang-format libclang-rt-14-dev llvm-14"
 )
 

@@ -46,3 +46,8 @@ if(NOT BUILD_SHARED_LIBS)  # the copy takes the place of the library's
   xgrad_engine_fault(overwrites "if (!to.cotangent.defined())" "if (true)")
   xgrad_engine_fault(loses_cotangent "kernels::add_scaled(to.cotangent, gradient, 1.0)" "static_cast<void>(gradient)")
 endif()
+
+# Errors over the whole range against MPFR, which takes an hour or two: .ci/full builds and runs it.
+add_executable(xgrad_accuracy EXCLUDE_FROM_ALL tests/accuracy/sweep.cpp)
+xgrad_own_target(xgrad_accuracy)
+target_link_libraries(xgrad_accuracy PRIVATE xgrad::autograd mpfr gmp)

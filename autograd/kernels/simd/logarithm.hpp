@@ -67,7 +67,7 @@ Vec<T> look_up(const T (&table)[16], BitsOf<T> i) {
   using Batch = typename Vec<T>::Batch;
 #if defined(__AVX512F__)
   if constexpr (std::is_same_v<T, float>)
-    return Batch(_mm512_permutexvar_ps(i, _mm512_load_ps(table)));
+    return Batch(_mm512_maskz_permutexvar_ps(0xFFFF, i, _mm512_load_ps(table)));
   else
     return Batch(_mm512_permutex2var_pd(_mm512_load_pd(table), i, _mm512_load_pd(table + 8)));
 #elif defined(__AVX2__)

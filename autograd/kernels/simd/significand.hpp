@@ -60,13 +60,16 @@ Vec<T> nearest_whole(Vec<T> x, T factor) {
 }
 
 #if defined(__AVX512F__)
-inline constexpr bool has_scalef = true;  // instructions for x·2^n and for exponents
-inline Vec<float> scalef(Vec<float> x, Vec<float> n) { return Vec<float>::Batch(_mm512_scalef_ps(x.batch, n.batch)); }
-inline Vec<double> scalef(Vec<double> x, Vec<double> n) {
-  return Vec<double>::Batch(_mm512_scalef_pd(x.batch, n.batch));
+// Instructions for x·2^n and for exponents, masked: g++ 12 warns of the undefined registers in the plain intrinsics.
+inline constexpr bool has_scalef = true;
+inline Vec<float> scalef(Vec<float> x, Vec<float> n) {
+  return Vec<float>::Batch(_mm512_maskz_scalef_ps(0xFFFF, x.batch, n.batch));
 }
-inline Vec<float> getexp(Vec<float> x) { return Vec<float>::Batch(_mm512_getexp_ps(x.batch)); }
-inline Vec<double> getexp(Vec<double> x) { return Vec<double>::Batch(_mm512_getexp_pd(x.batch)); }
+inline Vec<double> scalef(Vec<double> x, Vec<double> n) {
+  return Vec<double>::Batch(_mm512_maskz_scalef_pd(0xFF, x.batch, n.batch));
+}
+inline Vec<float> getexp(Vec<float> x) { return Vec<float>::Batch(_mm512_maskz_getexp_ps(0xFFFF, x.batch)); }
+inline Vec<double> getexp(Vec<double> x) { return Vec<double>::Batch(_mm512_maskz_getexp_pd(0xFF, x.batch)); }
 #else
 inline constexpr bool has_scalef = false;
 #endif

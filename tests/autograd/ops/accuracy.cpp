@@ -1,9 +1,11 @@
 #include "tests/support/accuracy.hpp"
+#include "tests/support/reference.hpp"
 
 #include <doctest/doctest.h>
 
 #include <bit>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,9 @@ std::vector<T> arguments() {
   }
   return x;
 }
+
+/// Infinite where the text is beyond the range.
+long double number(const nlohmann::json& text) { return std::strtold(text.get<std::string>().c_str(), nullptr); }
 
 void check(const std::string& what, const Worst& worst) {
   CAPTURE(what);
@@ -58,6 +63,38 @@ TEST_CASE_TEMPLATE("functions of two arguments and their derivatives are within 
     check(name + " along x", worst[1]);
     check(name + " along y", worst[2]);
   });
+}
+
+TEST_CASE_TEMPLATE("values and derivatives are those of mpmath at 50 digits", T, float, double) {
+  const nlohmann::json functions = reference("elementary", sizeof(T) == 4 ? "float32" : "float64");
+  std::size_t found = 0;
+  const auto compare = [&](const std::string& name, const auto& f, auto arity) {
+    if (!functions.contains(name)) return;
+    ++found;
+    for (const auto& row : functions.at(name)) {
+      CAPTURE(name);
+      CAPTURE(row.dump());
+      const auto argument = [&](std::size_t i) { return std::vector<T>{static_cast<T>(number(row[i]))}; };
+      const auto results = [&] {
+        if constexpr (arity == 1)
+          return evaluate<T>(f, argument(0));
+        else
+          return evaluate<T>(f, argument(0), argument(1));
+      }();
+      for (std::size_t k = 0; k <= arity; ++k) {
+        const long double exact = number(row[arity + k]);
+        const double bound = std::abs(exact) < std::numeric_limits<T>::min() ? 1 : 4;
+        CHECK(units(results[k][0], exact) <= bound);
+      }
+    }
+  };
+  for_functions_of_one([&](const std::string& name, const auto& f, const auto&...) {
+    compare(name, f, std::integral_constant<std::size_t, 1>());
+  });
+  for_functions_of_two([&](const std::string& name, const auto& f, const auto&...) {
+    compare(name, f, std::integral_constant<std::size_t, 2>());
+  });
+  CHECK(found == functions.size());
 }
 
 TEST_CASE("the measure finds an error of one unit, at the ends of the range, too") {

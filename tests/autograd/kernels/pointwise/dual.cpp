@@ -85,6 +85,8 @@ TEST_CASE("elementary functions have their derivatives") {
     const double s = 1 / (1 + std::exp(-x));
     check([](auto a) { return sigmoid(a); }, x, {s, s * (1 - s), s * (1 - s) * (1 - 2 * s)});
     check([](auto a) { return softplus(a); }, x, {std::log1p(std::exp(x)), s, s * (1 - s)});
+    check([](auto a) { return swish(a); }, x, {x * s, s + x * s * (1 - s), s * (1 - s) * (2 + x * (1 - 2 * s))});
+    check([](auto a) { return scaled_exp(3.0, a); }, x, {3 * std::exp(x), 3 * std::exp(x), 3 * std::exp(x)});
     check([](auto a) { return abs(-a); }, x, {x, 1, 0});
   }
 }
@@ -109,6 +111,11 @@ TEST_CASE("powers have the slopes of both arguments") {
       CHECK(mixed([](auto a, auto b) { return pow(a, b); }, x, y) ==
             doctest::Approx(p / x * (1 + y * l)).epsilon(1e-12));  // ∂/∂y y·x^(y-1)
     }
+}
+
+TEST_CASE("the mixed second derivative of x^y at y = 0 is 1/x, though its slope along x is 0 there") {
+  const auto f = [](auto a, auto b) { return pow(a, b); };
+  for (const double x : {0.4, 1.0, 2.5}) CHECK(mixed(f, x, 0) == doctest::Approx(1 / x).epsilon(1e-14));
 }
 
 // SEMANTICS: x^0 has slope 0, x^1 slope 1, at 0 too; 0^y for y > 0 does not grow with y.

@@ -36,15 +36,16 @@ TEST_CASE_TEMPLATE("a vector is made of a number of any type, or of its lanes", 
   for (std::size_t i = 0; i < x.size(); ++i) CHECK(x[i] == static_cast<T>(i + 1));
 }
 
-TEST_CASE_TEMPLATE("a part of a vector reads and writes its lanes only, the others are 0", T, float, double,
-                   std::int64_t) {
+TEST_CASE_TEMPLATE("a part of a vector reads and writes its lanes only, the others are 0 or what is asked for", T,
+                   float, double, std::int64_t) {
   constexpr std::size_t width = Vec<T>::width;
   for (std::size_t count = 0; count <= width; ++count) {
     CAPTURE(count);
     std::vector<T> source(count);  // on the heap, where AddressSanitizer sees a read beyond the end
     for (std::size_t i = 0; i < count; ++i) source[i] = static_cast<T>(i + 1);
     const Vec<T> part = Vec<T>::load_part(source.data(), count);
-    const Lanes<T> all = lanes(part);
+    const Lanes<T> all = lanes(part), padded = lanes(Vec<T>::load_part(source.data(), count, T(7)));
+    for (std::size_t i = 0; i < width; ++i) CHECK(padded[i] == (i < count ? static_cast<T>(i + 1) : T(7)));
     for (std::size_t i = 0; i < width; ++i) CHECK(all[i] == (i < count ? static_cast<T>(i + 1) : T(0)));
     std::array<T, width + 1> target;
     target.fill(T(-1));
@@ -108,19 +109,18 @@ TEST_CASE_TEMPLATE("a branch that is not taken may be NaN", T, float, double) {
   CHECK(one(where(Vec<T>(1) > 0, Vec<T>(1), log(Vec<T>(-1)))) == 1);
 }
 
-// Bounds: DESIGN's measurements for xsimd 8.1 are exp 1.5, log 0.7, tanh 1.3, expm1 1.3, log1p 0.7 in float32.
+// docs/numerics.md has the errors over the whole range; the contract is 4.
 TEST_CASE_TEMPLATE("functions are exact to about two units in the last place", T, float, double) {
   CHECK(worst_ulps<T>([](auto x) { return exp(x); }, [](long double x) { return std::exp(x); }, -80, 80) <= 2);
-  CHECK(worst_ulps<T>([](auto x) { return expm1(x); }, [](long double x) { return std::expm1(x); }, -5, 5) <= 2);
+  CHECK(worst_ulps<T>([](auto x) { return expm1(x); }, [](long double x) { return std::expm1(x); }, -5, 5) <= 3);
   CHECK(worst_ulps<T>([](auto x) { return log(x); }, [](long double x) { return std::log(x); }, 1e-3, 1e3) <= 2);
   CHECK(worst_ulps<T>([](auto x) { return log1p(x); }, [](long double x) { return std::log1p(x); }, -0.9, 9) <= 2);
   CHECK(worst_ulps<T>([](auto x) { return sqrt(x); }, [](long double x) { return std::sqrt(x); }, 0, 100) <= 0.5);
-  CHECK(worst_ulps<T>([](auto x) { return tanh(x); }, [](long double x) { return std::tanh(x); }, -9, 9) <= 2);
+  CHECK(worst_ulps<T>([](auto x) { return tanh(x); }, [](long double x) { return std::tanh(x); }, -9, 9) <= 3);
   CHECK(worst_ulps<T>([](auto x) { return sin(x); }, [](long double x) { return std::sin(x); }, -1.5, 1.5) <= 2);
   CHECK(worst_ulps<T>([](auto x) { return cos(x); }, [](long double x) { return std::cos(x); }, -1.5, 1.5) <= 2);
-  // exp(y · log x) multiplies the error of log by y · log x, here at most 2.5 · log 50 = 9.8.
   CHECK(worst_ulps<T>([](auto x) { return pow(x, decltype(x)(2.5)); }, [](long double x) { return std::pow(x, 2.5L); },
-                      0.01, 50) <= 2 + 1.5 * 9.8);
+                      0.01, 50) <= 2);
 }
 
 TEST_CASE_TEMPLATE("exact functions are exact", T, float, double) {
