@@ -106,7 +106,7 @@ auto operator*(A a, B b) {
 /// -a/b². Where a is denormal, a/b may have lost digits: both get factors that cancel.
 template <class A, class B>
 auto quotient_slope(A a, B b) {
-  if constexpr (std::is_arithmetic_v<A>) {
+  if constexpr (std::is_arithmetic_v<A> || std::is_same_v<decltype(primal(a)), Symbol>) {
     return -(a / b) / b;
   } else {
     using T = typename decltype(primal(a))::Element;

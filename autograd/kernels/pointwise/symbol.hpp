@@ -62,7 +62,13 @@ Symbol floor(Symbol a);
 Symbol sigmoid(Symbol a);
 Symbol sigmoid_slope(Symbol a);
 Symbol softplus(Symbol a);
+Symbol tanh_slope(Symbol a);
+Symbol swish(Symbol a);
+Symbol swish_slope(Symbol a);
+inline Symbol scaled_exp(double factor, Symbol a) { return factor * exp(a); }
 Symbol pow(Symbol a, Symbol b);
+Symbol power_slope_of_base(Symbol a, Symbol b);
+Symbol power_slope_of_exponent(Symbol a, Symbol b);
 Symbol tie(Symbol a, Symbol b);
 
 /// `value`, whose derivative along x is `derivative` instead of that of its own steps.
