@@ -70,6 +70,11 @@ Tensor prelu(const Tensor& x, const Tensor& slope) {
       {.kind = OperationKind::activation}, "prelu", [](auto a, auto s) { return where(a > 0, a, s * a); }, x, slope);
 }
 
+Tensor mish(const Tensor& x) {
+  return pointwise_with(
+      {.bounds = {.low = -0.30884341301725041}}, "mish", [](auto a) { return a * tanh(softplus(a)); }, x);
+}
+
 Tensor hard_tanh(const Tensor& x) {
   return pointwise_with(
       {.derivative_of_result = true, .bounds = {-1, 1}}, "hard_tanh",

@@ -30,6 +30,8 @@ Tensor elu(const Tensor& x, double alpha);
 Tensor elu(const Tensor& x);
 /// x·σ(x) (Ramachandran et al. 2017; also called SiLU).
 Tensor swish(const Tensor& x);
+/// x·tanh(softplus(x)) (Misra 2019).
+Tensor mish(const Tensor& x);
 /// x limited to [-1, 1]; gradient 0 outside and on the bounds.
 Tensor hard_tanh(const Tensor& x);
 /// The largest of k pieces: y_i = max_j x_{j·n + i}, from (..., k·n) to (..., n), so that `linear` with k·n columns

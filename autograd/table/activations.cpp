@@ -108,6 +108,13 @@ std::vector<OpRow> activation_rows() {
                      .points({{1, sigmoid_1, 0.9276705118714868}, {-1, -sigmoid_minus_1, 0.07232948812851325}},
                              "x·σ(x), σ(x) + x·σ(x)·σ(-x)")
                      .extreme({{0, 0, 0.5}, {1e4, 1e4, 1.0}, {-1e4, 0, 0.0}, {-100, -3.7200759760208356e-42}}));
+  rows.push_back(unary("mish", "x·tanh(log(1 + e^x))", mish)
+                     .sample({{{33}, {-30, 30}}})
+                     .points({{1, 0.86509838826731035, 1.0490362200997922},
+                              {-1, -0.30340146137410892, 0.059216755877394948},
+                              {-1.1924312145154952, -0.30884341301725041}},
+                             "mpmath, 40 digits; the last is the minimum")
+                     .extreme({{0, 0, 0.6}, {1e4, 1e4, 1.0}, {-1e4, 0, 0.0}, {-100, -3.7200759760208360e-42}}));
   rows.push_back(
       unary("hard_tanh", "min(max(x, -1), 1)", hard_tanh, away_from({-1, 1}))
           .picks()

@@ -51,6 +51,7 @@ using ReLU = FunctionLayer<"ReLU", relu>;
 using HardTanh = FunctionLayer<"HardTanh", hard_tanh>;
 using Softplus = FunctionLayer<"Softplus", softplus>;
 using LogSigmoid = FunctionLayer<"LogSigmoid", log_sigmoid>;
+using Mish = FunctionLayer<"Mish", mish>;
 using Softmax = AxisLayer<"Softmax", softmax>;
 using LogSoftmax = AxisLayer<"LogSoftmax", log_softmax>;
 

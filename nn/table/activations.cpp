@@ -184,6 +184,7 @@ std::vector<ModuleRow> activation_layer_rows() {
                                  sigmoid_row(),
                                  tanh_row(),
                                  known_activation(HardTanh(), "hard_tanh"),
+                                 known_activation(Mish(), "mish"),
                                  maxout_row(),
                                  known_activation(Softplus(), "softplus"),
                                  known_activation(LogSigmoid(), "log_sigmoid"),

@@ -30,8 +30,8 @@ Tensor softsign(const Tensor& x) {  // an activation of one's own, of which a gr
       "softsign", [](auto a) { return a / (1 + abs(a)); }, x);
 }
 
-const std::vector<NodeActivation> all_activations = {nullptr, sigmoid,  tanh,      relu,  leaky_relu,
-                                                     elu,     softplus, hard_tanh, swish, softsign};
+const std::vector<NodeActivation> all_activations = {nullptr,  sigmoid,   tanh,  relu, leaky_relu, elu,
+                                                     softplus, hard_tanh, swish, mish, softsign};
 
 std::string numbered(char letter, std::size_t i) {
   std::string name(1, letter);
