@@ -46,6 +46,7 @@ inline const std::map<std::string, Function>& functions() {
       {"prelu", [](const Inputs& x, const Axes&) { return torch::prelu(x[0], x[1]); }},
       {"elu", [](const Inputs& x, const Axes&) { return torch::elu(x[0]); }},
       {"swish", [](const Inputs& x, const Axes&) { return torch::silu(x[0]); }},
+      {"mish", [](const Inputs& x, const Axes&) { return torch::mish(x[0]); }},
       {"hard_tanh", [](const Inputs& x, const Axes&) { return torch::hardtanh(x[0]); }},
       {"clamp", [](const Inputs& x, const Axes&) { return torch::clamp(x[0], -1, 0.5); }},
       {"add", [](const Inputs& x, const Axes&) { return x[0] + x[1]; }},

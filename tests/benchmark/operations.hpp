@@ -36,6 +36,7 @@ inline const std::map<std::string, Function>& functions() {
       {"prelu", [](const Inputs& x, const Axes&) { return prelu(x[0], x[1]); }},
       {"elu", [](const Inputs& x, const Axes&) { return elu(x[0]); }},
       {"swish", [](const Inputs& x, const Axes&) { return swish(x[0]); }},
+      {"mish", [](const Inputs& x, const Axes&) { return mish(x[0]); }},
       {"hard_tanh", [](const Inputs& x, const Axes&) { return hard_tanh(x[0]); }},
       {"clamp", [](const Inputs& x, const Axes&) { return clamp(x[0], -1, 0.5); }},
       {"maxout", [](const Inputs& x, const Axes&) { return maxout(x[0], x[0].shape()[1]); }},

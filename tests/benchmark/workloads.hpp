@@ -198,6 +198,7 @@ inline const std::vector<Operation>& operations() {
                                                {"prelu", with_derivative},
                                                {"elu", any},
                                                {"swish", any},
+                                               {"mish", any},
                                                {"hard_tanh", any},
                                                {"clamp", any},
                                                {"maxout", any, R::rows},

@@ -275,7 +275,8 @@ auto tie(A a, B b) {
 template <class X, class Y>
 requires DualPair<X, Y>
 auto power_slope_of_base(X x, Y y) {
-  const auto flat = AnyDual<Y> ? (primal(y) == 0) & (primal(x) == 0) : primal(y) == 0;
+  constexpr bool constant = !AnyDual<Y> && !std::is_same_v<Y, Symbol>;  // a symbol may be perturbed later
+  const auto flat = constant ? primal(y) == 0 : (primal(y) == 0) & (primal(x) == 0);
   return where(flat, decltype(primal(x))(0), y * pow(x, y - 1));
 }
 template <class X, class Y>

@@ -277,9 +277,15 @@ Symbol sigmoid(Symbol a) {
 Symbol sigmoid_slope(Symbol a) {
   return at(note([](auto x) { return sigmoid_slope(x); }, a));
 }
-Symbol tanh_slope(Symbol a) { return at(note([](auto x) { return tanh_slope(x); }, a)); }
-Symbol swish(Symbol a) { return at(note([](auto x) { return swish(x); }, a)); }
-Symbol swish_slope(Symbol a) { return at(note([](auto x) { return swish_slope(x); }, a)); }
+Symbol tanh_slope(Symbol a) {
+  return at(note([](auto x) { return tanh_slope(x); }, a));
+}
+Symbol swish(Symbol a) {
+  return at(note([](auto x) { return swish(x); }, a));
+}
+Symbol swish_slope(Symbol a) {
+  return at(note([](auto x) { return swish_slope(x); }, a));
+}
 Symbol power_slope_of_base(Symbol a, Symbol b) {
   return at(note([](auto x, auto y) { return power_slope_of_base(x, y); }, a, b));
 }
