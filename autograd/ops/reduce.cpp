@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <vector>
 
 namespace xgrad {
 
@@ -150,11 +151,15 @@ Tensor arg_extreme(const char* name, const Tensor& x, std::int64_t axis, bool ke
 Tensor products_of_others(const Tensor& x, const Tensor& g, std::int64_t axis) {
   const std::int64_t count = x.shape(axis), half = count / 2;
   if (count <= 1) return count == 0 ? x : g;
+  const bool odd = count % 2 != 0;
   const Tensor a = slice(x, axis, 0, half), b = slice(x, axis, half, 2 * half);
-  const Tensor odd = slice(x, axis, 2 * half, count);
-  const Tensor outside = products_of_others(concatenate({a * b, odd}, axis), g, axis);  // of each pair, and of the odd
-  const Tensor of_pairs = slice(outside, axis, 0, half);
-  return concatenate({of_pairs * b, of_pairs * a, slice(outside, axis, half, count)}, axis);
+  Tensor products = a * b;
+  if (odd) products = concatenate({products, slice(x, axis, 2 * half, count)}, axis);
+  const Tensor outside = products_of_others(products, g, axis);  // of each pair, and of the odd one
+  const Tensor of_pairs = odd ? slice(outside, axis, 0, half) : outside;
+  std::vector<Tensor> parts = {of_pairs * b, of_pairs * a};
+  if (odd) parts.push_back(slice(outside, axis, half, half + 1));
+  return concatenate(parts, axis);
 }
 
 /// Π along one axis, which stays with extent 1.
