@@ -55,7 +55,7 @@ class Call {
   bool needs(std::size_t i) const {
     if (i >= input_count()) [[unlikely]]
       throw_missing("input", i, input_count());
-    return node_.inputs[i] != Node::none;
+    return node_.inputs[i] != Node::none && (wanted_ == nullptr || wanted_[node_.inputs[i]] != 0);
   }
   std::size_t input_count() const { return node_.input_count; }
   const Shape& output_shape(std::size_t i = 0) const { return output_node(i).shape; }
@@ -67,8 +67,8 @@ class Call {
 
  private:
   friend class Sweep;
-  Call(Sweep& sweep, Node& node, std::uint32_t number, bool recording)
-      : sweep_(sweep), node_(node), number_(number), recording_(recording) {}
+  Call(Sweep& sweep, Node& node, std::uint32_t number, bool recording, const char* wanted)
+      : sweep_(sweep), node_(node), number_(number), recording_(recording), wanted_(wanted) {}
   const Tensor& saved(std::size_t place, bool exists, const char* kind, std::size_t i) const {
     if (!exists || place >= node_.saved_count || !node_.saved[place].tensor.defined()) [[unlikely]]
       throw_not_saved(kind, i);
@@ -88,6 +88,7 @@ class Call {
   Node& node_;
   std::uint32_t number_;
   bool recording_;
+  const char* wanted_;  // by number of a node, or none: all are
 };
 
 }  // namespace xgrad

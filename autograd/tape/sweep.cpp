@@ -12,6 +12,7 @@ Sweep::Sweep(Recorder& recorder, const BackwardOptions& options)
     : recorder_(recorder),
       options_(options),
       keep_(options.keep || options.differentiable),
+      keeps_intermediates_(!options.also.empty() || !options.only.empty()),
       scope_{options.differentiable ? &recorder : nullptr, nullptr} {
   open_scope(scope_);
 }
@@ -41,9 +42,12 @@ std::uint32_t Sweep::begin(std::span<const Tensor> outputs, std::span<const Tens
     throw_as<TapeError>("backward: {} outputs and {} cotangents; need one cotangent for each output, and one at least",
                         outputs.size(), cotangents.size());
   for (std::size_t k = 0; k < outputs.size(); ++k) check_output(outputs[k], cotangents[k], k);
-  for (const Tensor& x : options_.also)
-    if (recorder_.number_of(x) == Node::none)
-      throw_as<TapeError>("backward: a tensor of `also`, of shape {}, is not on this tape", x.shape());
+  for (const auto* list : {&options_.also, &options_.only})
+    for (const Tensor& x : *list)
+      if (recorder_.number_of(x) == Node::none)
+        throw_as<TapeError>("backward: a tensor of `{}`, of shape {}, is not on this tape",
+                            list == &options_.also ? "also" : "only", x.shape());
+  choose();
   std::uint32_t last = 0;
   for (std::size_t k = 0; k < outputs.size(); ++k) {
     const std::uint32_t number = output_number(outputs[k]);
@@ -54,6 +58,25 @@ std::uint32_t Sweep::begin(std::span<const Tensor> outputs, std::span<const Tens
   }
   while (node(last).operation == nullptr && !node(last).leaf.defined()) ++last;  // to the operation of several outputs
   return last;
+}
+
+/// With `only`: marks its tensors, and in the order of recording all that is made from them.
+void Sweep::choose() {
+  if (options_.only.empty()) return;
+  wanted_.assign(recorder_.size(), 0);
+  for (const auto* list : {&options_.also, &options_.only})
+    for (const Tensor& x : *list) wanted_[recorder_.number_of(x)] = 1;
+  for (std::uint32_t number = 0; number < recorder_.size(); ++number) {
+    const Node& entry = node(number);
+    if (entry.operation == nullptr) continue;
+    if (!wants_any_input(entry)) continue;
+    for (std::uint32_t output = number + 1 - entry.output_count; output <= number; ++output) wanted_[output] = 1;
+  }
+}
+
+bool Sweep::wants_any_input(const Node& entry) const {
+  return wanted_.empty() || std::any_of(entry.inputs, entry.inputs + entry.input_count,
+                                        [this](std::uint32_t input) { return wants(input); });
 }
 
 void Sweep::check_output(const Tensor& output, const Tensor& cotangent, std::size_t k) const {
@@ -97,10 +120,10 @@ void Sweep::pass(std::uint32_t number) {
   if (vanishing) [[unlikely]]
     pass_zeros(entry, first, number, !reached);
   if (reached) {
-    run_vjp(entry, number);
+    if (wants_any_input(entry)) run_vjp(entry, number);
     for (std::uint32_t output = first; output <= number; ++output) {
       Tensor cotangent = std::move((output == number ? entry : node(output)).cotangent);
-      if (!options_.also.empty() && cotangent.defined()) keep_intermediate(output, std::move(cotangent));
+      if (keeps_intermediates_ && cotangent.defined()) keep_intermediate(output, std::move(cotangent));
     }
   }
   if (!keep_) recorder_.release_saved(entry);
@@ -109,11 +132,10 @@ void Sweep::pass(std::uint32_t number) {
 void Sweep::pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t last, bool nothing_else) {
   for (std::uint32_t output = first; output <= last; ++output) {
     node(output).vanishing = false;
-    if (nothing_else && !options_.also.empty())
-      keep_intermediate(output, zeros(node(output).shape, node(output).dtype));
+    if (nothing_else && keeps_intermediates_) keep_intermediate(output, zeros(node(output).shape, node(output).dtype));
   }
   for (std::size_t i = 0; nothing_else && i < entry.input_count; ++i)
-    if (entry.inputs[i] != Node::none) node(entry.inputs[i]).vanishing = true;
+    if (wants(entry.inputs[i])) node(entry.inputs[i]).vanishing = true;
 }
 
 void Sweep::run_vjp(Node& entry, std::uint32_t number) {
@@ -132,12 +154,13 @@ void Sweep::run_vjp(Node& entry, std::uint32_t number) {
           operation.name(), saved.tensor.shape(), saved.version, now);
   }
   if (!absent_cotangents_.empty()) absent_cotangents_.clear();
-  Tensors gradients = operation.vjp(Call(*this, entry, number, options_.differentiable));
+  Tensors gradients =
+      operation.vjp(Call(*this, entry, number, options_.differentiable, wanted_.empty() ? nullptr : wanted_.data()));
   if (gradients.size() != entry.input_count)
     throw_as<TapeError>("backward: the vjp of {} gives {} gradients for {} inputs; need one for each", operation.name(),
                         gradients.size(), entry.input_count);
   for (std::size_t i = 0; i < entry.input_count; ++i) {
-    if (entry.inputs[i] == Node::none) continue;
+    if (!wants(entry.inputs[i])) continue;
     if (!gradients[i].defined()) {
       node(entry.inputs[i]).vanishing = true;
       continue;
@@ -183,8 +206,9 @@ void Sweep::contribute(const Node& from, std::size_t input, Tensor&& gradient) {
 }
 
 void Sweep::keep_intermediate(std::uint32_t number, Tensor cotangent) {
-  for (const Tensor& x : options_.also)
-    if (recorder_.number_of(x) == number && !intermediate_.contains(x)) intermediate_.append(x, std::move(cotangent));
+  for (const auto* list : {&options_.also, &options_.only})
+    for (const Tensor& x : *list)
+      if (recorder_.number_of(x) == number && !intermediate_.contains(x)) intermediate_.append(x, std::move(cotangent));
 }
 
 Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& output) {
@@ -219,8 +243,10 @@ Gradients Sweep::collect() {
   for (const std::uint32_t number : recorder_.leaves()) {
     Node& entry = node(number);
     const bool vanishing = std::exchange(entry.vanishing, false);
-    if (entry.cotangent.defined())
-      add(entry.leaf, std::move(entry.cotangent));
+    Tensor gradient = std::move(entry.cotangent);
+    if (!wants(number)) continue;
+    if (gradient.defined())
+      add(entry.leaf, std::move(gradient));
     else if (vanishing)
       add(entry.leaf, zeros(entry.shape, entry.dtype));
   }

@@ -28,6 +28,9 @@ class Sweep {
   Tensor& absent_cotangent(std::size_t i, std::size_t outputs, const Node& output);
 
  private:
+  void choose();
+  bool wants(std::uint32_t input) const { return input != Node::none && (wanted_.empty() || wanted_[input] != 0); }
+  bool wants_any_input(const Node& entry) const;
   std::uint32_t begin(std::span<const Tensor> outputs, std::span<const Tensor> cotangents);
   void check_output(const Tensor& output, const Tensor& cotangent, std::size_t k) const;
   std::uint32_t output_number(const Tensor& output) const;
@@ -42,8 +45,10 @@ class Sweep {
   Recorder& recorder_;
   const BackwardOptions& options_;
   const bool keep_;
+  const bool keeps_intermediates_;
   bool complete_ = false;  // every cotangent has been passed on
   RecordingScope scope_;
+  std::vector<char> wanted_;  // with `only`: the nodes between its tensors and the outputs
   Gradients intermediate_;
   std::vector<Tensor> absent_cotangents_;  // of the operation whose vjp runs, as it asks for them
 };

@@ -51,6 +51,8 @@ struct BackwardOptions {
   bool differentiable = false;
   /// Intermediate tensors whose gradients are wanted too.
   std::vector<Tensor> also = {};
+  /// If any: the gradients of these tensors alone, leaves or intermediate ones, and no work for the others.
+  std::vector<Tensor> only = {};
 };
 
 /// The first operation whose value or gradient was not finite although its inputs were.

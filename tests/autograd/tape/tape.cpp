@@ -7,6 +7,7 @@
 #include <cmath>
 #include <memory>
 #include <sstream>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -434,4 +435,49 @@ TEST_CASE("an observer hears of every recorded operation, in order, and what it 
   CHECK(listener.heard == "square@1 sum@2 ");
   CHECK(tape.size() == 3);
   CHECK(expect::values(tape.backward(loss)[x]) == std::vector<double>{2, 4});
+}
+
+TEST_CASE("with `only` these gradients come alone, and no vjp runs for the others") {
+  const Tensor x = leaf(tensor({1.0, 2.0}, float64)), w = leaf(tensor({3.0, 4.0}, float64));
+  std::vector<std::string> asked;
+  const auto times = [&asked](const char* name, const Tensor& a, const Tensor& b) {
+    return custom(
+        name, [](const Tensor& p, const Tensor& q) { return p * q; },
+        [&asked, name](const Call& call) {
+          asked.push_back(std::string(name) + (call.needs(0) ? " 0" : "") + (call.needs(1) ? " 1" : ""));
+          Tensors gradients(2);
+          if (call.needs(0)) gradients[0] = call.cotangent() * call.input(1);
+          if (call.needs(1)) gradients[1] = call.cotangent() * call.input(0);
+          return gradients;
+        },
+        a, b);
+  };
+  // L = Σ (x·w)·x + (w·w): ∂L/∂x = 2·x·w.
+  const auto loss = [&](Tensor& middle) {
+    middle = times("first", x, w);
+    return sum(times("second", middle, x)) + sum(times("third", w, w));
+  };
+  Tensor middle;
+  {
+    Tape tape;
+    const Tensor y = loss(middle);
+    const Gradients gradients = tape.backward(y, {.only = {x}});
+    CHECK(expect::values(gradients[x]) == std::vector<double>{6, 16});
+    CHECK(gradients.size() == 1);
+    CHECK(asked == std::vector<std::string>{"second 0 1", "first 0"});
+  }
+  asked.clear();
+  {
+    Tape tape;
+    const Tensor y = loss(middle);
+    const Gradients gradients = tape.backward(y, {.only = {middle}});
+    CHECK(expect::values(gradients[middle]) == std::vector<double>{1, 2});
+    CHECK(gradients.size() == 1);
+    CHECK(asked == std::vector<std::string>{"second 0"});
+  }
+  Tape tape;
+  const Tensor y = loss(middle);
+  const Tensor stranger = leaf(tensor({1.0}));
+  CHECK(contains(message_of([&] { tape.backward(y, {.only = {stranger}}); }),
+                 "a tensor of `only`, of shape (1,), is not on this tape"));
 }
