@@ -141,7 +141,6 @@ class Tensor {
     if (body_ == nullptr) throw_empty();
     return *body_;
   }
-  void* mutable_data() const { return body_->storage->data; }  // MUTABLE
   /// The values, for code that knows the dtype otherwise.
   const void* untyped_data() const { return body_->storage->data; }
   /// The values to write of a tensor that was just made and that no tape knows yet: no version is raised. All other
