@@ -15,12 +15,11 @@ struct RowOf {
 template <class T, std::size_t width>
 using Row = typename RowOf<T, width>::Vector;
 
-/// To and from memory of any alignment.
-template <class T, std::size_t width>
-Row<T, width> load(const T* source) {
-  Row<T, width> row;
+/// To and from memory of any alignment. A vector wider than the machine's registers is no result of a function:
+/// compilers differ in how they hand it on.
+template <class T, class Vector>
+void load(Vector& row, const T* source) {
   std::memcpy(&row, source, sizeof row);
-  return row;
 }
 template <class T, class Vector>
 void store(const Vector& row, T* target) {
@@ -56,7 +55,11 @@ void sparse_product(const SparseRows& a, std::size_t first, std::size_t end, std
   with_constant(width, [=](auto n) {
     for (std::size_t r = first; r < end; ++r) {
       Row<T, n> sum = start[r - first] + Row<T, n>{};
-      for (std::uint32_t k = a.begin[r]; k < a.begin[r + 1]; ++k) sum += value[k] * load<T, n>(x + a.column[k] * n);
+      for (std::uint32_t k = a.begin[r]; k < a.begin[r + 1]; ++k) {
+        Row<T, n> other;
+        load(other, x + a.column[k] * n);
+        sum += value[k] * other;
+      }
       store(sum, y + (r - first) * n);
     }
   });
@@ -68,10 +71,11 @@ void sparse_product_vjp(const SparseRows& a, std::size_t first, std::size_t end,
   with_constant(width, [=](auto n) {
     for (std::size_t r = first; r < end; ++r) {
       const std::size_t at = (r - first) * n;
-      Row<T, n> sum = start == nullptr ? Row<T, n>{} : load<T, n>(start + at);
-      const Row<T, n> own = load<T, n>(z + at);
+      Row<T, n> sum{}, own, other;
+      if (start != nullptr) load(sum, start + at);
+      load(own, z + at);
       for (std::uint32_t k = a.begin[r]; k < a.begin[r + 1]; ++k) {
-        const Row<T, n> other = load<T, n>(x + a.column[k] * n);
+        load(other, x + a.column[k] * n);
         sum += value[k] * other;
         dvalue[k] += total<T>(own * other);
       }
@@ -83,7 +87,11 @@ void sparse_product_vjp(const SparseRows& a, std::size_t first, std::size_t end,
 template <class T>
 void add_row_sums(std::size_t rows, std::size_t width, const T* x, T* sums) {
   with_constant(width, [=](auto n) {
-    for (std::size_t r = 0; r < rows; ++r) sums[r] += total<T>(load<T, n>(x + r * n));
+    for (std::size_t r = 0; r < rows; ++r) {
+      Row<T, n> row;
+      load(row, x + r * n);
+      sums[r] += total<T>(row);
+    }
   });
 }
 
