@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
@@ -56,7 +57,9 @@ TEST_CASE_TEMPLATE("functions of one argument and their derivatives are within 4
 
 TEST_CASE_TEMPLATE("functions of two arguments and their derivatives are within 4 ulp over the whole range", T, float,
                    double) {
-  const auto [x, y] = random_pairs<T>(200000, 1);
+  const auto pairs = random_pairs<T>(200000, 1);
+  const auto& x = std::get<0>(pairs);
+  const auto& y = std::get<1>(pairs);
   for_functions_of_two([&](const std::string& name, const auto&... how) {
     const auto worst = measure(x, y, how...);
     check(name, worst[0]);
