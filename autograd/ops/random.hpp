@@ -30,7 +30,7 @@ class Generator {
   /// only: `Generator(seed).split(step).split(part)`.
   Generator split(std::uint64_t index) const;
 
-  /// Steps over the next positions and returns the state before: for code that draws by kernels of its own.
+  /// Steps over the next positions and returns the state before: for code that draws with kernels of its own.
   State take(std::uint64_t positions);
 
  private:

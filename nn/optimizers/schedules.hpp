@@ -39,12 +39,12 @@ enum class Better : bool { smaller, larger };
 /// The defaults are PyTorch 1.13's.
 struct PlateauOptions {
   double factor = 0.1;         ///< the rate is multiplied by, 0 < factor < 1
-  std::int64_t patience = 10;  ///< metrics in a row without improvement that are borne
+  std::int64_t patience = 10;  ///< metrics in a row without improvement that are tolerated
   double threshold = 1e-4;     ///< improvement that counts, relative to the best metric or absolute
   bool relative = true;
   std::int64_t cooldown = 0;  ///< metrics after a reduction during which nothing is counted
   double minimum_rate = 0.0;
-  double smallest_change = 1e-8;  ///< a reduction by no more than this is left out
+  double smallest_change = 1e-8;  ///< a smaller reduction is skipped
   Better better = Better::smaller;
 };
 

@@ -11,7 +11,7 @@ namespace xgrad::kernels {
 
 /// What computes a tile.
 enum class TileKernel {
-  registers,  ///< our own (gemm_registers.hpp)
+  registers,  ///< our own (registers.hpp)
   packing,    ///< BLAS's matrix product, which copies its operands: for matrices that outgrow the caches
   vector,     ///< BLAS's matrix-vector product: m or n is 1
 };
