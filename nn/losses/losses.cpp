@@ -54,9 +54,7 @@ void check_weights(const Tensor& weights, const Tensor& logits) {
   if (weights.shape() != Shape{logits.shape()[1]})
     throw_as<ShapeError>("cross_entropy: logits are {}, class weights are {}; need logits (n, c) and weights (c,)",
                          logits.shape(), weights.shape());
-  if (weights.dtype() != logits.dtype())
-    throw_as<TypeError>("cross_entropy: logits are {}, class weights are {}; need equal dtypes", logits.dtype(),
-                        weights.dtype());
+  common_floating_dtype("cross_entropy", logits, weights);
 }
 
 /// t' = (1 - ε)·t + ε/c for targets (n, c).

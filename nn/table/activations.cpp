@@ -16,8 +16,8 @@ ModuleRow activation(const M& model, const std::string& operation) {
   const Domain& domain = function.samples.front().arguments.front().domain;
   ModuleRow row(M::kind, ModuleRow::Kind::layer, function.formula);
   for (const Shape& shape : {Shape{7}, Shape{3, 5}, Shape{2, 3, 4}})
-    row.sample(drawn(made_like(model), {shape, domain}, {0.1, 0.4}));
-  row.big_sample(drawn(made_like(model), {{70, 1001}, domain}));
+    row.sample(drawn(model, {shape, domain}, {0.1, 0.4}));
+  row.big_sample(drawn(model, {{70, 1001}, domain}));
   row.refuses<TypeError>(in_encoder(clone(model)), {ones({2, 3}, int64)},
                          "encoder: " + operation + ": input 0 is int64");
   return row;
@@ -45,9 +45,8 @@ ModuleRow leaky_relu_row() {
 ModuleRow prelu_row() {
   const Domain input = away_from({0});
   ModuleRow row = activation(PReLU(), "prelu");
-  for (const Shape& shape : {Shape{4, 3}, Shape{2, 3, 3}})
-    row.sample(drawn(made_like(PReLU(3)), {shape, input}, {0.1, 0.4}));
-  row.big_sample(drawn(made_like(PReLU(1001)), {{70, 1001}, input}, {0.1, 0.4}));
+  for (const Shape& shape : {Shape{4, 3}, Shape{2, 3, 3}}) row.sample(drawn(PReLU(3), {shape, input}, {0.1, 0.4}));
+  row.big_sample(drawn(PReLU(1001), {{70, 1001}, input}, {0.1, 0.4}));
   row.point(layer_case(PReLU(), tensor({{-1, 2}, {-3, 0.5}})), tensor({{-0.25, 2}, {-0.75, 0.5}}),
             {tensor({-4}), tensor({{0.25, 1}, {0.25, 1}})}, "one slope, at first 0.25, with the gradient Σ min(x, 0)")
       .point(layer_case(PReLU(2, 0.5), tensor({{-1, -2}, {-3, 4}})), tensor({{-0.5, -1}, {-1.5, 4}}),
@@ -58,8 +57,7 @@ ModuleRow prelu_row() {
   const OpCall call = in_encoder(PReLU(3));
   row.refuses<ShapeError>(call, {ones({4, 2})}, "encoder: prelu expects (…, 3), got (4, 2)")
       .refuses<ShapeError>(call, {ones({})}, "encoder: prelu expects (…, 3), got ()")
-      .refuses<ValueError>([](const OpInputs& x) { return PReLU(0)(x[0]); }, {ones({1})},
-                           "PReLU: 0 slopes; need at least one");
+      .refuses_to_make([] { return PReLU(0); }, "PReLU: 0 slopes; need at least one");
   return row;
 }
 
@@ -75,15 +73,15 @@ template <class M>
 ModuleRow along_axis(const std::string& operation, double of_two) {
   ModuleRow row = known_activation(M(), operation);
   row.point(layer_case(M(0), tensor({{1, 5}, {1, 5}})), full({2, 2}, of_two), {}, "1/2 or its logarithm");
-  row.sample(drawn(made_like(M(0)), {{3, 5}})).sample(drawn(made_like(M(1)), {{2, 3, 4}}));
+  row.sample(drawn(M(0), {{3, 5}})).sample(drawn(M(1), {{2, 3, 4}}));
   row.refuses<ShapeError>(in_encoder(M(2)), {ones({2, 3})}, "encoder: " + operation + ": axis 2 of a tensor of rank 2");
   return row;
 }
 
 ModuleRow identity_row() {
   ModuleRow row("Identity", ModuleRow::Kind::layer, "x");
-  for (const Shape& shape : {Shape{}, Shape{7}, Shape{3, 5}}) row.sample(drawn(made_like(Identity()), {shape}));
-  row.big_sample(drawn(made_like(Identity()), {{70, 1001}}));
+  for (const Shape& shape : {Shape{}, Shape{7}, Shape{3, 5}}) row.sample(drawn(Identity(), {shape}));
+  row.big_sample(drawn(Identity(), {{70, 1001}}));
   row.point(layer_case(Identity(), tensor({1, -2})), tensor({1, -2}), {ones({2})}, "definition");
   const OpCall call = in_encoder(Identity());
   row.refuses<ValueError>([call](const OpInputs&) { return call({Tensor()}); }, {},
@@ -111,8 +109,8 @@ template <class M>
 ModuleRow steep_activation(const M& steep, const std::string& operation, const std::string& formula) {
   ModuleRow row = known_activation(M(), operation);
   row.formula = formula;
-  for (const Shape& shape : {Shape{7}, Shape{3, 5}}) row.sample(drawn(made_like(steep), {shape}));
-  row.sample(drawn(made_like(M(-0.5)), {{2, 3, 4}})).big_sample(drawn(made_like(steep), {{70, 1001}}));
+  for (const Shape& shape : {Shape{7}, Shape{3, 5}}) row.sample(drawn(steep, {shape}));
+  row.sample(drawn(M(-0.5), {{2, 3, 4}})).big_sample(drawn(steep, {{70, 1001}}));
   row.template refuses<TypeError>(in_encoder(clone(steep)), {ones({2}, int64)},
                                   "encoder: " + operation + ": input 0 is int64");
   return row;
@@ -126,8 +124,7 @@ ModuleRow sigmoid_row() {
              "1 - sigmoid(x)")
       .point(layer_case(Sigmoid(0), tensor({5.0})), tensor({0.5}), {tensor({0.0})}, "flat")
       .point(layer_case(Sigmoid(1000), tensor({10, -10.0})), tensor({1, 0}), {zeros({2})}, "the limit");
-  row.refuses<ValueError>([](const OpInputs& x) { return Sigmoid(inf)(x[0]); }, {ones({1})},
-                          "Sigmoid: slope inf; need a finite number");
+  row.refuses_to_make([] { return Sigmoid(inf); }, "Sigmoid: slope inf; need a finite number");
   return row;
 }
 
@@ -138,8 +135,7 @@ ModuleRow tanh_row() {
   row.point(layer_case(Tanh(2), tensor({0, 0.5, -0.5})), tensor({0, tanh_1, -tanh_1}),
             {tensor({2, 2 * tanh_slope_1, 2 * tanh_slope_1})}, "OEIS A073744")
       .point(layer_case(Tanh(1000), tensor({10, -10.0})), tensor({1, -1}), {zeros({2})}, "the limit");
-  row.refuses<ValueError>([](const OpInputs& x) { return Tanh(nan)(x[0]); }, {ones({1})},
-                          "Tanh: slope nan; need a finite number");
+  row.refuses_to_make([] { return Tanh(nan); }, "Tanh: slope nan; need a finite number");
   return row;
 }
 
@@ -150,15 +146,14 @@ ModuleRow swish_row() {
             {tensor({0.5, sigmoid_1 + sigmoid_slope_1, sigmoid_minus_1 - sigmoid_slope_1})}, "e/(1 + e)")
       .point(layer_case(Swish(0), tensor({3, -5})), tensor({1.5, -2.5}), {full({2}, 0.5)}, "x/2")
       .point(layer_case(Swish(1e4), tensor({3, -5})), tensor({3, 0}), {tensor({1, 0})}, "the limit, relu");
-  row.refuses<ValueError>([](const OpInputs& x) { return Swish(-inf)(x[0]); }, {ones({1})},
-                          "Swish: beta -inf; need a finite number");
+  row.refuses_to_make([] { return Swish(-inf); }, "Swish: beta -inf; need a finite number");
   return row;
 }
 
 ModuleRow maxout_row() {
   ModuleRow row("Maxout", ModuleRow::Kind::layer, op_row("maxout").formula);
-  for (const Shape& shape : {Shape{6}, Shape{3, 9}, Shape{2, 3, 12}}) row.sample(drawn(made_like(Maxout(3)), {shape}));
-  row.big_sample(drawn(made_like(Maxout(2)), {{70, 1002}}));
+  for (const Shape& shape : {Shape{6}, Shape{3, 9}, Shape{2, 3, 12}}) row.sample(drawn(Maxout(3), {shape}));
+  row.big_sample(drawn(Maxout(2), {{70, 1002}}));
   row.point(layer_case(Maxout(3), tensor({{1, 5, 4, 2, 3, 0}})), tensor({{4, 5}}), {tensor({{0, 1, 1, 0, 0, 0}})},
             "Goodfellow et al. 2013, by hand")
       .kink(layer_case(Maxout(2), tensor({{2, 0, 2, 1}})), tensor({{2, 1}}), {tensor({{0.5, 0, 0.5, 1}})});
@@ -166,8 +161,7 @@ ModuleRow maxout_row() {
   row.refuses<ShapeError>(call, {ones({4, 4})},
                           "encoder: maxout: x is (4, 4); need a last axis of 3 pieces of one length")
       .refuses<TypeError>(call, {ones({4, 6}, int64)}, "encoder: maxout: input 0 is int64")
-      .refuses<ValueError>([](const OpInputs& x) { return Maxout(0)(x[0]); }, {ones({1})},
-                           "Maxout: 0 pieces; need at least one");
+      .refuses_to_make([] { return Maxout(0); }, "Maxout: 0 pieces; need at least one");
   return row;
 }
 

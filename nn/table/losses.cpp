@@ -308,7 +308,7 @@ ModuleRow cross_entropy_row() {
           call, {zero, tensor({0, 1, 2, 0}, int64), ones({4})},
           "cross_entropy: logits are (4, 3), class weights are (4,); need logits (n, c) and weights (c,)")
       .refuses<TypeError>(call, {zero, tensor({0, 1, 2, 0}, int64), ones({3}, float32)},
-                          "cross_entropy: logits are float64, class weights are float32; need equal dtypes");
+                          "cross_entropy: input 0 is float64, input 1 is float32");
   for (const double smoothing : {-0.1, 1.1, nan})
     row.refuses<ValueError>(
         smoothed(smoothing), {zero, tensor({0, 1, 2, 0}, int64)},

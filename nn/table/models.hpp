@@ -3,6 +3,7 @@
 #include <autograd/ops/random.hpp>
 #include <nn/table/module_table.hpp>
 
+#include <concepts>
 #include <vector>
 
 namespace xgrad::nn {
@@ -17,25 +18,24 @@ M with_values(const M& model, const OpInputs& values) {
   return model;
 }
 
-/// What make(generator) gives on an input, all values drawn.
+/// What make(generator) gives, or a clone of a model, on an input, all values drawn.
 template <class Make>
 MakeCase drawn(const Make& make, const Argument& input, const Domain& parameters = {-1, 1}) {
   return [=](std::uint64_t seed) {
     const DefaultDType constants(float64);
     Generator generator(seed);
-    const auto model = make(generator);
+    const auto model = [&] {
+      if constexpr (std::derived_from<Make, Module>)
+        return clone(make);
+      else
+        return make(generator);
+    }();
     std::vector<Argument> arguments;
     for (const Tensor& parameter : model.parameters()) arguments.push_back({parameter.shape(), parameters});
     arguments.push_back(input);
     const OpInputs values = make_inputs({nullptr, arguments}, float64, seed);
     return layer_case(with_values(model, values), values.back());
   };
-}
-
-/// For models of which nothing is drawn when they are made.
-template <class M>
-auto made_like(const M& model) {
-  return [model](Generator&) { return clone(model); };
 }
 
 /// The call of a layer whose path is `encoder`.

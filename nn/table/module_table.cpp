@@ -40,6 +40,10 @@ ModuleRow& ModuleRow::kink(const ModuleCase& at, Tensor value, OpInputs gradient
   return *this;
 }
 
+ModuleRow& ModuleRow::refuses_to_make(const std::function<void()>& make, const std::string& text) {
+  return refuses<ValueError>([make](const OpInputs&) { return make(), Tensor(); }, {}, text);
+}
+
 ModuleCase loss_case(const OpCall& loss, const OpInputs& inputs) {
   constexpr std::array names = {"prediction", "target", "weights"};
   ModuleCase result;

@@ -65,6 +65,8 @@ class ModuleRow {
     bad.push_back({std::move(call), std::move(inputs), is_error<E>, text});
     return *this;
   }
+  /// What its constructor refuses, by a ValueError.
+  ModuleRow& refuses_to_make(const std::function<void()>& make, const std::string& text);
 };
 
 /// All layers and losses, made at the first call.

@@ -59,12 +59,10 @@ ModuleRow batch_norm_row() {
                           "encoder: batch_norm: x is (1, 3) in training; need at least two rows")
       .refuses<ShapeError>(in_encoder(BatchNorm(3)), {ones({3})}, "encoder: batch_norm: x is (3,) in training")
       .refuses<ShapeError>(in_encoder(BatchNorm(3)), {ones({0, 3})}, "encoder: batch_norm: x is (0, 3) in training")
-      .refuses<ValueError>([](const OpInputs& in) { return BatchNorm(0)(in[0]); }, {x},
-                           "BatchNorm: 0 features; need at least one")
-      .refuses<ValueError>([](const OpInputs& in) { return BatchNorm(2, {.epsilon = 0})(in[0]); }, {x},
-                           "BatchNorm: epsilon 0; need epsilon > 0")
-      .refuses<ValueError>([](const OpInputs& in) { return BatchNorm(2, {.momentum = 1.5})(in[0]); }, {x},
-                           "BatchNorm: momentum 1.5; need 0 <= momentum <= 1");
+      .refuses_to_make([] { return BatchNorm(0); }, "BatchNorm: 0 features; need at least one")
+      .refuses_to_make([] { return BatchNorm(2, {.epsilon = 0}); }, "BatchNorm: epsilon 0; need epsilon > 0")
+      .refuses_to_make([] { return BatchNorm(2, {.momentum = 1.5}); },
+                       "BatchNorm: momentum 1.5; need 0 <= momentum <= 1");
   return row;
 }
 
@@ -90,10 +88,8 @@ ModuleRow layer_norm_row() {
       .point(layer_case(clone(scaled), zeros({0, 2})), zeros({0, 2}), {zeros({2}), zeros({2}), zeros({0, 2})},
              "no rows");
   refuse_inputs(row, LayerNorm(3), "layer_norm");
-  row.refuses<ValueError>([](const OpInputs& in) { return LayerNorm(-1)(in[0]); }, {x},
-                          "LayerNorm: -1 features; need at least one")
-      .refuses<ValueError>([](const OpInputs& in) { return LayerNorm(2, {.epsilon = -1})(in[0]); }, {x},
-                           "LayerNorm: epsilon -1; need epsilon > 0");
+  row.refuses_to_make([] { return LayerNorm(-1); }, "LayerNorm: -1 features; need at least one")
+      .refuses_to_make([] { return LayerNorm(2, {.epsilon = -1}); }, "LayerNorm: epsilon -1; need epsilon > 0");
   return row;
 }
 
