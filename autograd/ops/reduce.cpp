@@ -81,27 +81,41 @@ Flags checked_flags(const char* name, const Tensor& x, const Axes& axes) {
   return axis_flags(name, axes, x.rank());
 }
 
-/// Σ x or Σ x / n.
-Tensor sum_or_mean(const char* name, const Tensor& x, const Axes& axes, bool keepdims, bool mean) {
-  const Flags reduced = checked_flags(name, x, axes);
-  const auto count = static_cast<double>(reduced_count(x.shape(), reduced));
-  const auto add = [=](const Tensor& terms) {
-    Tensor result = reduce_runs(terms, reduced, keepdims, [](auto... arguments) { kernels::sum(arguments...); });
-    if (mean) kernels::divide(result, count);
+/// Σ x or Σ x / n. A class, which is copied once on its way onto a tape, for every loss ends in one.
+class Sum final : public Operation {
+ public:
+  Sum(const Flags& reduced, bool keepdims, bool mean) : reduced_(reduced), keepdims_(keepdims), mean_(mean) {}
+  std::string_view name() const override { return mean_ ? "mean" : "sum"; }
+  OperationTraits traits() const override {
+    return {Which::none(), Which::none(), Contribution::unbroadcast, true, OperationKind::linear};
+  }
+  Tensors forward(const Inputs& inputs) override {
+    const Tensor& x = inputs[0];
+    rank_ = x.rank();
+    Tensor result = reduce_runs(x, reduced_, keepdims_, [](auto... arguments) { kernels::sum(arguments...); });
+    if (mean_) {
+      count_ = static_cast<double>(reduced_count(x.shape(), reduced_));
+      kernels::divide(result, count_);
+    }
     return result;
-  };
+  }
   // dx = g, or g/n, broadcast over the reduced axes: the kept-dimension tensor stands for it.
-  const auto back = [=, rank = x.rank()](const Call& call) {
+  Tensors vjp(const Call& call) const override {
     const Tensor& g = call.unbroadcast_cotangent();
-    const Tensor share = mean ? g / count : g;
-    if (keepdims) return share;
+    const Tensor share = mean_ ? g / count_ : g;
+    if (keepdims_) return share;
     Shape shape;
-    for (std::size_t axis = 0, next = 0; axis < rank; ++axis) shape.push_back(reduced[axis] ? 1 : g.shape()[next++]);
+    for (std::size_t axis = 0, next = 0; axis < rank_; ++axis) shape.push_back(reduced_[axis] ? 1 : g.shape()[next++]);
     return reshape(share, shape);
-  };
-  return custom_with({Which::none(), Which::none(), Contribution::unbroadcast, true, OperationKind::linear}, name, add,
-                     back, x);
-}
+  }
+
+ private:
+  Flags reduced_;
+  bool keepdims_;
+  bool mean_;
+  std::size_t rank_ = 0;  // of x
+  double count_ = 0;
+};
 
 Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdims, bool largest) {
   const Flags reduced = checked_flags(name, x, axes);
@@ -183,8 +197,12 @@ Tensor prod_along(const Tensor& x, std::size_t axis) {
 
 }  // namespace
 
-Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) { return sum_or_mean("sum", x, axes, keepdims, false); }
-Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) { return sum_or_mean("mean", x, axes, keepdims, true); }
+Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
+  return apply_operation(Sum(checked_flags("sum", x, axes), keepdims, false), x);
+}
+Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {
+  return apply_operation(Sum(checked_flags("mean", x, axes), keepdims, true), x);
+}
 Tensor max(const Tensor& x, const Axes& axes, bool keepdims) { return extreme("max", x, axes, keepdims, true); }
 Tensor min(const Tensor& x, const Axes& axes, bool keepdims) { return extreme("min", x, axes, keepdims, false); }
 

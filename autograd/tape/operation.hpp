@@ -46,32 +46,37 @@ struct OperationMove {
 /// living tape.
 Tensors run_operation(Operation& operation, const Inputs& inputs, const OperationMove& move);
 
+template <std::derived_from<Operation> Op>
+inline constexpr OperationMove move_of{sizeof(Op), [](void* place, Operation& from) -> Operation* {
+                                         static_assert(alignof(Op) <= 16, "an Operation is aligned to 16 bytes");
+                                         return new (place) Op(std::move(static_cast<Op&>(from)));
+                                       }};
+
 /// Calls the operation.
 template <std::derived_from<Operation> Op>
 Tensors apply_all(Op operation, const Inputs& inputs) {
-  static_assert(alignof(Op) <= 16, "an Operation on the tape is aligned to 16 bytes");
-  static constexpr OperationMove move{sizeof(Op), [](void* place, Operation& from) -> Operation* {
-                                        return new (place) Op(std::move(static_cast<Op&>(from)));
-                                      }};
-  return run_operation(operation, inputs, move);
+  return run_operation(operation, inputs, move_of<Op>);
 }
 
 /// The same for operations of one output.
 template <std::derived_from<Operation> Op, std::convertible_to<const Tensor&>... In>
 Tensor apply_operation(Op operation, const In&... inputs) {
   const Tensor* const list[] = {&inputs...};
-  return std::move(apply_all(std::move(operation), Inputs(list, sizeof...(In)))[0]);
+  return std::move(run_operation(operation, Inputs(list, sizeof...(In)), move_of<Op>)[0]);
 }
 
 /// An Operation made of two functions; see `custom`.
-template <class Forward, class Vjp>
+template <class Forward, class Vjp, std::size_t arity>
 class CustomOperation final : public Operation {
  public:
-  CustomOperation(const char* name, const OperationTraits& traits, Forward forward, Vjp vjp)
+  CustomOperation(const char* name, const OperationTraits& traits, Forward&& forward, Vjp&& vjp)
       : name_(name), traits_(traits), forward_(std::move(forward)), vjp_(std::move(vjp)) {}
   std::string_view name() const override { return name_; }
   OperationTraits traits() const override { return traits_; }
-  Tensors forward(const Inputs& inputs) override { return forward_(inputs); }
+  Tensors forward(const Inputs& inputs) override {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) { return Tensors(forward_(inputs[I]...)); }
+    (std::make_index_sequence<arity>());
+  }
   Tensors vjp(const Call& call) const override { return vjp_(call); }
 
  private:
@@ -94,11 +99,8 @@ class CustomOperation final : public Operation {
 template <class Forward, class Vjp, std::convertible_to<const Tensor&>... In>
 requires(sizeof...(In) >= 1 && std::is_invocable_v<const Vjp&, const Call&>) Tensor
     custom_with(const OperationTraits& traits, const char* name, Forward forward, Vjp vjp, const In&... inputs) {
-  auto of_list = [forward = std::move(forward)](const Inputs& list) -> Tensors {
-    return [&]<std::size_t... I>(std::index_sequence<I...>) { return Tensors(forward(list[I]...)); }
-    (std::make_index_sequence<sizeof...(In)>());
-  };
-  return apply_operation(CustomOperation(name, traits, std::move(of_list), std::move(vjp)), inputs...);
+  using Custom = CustomOperation<Forward, Vjp, sizeof...(In)>;
+  return apply_operation(Custom(name, traits, std::move(forward), std::move(vjp)), inputs...);
 }
 template <class Forward, class Vjp, std::convertible_to<const Tensor&>... In>
 requires(sizeof...(In) >= 1 && std::is_invocable_v<const Vjp&, const Call&>) Tensor
