@@ -17,7 +17,7 @@ target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURC
 # What nearly every test includes, read once.
 target_precompile_headers(xgrad_tests PRIVATE <doctest/doctest.h> <autograd/autograd.hpp> <nn/nn.hpp>)
 set_source_files_properties(tests/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
-# The work is done by the library; with -O3 the checks around it take three times as long to compile.
+# The work is done by the library; with -O3 the checks around it take more than twice as long to compile.
 target_compile_options(xgrad_tests PRIVATE $<$<CONFIG:Release>:-Og>)
 
 foreach(source IN LISTS test_sources)

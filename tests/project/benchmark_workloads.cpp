@@ -1,12 +1,12 @@
+#include "tests/benchmark/operations.hpp"
+#include "tests/benchmark/workloads.hpp"
+
 #include <doctest/doctest.h>
 
 #include <autograd/table/op_table.hpp>
 
 #include <set>
 #include <string>
-
-#include "tests/benchmark/operations.hpp"
-#include "tests/benchmark/workloads.hpp"
 
 using namespace xgrad;
 

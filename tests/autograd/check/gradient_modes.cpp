@@ -1,7 +1,8 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/with_threads.hpp"
+
 #include <autograd/autograd.hpp>
 #include <autograd/check/gradient_check.hpp>
-#include <tests/support/expect.hpp>
-#include <tests/support/with_threads.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,7 @@
+#include "tests/support/expect.hpp"
+
 #include <autograd/autograd.hpp>
 #include <autograd/check/gradient_check.hpp>
-#include <tests/support/expect.hpp>
 
 #include <doctest/doctest.h>
 

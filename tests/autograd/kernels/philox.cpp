@@ -1,3 +1,5 @@
+#include "tests/support/with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/kernels/philox.hpp>
 
@@ -7,8 +9,6 @@
 #include <cstdint>
 #include <limits>
 #include <vector>
-
-#include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 using namespace xgrad::kernels;

@@ -1,11 +1,11 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/linear_algebra.hpp>
 #include <autograd/ops/random.hpp>
 
 #include <cmath>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 

@@ -1,3 +1,7 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/statistics.hpp"
+#include "tests/support/with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/ops/random.hpp>
 
@@ -9,10 +13,6 @@
 #include <set>
 #include <thread>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/statistics.hpp"
-#include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 

@@ -1,3 +1,6 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <autograd/parallel/background_task.hpp>
@@ -9,9 +12,6 @@
 #include <string>
 #include <thread>
 #include <utility>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 using expect::error_of;

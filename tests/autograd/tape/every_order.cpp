@@ -1,3 +1,5 @@
+#include "tests/support/expect.hpp"
+
 #include <autograd/autograd.hpp>
 #include <autograd/parallel/parts.hpp>
 #include <autograd/pointwise.hpp>
@@ -10,8 +12,6 @@
 #include <limits>
 #include <string>
 #include <vector>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 using expect::leaf;

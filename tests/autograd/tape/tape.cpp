@@ -1,7 +1,8 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <pthread.h>
 #include <autograd/autograd.hpp>
-#include <tests/support/expect.hpp>
 
 #include <chrono>
 #include <cmath>

@@ -1,3 +1,5 @@
+#include "tests/support/expect.hpp"
+
 #include <autograd/autograd.hpp>
 #include <autograd/tensor/copy_scope.hpp>
 
@@ -6,8 +8,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 using expect::values;

@@ -1,3 +1,7 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/statistics.hpp"
+#include "tests/support/with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/tensor/memory.hpp>
@@ -11,10 +15,6 @@
 #include <stdexcept>
 #include <thread>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/statistics.hpp"
-#include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 using expect::error_of;

@@ -1,3 +1,5 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <nn/data/batches.hpp>
 #include <nn/data/csv.hpp>
@@ -7,8 +9,6 @@
 #include <fstream>
 #include <string>
 #include <vector>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 using expect::error_of;

@@ -1,10 +1,10 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <nn/data/data.hpp>
 
 #include <cstdint>
 #include <vector>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 using expect::error_of;

@@ -1,3 +1,6 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/idx_file.hpp"
+
 #include <doctest/doctest.h>
 #include <nn/data/batches.hpp>
 #include <nn/data/datasets.hpp>
@@ -5,9 +8,6 @@
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/idx_file.hpp"
 
 using namespace xgrad;
 using expect::contains;

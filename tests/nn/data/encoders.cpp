@@ -1,10 +1,10 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <nn/data/encoders.hpp>
 
 #include <string>
 #include <vector>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 using expect::error_of;

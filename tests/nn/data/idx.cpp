@@ -1,3 +1,6 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/idx_file.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/tensor/error.hpp>
 #include <nn/data/idx.hpp>
@@ -7,9 +10,6 @@
 #include <numeric>
 #include <string>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/idx_file.hpp"
 
 using namespace xgrad;
 using expect::error_of;

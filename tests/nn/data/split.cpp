@@ -1,3 +1,6 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/statistics.hpp"
+
 #include <doctest/doctest.h>
 #include <nn/data/split.hpp>
 
@@ -5,9 +8,6 @@
 #include <map>
 #include <numeric>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/statistics.hpp"
 
 using namespace xgrad;
 using expect::error_of;

@@ -1,3 +1,5 @@
+#include "tests/support/expect.hpp"
+
 #include <autograd/autograd.hpp>
 #include <autograd/pointwise.hpp>
 #include <nn/doctor/doctor.hpp>
@@ -8,7 +10,6 @@
 #include <nn/layers/normalization.hpp>
 #include <nn/layers/sequential.hpp>
 #include <nn/losses/losses.hpp>
-#include <tests/support/expect.hpp>
 
 #include <doctest/doctest.h>
 

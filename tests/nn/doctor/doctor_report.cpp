@@ -1,5 +1,6 @@
+#include "tests/support/expect.hpp"
+
 #include <nn/doctor/doctor_report.hpp>
-#include <tests/support/expect.hpp>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>

@@ -1,3 +1,6 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <autograd/pointwise.hpp>
@@ -13,9 +16,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 using expect::error_of;

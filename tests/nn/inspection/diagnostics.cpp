@@ -1,3 +1,5 @@
+#include "tests/support/expect.hpp"
+
 #include <autograd/autograd.hpp>
 #include <nn/inspection/diagnostics.hpp>
 #include <nn/layers/activations.hpp>
@@ -6,7 +8,6 @@
 #include <nn/layers/normalization.hpp>
 #include <nn/layers/sequential.hpp>
 #include <nn/losses/losses.hpp>
-#include <tests/support/expect.hpp>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>

@@ -1,9 +1,10 @@
+#include "tests/support/expect.hpp"
+
 #include <autograd/autograd.hpp>
 #include <nn/inspection/gradient_check.hpp>
 #include <nn/layers/dropout.hpp>
 #include <nn/layers/linear.hpp>
 #include <nn/losses/losses.hpp>
-#include <tests/support/expect.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,3 +1,5 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/inspection/summary.hpp>
@@ -6,8 +8,6 @@
 #include <nn/layers/sequential.hpp>
 
 #include <thread>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 

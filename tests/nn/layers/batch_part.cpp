@@ -1,3 +1,6 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/layers/batch_part.hpp>
@@ -6,9 +9,6 @@
 #include <memory>
 #include <stdexcept>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 

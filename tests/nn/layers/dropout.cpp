@@ -1,3 +1,6 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/layers/dropout.hpp>
@@ -8,9 +11,6 @@
 #include <set>
 #include <thread>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 

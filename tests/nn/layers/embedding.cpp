@@ -1,3 +1,5 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/inspection/gradient_check.hpp>
@@ -9,8 +11,6 @@
 #include <cmath>
 #include <string>
 #include <vector>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 

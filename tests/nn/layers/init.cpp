@@ -1,13 +1,13 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/matrix.hpp"
+#include "tests/support/statistics.hpp"
+#include "tests/support/with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <nn/layers/init.hpp>
 
 #include <cmath>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/matrix.hpp"
-#include "tests/support/statistics.hpp"
-#include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 namespace init = xgrad::nn::init;

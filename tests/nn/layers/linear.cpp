@@ -1,11 +1,11 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/layers/linear.hpp>
 
 #include <algorithm>
 #include <cmath>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 

@@ -1,3 +1,5 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/layers/activations.hpp>
@@ -7,8 +9,6 @@
 
 #include <string>
 #include <vector>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 

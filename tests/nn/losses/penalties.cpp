@@ -1,3 +1,5 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/layers/linear.hpp>
@@ -6,8 +8,6 @@
 #include <nn/optimizers/sgd.hpp>
 
 #include <vector>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 using expect::error_of;

@@ -1,3 +1,6 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/optimizer_path.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/optimizers/adam.hpp>
@@ -5,9 +8,6 @@
 #include <cmath>
 #include <memory>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/optimizer_path.hpp"
 
 using namespace xgrad;
 

@@ -1,3 +1,8 @@
+#include "tests/reference/optimizers.hpp"
+#include "tests/support/expect.hpp"
+#include "tests/support/optimizer_path.hpp"
+#include "tests/support/with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/layers/linear.hpp>
@@ -9,11 +14,6 @@
 #include <memory>
 #include <utility>
 #include <vector>
-
-#include "tests/reference/optimizers.hpp"
-#include "tests/support/expect.hpp"
-#include "tests/support/optimizer_path.hpp"
-#include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 

@@ -1,11 +1,11 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <nn/optimizers/schedules.hpp>
 
 #include <cmath>
 #include <limits>
 #include <vector>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 using expect::error_of;

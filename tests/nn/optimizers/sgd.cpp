@@ -1,3 +1,7 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/optimizer_path.hpp"
+#include "tests/support/with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/layers/linear.hpp>
@@ -5,10 +9,6 @@
 
 #include <cmath>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/optimizer_path.hpp"
-#include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 

@@ -1,8 +1,8 @@
-#include <nn/report/gnuplot.hpp>
-
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 #include "tests/support/program_path.hpp"
+
+#include <nn/report/gnuplot.hpp>
 
 #include <doctest/doctest.h>
 

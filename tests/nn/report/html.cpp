@@ -1,7 +1,7 @@
-#include <nn/report/html.hpp>
-
 #include "tests/support/expect.hpp"
 #include "tests/support/xml.hpp"
+
+#include <nn/report/html.hpp>
 
 #include <doctest/doctest.h>
 #include <zlib.h>

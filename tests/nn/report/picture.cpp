@@ -1,9 +1,9 @@
-#include <nn/report/picture.hpp>
-
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 #include "tests/support/program_path.hpp"
 #include "tests/support/xml.hpp"
+
+#include <nn/report/picture.hpp>
 
 #include <doctest/doctest.h>
 

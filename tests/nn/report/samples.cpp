@@ -1,6 +1,6 @@
-#include <nn/report/samples.hpp>
-
 #include "tests/support/expect.hpp"
+
+#include <nn/report/samples.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,3 +1,6 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/layers/activations.hpp>
@@ -12,9 +15,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 

@@ -1,3 +1,4 @@
+#include "tests/support/expect.hpp"
 #include "tests/support/reference.hpp"
 
 #include <doctest/doctest.h>
@@ -5,8 +6,6 @@
 
 #include <limits>
 #include <vector>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 using expect::error_of;

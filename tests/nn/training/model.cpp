@@ -1,11 +1,11 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/nn.hpp>
 
 #include <memory>
 #include <vector>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 

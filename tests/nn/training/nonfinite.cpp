@@ -1,10 +1,10 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/nn.hpp>
 
 #include <limits>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 

@@ -1,11 +1,11 @@
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 #include <nn/layers/linear.hpp>
 #include <nn/training/snapshot.hpp>
 
 #include <cmath>
 #include <limits>
-
-#include "tests/support/expect.hpp"
 
 using namespace xgrad;
 using nn::Snapshot;

@@ -1,3 +1,7 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/one_weight.hpp"
+#include "tests/support/with_threads.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/nn.hpp>
@@ -9,10 +13,6 @@
 #include <string>
 #include <type_traits>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/one_weight.hpp"
-#include "tests/support/with_threads.hpp"
 
 using namespace xgrad;
 using expect::error_of;

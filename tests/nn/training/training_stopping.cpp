@@ -1,3 +1,6 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/one_weight.hpp"
+
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/nn.hpp>
@@ -8,9 +11,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
-#include "tests/support/expect.hpp"
-#include "tests/support/one_weight.hpp"
 
 using namespace xgrad;
 using expect::error_of;
