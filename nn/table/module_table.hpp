@@ -14,7 +14,7 @@ namespace xgrad::nn {
 
 // The list of layers and losses, as op_table is of operations: tests, the gradient-check program, benchmarks and the
 // README's list are loops over the rows. Tensors in a row are float64 (or int64 for labels); whoever loops converts
-// those of a case in place, by `assign`. A new layer or loss needs one row, in the module_table_*.cpp of its kind.
+// those of a case in place, by `assign`. A new layer or loss needs one row, in the file of its kind.
 
 /// Something whose gradients can be checked: a function of tensors that it reaches by itself. All of a case is its own.
 /// f is a layer of its input, or a loss; it gives one number or several, the same at each call (dropout keeps its
