@@ -13,14 +13,6 @@ namespace xgrad::kernels {
 namespace {
 
 /// What combines elements: the identity, the step on vectors, and the step between chunks in double.
-struct Add {
-  static constexpr double identity = 0;
-  template <class V>
-  V operator()(V a, V b) const {
-    return a + b;
-  }
-};
-
 struct Multiply {
   static constexpr double identity = 1;
   template <class V>
@@ -254,11 +246,6 @@ void arg_reduce(std::size_t outer, std::size_t count, std::size_t inner, const T
 }  // namespace
 
 template <class T>
-void sum(std::size_t outer, std::size_t count, std::size_t inner, const T* x, T* out) {
-  reduce(outer, count, inner, x, out, Add());
-}
-
-template <class T>
 void prod(std::size_t outer, std::size_t count, std::size_t inner, const T* x, T* out) {
   reduce(outer, count, inner, x, out, Multiply());
 }
@@ -284,7 +271,6 @@ void arg_min(std::size_t outer, std::size_t count, std::size_t inner, const T* x
 }
 
 #define XGRAD_INSTANTIATE(T)                                                             \
-  template void sum(std::size_t, std::size_t, std::size_t, const T*, T*);                \
   template void prod(std::size_t, std::size_t, std::size_t, const T*, T*);               \
   template void max(std::size_t, std::size_t, std::size_t, const T*, T*);                \
   template void min(std::size_t, std::size_t, std::size_t, const T*, T*);                \

@@ -5,18 +5,11 @@
 
 namespace xgrad::kernels {
 
-// Reductions over the middle axis of row-major (outer, count, inner) to (outer, inner), for T = float and double.
+// Reductions over the middle axis of row-major (outer, count, inner) to (outer, inner), for T = float and double; sums
+// are in sum.hpp.
 //
-// Work is cut into chunks by shape alone. A chunk is summed by vectors in several accumulators of T, and chunks are
-// combined in order in double, so that the bits do not depend on threads and the rounding error of a sum does not grow
-// with the count: at most (max_chain · u + count/32 · 2⁻⁵³) · Σ|x| with the unit roundoff u of T.
-
-/// The longest chain of roundings to T behind any element of a sum.
-inline constexpr std::size_t max_chain = 80;
-
-/// Σ over the middle axis; 0 for count = 0.
-template <class T>
-void sum(std::size_t outer, std::size_t count, std::size_t inner, const T* x, T* out);
+// Work is cut into chunks by shape alone, and chunks are combined in order in double, so that the bits do not depend on
+// threads.
 
 /// Π over the middle axis; 1 for count = 0.
 template <class T>

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <limits>
 #include <type_traits>
 
@@ -14,7 +13,8 @@ namespace xgrad::kernels {
 namespace {
 
 constexpr std::size_t block_elements = 16384;  // a thread's share at a time: TBB's break-even of exp is about 8K
-constexpr std::size_t chain = 64;              // vectors that are added in T before their sum is added in double
+constexpr std::size_t accumulators = 4;
+constexpr std::size_t chain = 16;  // vectors added to one accumulator in T before their sum is added in double
 
 /// Elements up to which rows are transposed: a gain while it costs less than reductions across lanes.
 template <class T>
@@ -66,7 +66,6 @@ class LongRow {
   Vec<T> combine(Vec<T> v, const Op& op) const {
     return fold(v, op);
   }
-  Vec<T> logarithm(Vec<T> v) const { return std::log(v.batch.get(0)); }
 
   /// Where the elements of vector j are the labelled ones.
   std::int64_t labels(const std::int64_t* of_rows) const { return of_rows[row_]; }
@@ -144,7 +143,6 @@ class ShortRows {
   Vec<T> combine(Vec<T> v, const Op&) const {
     return v;
   }
-  Vec<T> logarithm(Vec<T> v) const { return log(v); }
 
   Vec<T> labels(const std::int64_t* of_rows) const {
     return per_row([of_rows](std::size_t row) { return static_cast<T>(of_rows[row]); });
@@ -194,14 +192,19 @@ void for_views(std::size_t rows, std::size_t n, std::size_t max_short, const Bod
     });
 }
 
-/// Σ of the vectors term(j, lanes in use), whose other lanes are 0.
+/// Σ of the vectors term(j, lanes in use), whose other lanes are 0, in several accumulators.
 template <class View, class Term, class T = typename View::Element>
 Vec<T> sum_vectors(const View& view, const Term& term) {
-  constexpr std::size_t chunk = chain * Vec<T>::width;
+  constexpr std::size_t width = Vec<T>::width, chunk = chain * accumulators * width;
+  const auto add = [](Vec<T> a, Vec<T> b) { return a + b; };
   const auto sum_chunk = [&](std::size_t first, std::size_t end) {
-    Vec<T> total(0);
-    for_vectors<T>(first, end, [&](std::size_t j, auto count) { total = total + term(j, count); });
-    return view.combine(total, [](Vec<T> a, Vec<T> b) { return a + b; });
+    std::array<Vec<T>, accumulators> totals;
+    totals.fill(Vec<T>(0));
+    std::size_t j = first;
+    for (; j + accumulators * width <= end; j += accumulators * width)
+      unrolled<accumulators>([&](auto k) { totals[k] = totals[k] + term(j + k * width, All<T>()); });
+    for_vectors<T>(j, end, [&](std::size_t at, auto count) { totals[0] = totals[0] + term(at, count); });
+    return view.combine((totals[0] + totals[1]) + (totals[2] + totals[3]), add);
   };
   const std::size_t length = view.length();
   if (length <= chunk) return sum_chunk(0, length);
@@ -240,17 +243,24 @@ void with_product(Vec<T> g, const Body& body) {
     body([g](Vec<T> derivative) { return masked_product(g, derivative); });
 }
 
-/// Calls body(difference, log Σ exp(x - shift)) where difference(x) is x - shift.
+/// Calls body(difference, log Σ exp(x - shift)) where difference(x) is x - shift. The shift is the largest element, k
+/// times: the logarithm is log(1 + (k - 1 + Σ of the others)), which keeps the digits of a sum near 1.
 template <class View, class T, class Body>
 void with_normalizer(const View& view, const T* x, Vec<T> shift, const Body& body) {
   with_difference(shift, [&](const auto& difference) {
-    const Vec<T> total =
-        sum_vectors(view, [&](std::size_t j, auto count) { return exp(difference(load_logits(x + j, count))); });
-    body(difference, view.logarithm(total));
+    Vec<T> times(0);
+    const Vec<T> others = sum_vectors(view, [&](std::size_t j, auto count) {
+      const Vec<T> d = difference(load_logits(x + j, count));
+      const Mask<T> largest = d == 0;
+      times = times + where(largest, Vec<T>(1), Vec<T>(0));
+      return where(largest, Vec<T>(0), exp(d));
+    });
+    times = view.combine(times, [](Vec<T> a, Vec<T> b) { return a + b; });
+    body(difference, log1p(others + (times - 1)));
   });
 }
 
-/// dlogits = g · derivative(j, softmax, lanes in use).
+/// dlogits = g · derivative(j, log softmax, lanes in use).
 template <class View, class T, class Derivative>
 void probability_vjp(const View& view, const T* logits, const LogNormalizer<T>* normalizers, const T* g,
                      std::size_t g_step, T* dlogits, const Derivative& derivative) {
@@ -262,8 +272,8 @@ void probability_vjp(const View& view, const T* logits, const LogNormalizer<T>* 
     with_product(g_step == 0 ? Vec<T>(*g) : view.per_row([=](std::size_t row) { return g[row]; }),
                  [&](const auto& product) {
                    for_vectors<T>(0, view.length(), [&](std::size_t j, auto count) {
-                     const Vec<T> p = exp(difference(load(x + j, count)) - log_sum);
-                     store(product(derivative(j, p, count)), dx + j, count);
+                     const Vec<T> log_p = difference(load(x + j, count)) - log_sum;
+                     store(product(derivative(j, log_p, count)), dx + j, count);
                    });
                  });
   });
@@ -343,9 +353,13 @@ void log_softmax_vjp(std::size_t rows, std::size_t n, const T* y, const T* g, T*
     const T* const cotangent = view.read(g, g_buffer);
     T* const target = view.target(dx, out);
     const Vec<T> total = sum_vectors(view, [&](std::size_t j, auto count) { return load(cotangent + j, count); });
+    const Mask<T> finite = total - total == 0;
     with_product(total, [&](const auto& product) {
       for_vectors<T>(0, view.length(), [&](std::size_t j, auto count) {
-        store(load(cotangent + j, count) - product(exp(load(output + j, count))), target + j, count);
+        // Where e^y is near 1 it is the difference that counts: g - Σ g - (e^y - 1)·Σ g.
+        const Vec<T> log_p = load(output + j, count), own = load(cotangent + j, count);
+        const Mask<T> large = finite & (log_p > -0.5);
+        store(where(large, own - total, own) - product(exp_less_one_where(large, log_p)), target + j, count);
       });
     });
     view.write(out, dx);
@@ -377,8 +391,9 @@ void cross_entropy_vjp(std::size_t rows, std::size_t n, const T* logits, const s
                        const LogNormalizer<T>* normalizers, const T* g, std::size_t g_step, T* dlogits) {
   for_views<T>(rows, n, max_short_vjp<T>, [=](const auto& view) {
     const auto own_labels = view.labels(labels);
-    probability_vjp(view, logits, normalizers, g, g_step, dlogits,
-                    [&](std::size_t j, Vec<T> p, auto) { return where(view.matches(own_labels, j), p - 1, p); });
+    probability_vjp(view, logits, normalizers, g, g_step, dlogits, [&](std::size_t j, Vec<T> log_p, auto) {
+      return exp_less_one_where(view.matches(own_labels, j), log_p);
+    });
   });
 }
 
@@ -413,7 +428,7 @@ void cross_entropy_soft_vjp(std::size_t rows, std::size_t n, const T* logits, co
     const T* const t = view.read(targets, buffer);
     const Vec<T> total = sum_vectors(view, [&](std::size_t j, auto count) { return load(t + j, count); });
     probability_vjp(view, logits, normalizers, g, g_step, dlogits,
-                    [&](std::size_t j, Vec<T> p, auto count) { return p * total - load(t + j, count); });
+                    [&](std::size_t j, Vec<T> log_p, auto count) { return exp(log_p) * total - load(t + j, count); });
   });
 }
 

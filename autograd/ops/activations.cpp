@@ -72,7 +72,7 @@ Tensor prelu(const Tensor& x, const Tensor& slope) {
 
 Tensor mish(const Tensor& x) {
   return pointwise_with(
-      {.bounds = {.low = -0.30884344f}}, "mish", [](auto a) { return a * tanh(softplus(a)); }, x);
+      {.bounds = {.low = -0.30884344f}}, "mish", [](auto a) { return mish(a); }, x);
 }
 
 Tensor hard_tanh(const Tensor& x) {

@@ -1,6 +1,6 @@
 #include <autograd/kernels/gemm/blas.hpp>
 #include <autograd/kernels/gemm/gemm.hpp>
-#include <autograd/kernels/reduce.hpp>
+#include <autograd/kernels/sum.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/linear_algebra.hpp>

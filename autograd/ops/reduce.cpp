@@ -1,11 +1,13 @@
 #include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/reduce.hpp>
+#include <autograd/kernels/sum.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/compare.hpp>
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/pointwise.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tensor/format.hpp>
 
@@ -92,12 +94,10 @@ class Sum final : public Operation {
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
     rank_ = x.rank();
-    Tensor result = reduce_runs(x, reduced_, keepdims_, [](auto... arguments) { kernels::sum(arguments...); });
-    if (mean_) {
-      count_ = static_cast<double>(reduced_count(x.shape(), reduced_));
-      kernels::divide(result, count_);
-    }
-    return result;
+    count_ = static_cast<double>(reduced_count(x.shape(), reduced_));
+    return reduce_runs(x, reduced_, keepdims_, [this](auto... arguments) {  // the mean of means of as many is that of all
+      mean_ ? kernels::mean(arguments...) : kernels::sum(arguments...);
+    });
   }
   // dx = g, or g/n, broadcast over the reduced axes: the kept-dimension tensor stands for it.
   Tensors vjp(const Call& call) const override {
@@ -116,6 +116,25 @@ class Sum final : public Operation {
   std::size_t rank_ = 0;  // of x
   double count_ = 0;
 };
+
+/// x less its mean over adjacent axes.
+Tensor centred_along(const Tensor& x, std::size_t first, std::size_t last) {
+  const auto subtract = [=](const Tensor& from) {
+    Tensor result = Tensor::uninitialized(from.shape(), from.dtype());
+    std::size_t outer = 1, count = 1, inner = 1;
+    for (std::size_t axis = 0; axis < from.rank(); ++axis)
+      (axis < first ? outer : axis < last ? count : inner) *= from.shape().extent(axis);
+    visit_floating(from.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      kernels::subtract_mean(outer, count, inner, from.data<T>(), result.fresh_data<T>());
+    });
+    return result;
+  };
+  // dx = g - mean g: the operation is its own adjoint.
+  const auto back = [=](const Call& call) { return centred_along(call.cotangent(), first, last); };
+  return custom_with({Which::none(), Which::none(), Contribution::exact, true, OperationKind::linear}, "centred",
+                     subtract, back, x);
+}
 
 Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdims, bool largest) {
   const Flags reduced = checked_flags(name, x, axes);
@@ -214,26 +233,73 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
   return reshape(result, keepdims ? kept_shape(x.shape(), reduced) : dropped_shape(x.shape(), reduced));
 }
 
+Tensor centred(const Tensor& x, const Axes& axes) {
+  const Flags reduced = checked_flags("centred", x, axes);
+  const auto begin = reduced.begin(), end = begin + static_cast<std::ptrdiff_t>(x.rank());
+  const auto first = std::find(begin, end, true), last = std::find(first, end, false);
+  if (std::find(last, end, true) == end)  // they are adjacent
+    return centred_along(x, static_cast<std::size_t>(first - begin), static_cast<std::size_t>(last - begin));
+  // To the last axes, and back.
+  const std::size_t kept = x.rank() - static_cast<std::size_t>(std::count(begin, end, true));
+  Axes order, back;
+  for (const bool wanted : {false, true})
+    for (std::size_t axis = 0; axis < x.rank(); ++axis)
+      if (reduced[axis] == wanted) order.push_back(static_cast<std::int64_t>(axis));
+  for (std::size_t axis = 0; axis < x.rank(); ++axis)
+    back.push_back(std::find(order.begin(), order.end(), static_cast<std::int64_t>(axis)) - order.begin());
+  return permute(centred_along(permute(x, order), kept, x.rank()), back);
+}
+
 Tensor var(const Tensor& x, const Axes& axes, bool keepdims) {
   checked_flags("var", x, axes);
-  return mean(square(x - mean(x, axes, true)), axes, keepdims);
+  return mean(square(centred(x, axes)), axes, keepdims);
 }
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
   const Flags reduced = checked_flags("logsumexp", x, axes);
-  // The largest element as a constant shift; 0 in place of an infinite one, which would give inf - inf.
-  const Tensor largest = max(detach(x), axes, true);
-  const Tensor finite = lt(abs(largest), std::numeric_limits<double>::infinity());
-  const Tensor shift = where(finite, largest, 0.0);
-  Tensor kept = log(sum(exp(x - shift), axes, true)) + shift;
-  // An infinite largest element is the limit, and takes all of the gradient.
-  if (kernels::count_nonfinite(largest) > 0) kept = where(finite, kept, max(x, axes, true));
-  return keepdims ? kept : reshape(kept, dropped_shape(x.shape(), reduced));
+  constexpr double inf = std::numeric_limits<double>::infinity();
+  const auto compute = [=](const Tensor& from) {
+    // The largest element as a shift; 0 in place of an infinite one, which would give inf - inf.
+    const Tensor largest = max(from, axes, true);
+    const Tensor shift = where(lt(abs(largest), inf), largest, 0.0);
+    const auto term = [](auto a, auto s) { return exp(a - s); };
+    const auto smaller_term = [](auto a, auto s) { return where(a == s, 0, exp(a - s)); };
+    const Tensor total = sum(pointwise("logsumexp", term, from, shift), axes, true);
+    Tensor logarithm = log(total);
+    if (total.size() > 0 && !(min(total).item() >= 1.5)) {  // the largest once and little beside, whose digits count
+      const Tensor rest = sum(pointwise("logsumexp", smaller_term, from, shift), axes, true);
+      logarithm = where(ge(total, 1.0) * lt(total, 1.5), log1p(rest), logarithm);
+    }
+    const Tensor result = logarithm + shift;
+    return keepdims ? result : reshape(result, dropped_shape(from.shape(), reduced));
+  };
+  // dx = g·e^(x - y). An infinite result is that of its largest elements, which share the gradient.
+  const auto back = [=](const Call& call) {
+    const Tensor& from = call.input(0);
+    const Shape kept = kept_shape(from.shape(), reduced);
+    const Tensor g = reshape(call.cotangent(), kept), y = reshape(call.output(), kept);
+    if (kernels::count_nonfinite(y) == 0)
+      return pointwise(
+          "logsumexp", [](auto c, auto a, auto b) { return c * exp(a - b); }, g, from, y);
+    const Tensor infinite = eq(abs(y), inf), hits = eq(from, y);
+    return g * where(infinite, hits / sum(hits, axes, true), exp(from - where(infinite, 0.0, y)));
+  };
+  return custom_with({Which::all(), Which::all(), Contribution::exact, true}, "logsumexp", compute, back, x);
 }
 
 Tensor norm(const Tensor& x, const Axes& axes, bool keepdims) {
-  checked_flags("norm", x, axes);
-  return sqrt(sum(square(x), axes, keepdims));
+  const Flags reduced = checked_flags("norm", x, axes);
+  const auto compute = [=](const Tensor& from) {  // the norm of norms is the norm of all
+    return reduce_runs(from, reduced, keepdims, [](auto... arguments) { kernels::norm(arguments...); });
+  };
+  // dx = g·x/norm, 0 for a norm of 0. The quotient is at most 1 and comes first.
+  const auto back = [=](const Call& call) {
+    const Shape kept = kept_shape(call.input(0).shape(), reduced);
+    return pointwise(
+        "norm", [](auto g, auto a, auto n) { return where(n == 0, 0, g * (a / n)); }, reshape(call.cotangent(), kept),
+        call.input(0), reshape(call.output(), kept));
+  };
+  return custom_with({Which::all(), Which::all(), Contribution::exact, true}, "norm", compute, back, x);
 }
 
 Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims) {

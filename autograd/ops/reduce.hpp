@@ -8,9 +8,10 @@ namespace xgrad {
 // shape, or stay with extent 1 (keepdims). Floating dtypes (TypeError); ShapeError for an axis out of range or named
 // twice. g is the cotangent of the result, broadcast to x's shape.
 
-/// Σ x in float32 or float64 by blocks that the shape fixes; 0 for no elements. Gradient g.
+/// Σ x, 0 for no elements, rounded once: float32 is added up in float64, float64 in two numbers, over leading axes
+/// after groups of up to 128 rows have been added in pairs in the dtype itself. Gradient g.
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
-/// Σ x / n; NaN for no elements. Gradient g/n.
+/// Σ x / n, in the same way; NaN for no elements. Gradient g/n.
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// The largest (smallest) element; NaN if one is. The gradient is shared equally by all that tie. ShapeError for no
 /// elements.
@@ -18,11 +19,14 @@ Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// Π x; 1 for no elements. The gradient g·Π(the others) is exact where elements are 0.
 Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
-/// Σ (x - mean)² / n. Gradient 2·g·(x - mean)/n.
+/// x - mean, in x's shape, with a mean of twice the digits of the dtype: elements next to a large mean keep theirs.
+/// Gradient g - mean g.
+Tensor centred(const Tensor& x, const Axes& axes = {});
+/// Σ (x - mean)² / n of centred elements. Gradient 2·g·(x - mean)/n.
 Tensor var(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// log Σ e^x without overflow. Gradient g·softmax(x).
 Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
-/// √(Σ x²). Gradient g·x/norm, 0 for zeros.
+/// √(Σ x²) without overflow or underflow of squares. Gradient g·(x/norm), 0 for zeros.
 Tensor norm(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 
 /// The int64 index of the largest (smallest) element along an axis: the first on a tie, the first NaN if there is one.

@@ -1,5 +1,5 @@
-#include <autograd/kernels/reduce.hpp>
 #include <autograd/kernels/softmax.hpp>
+#include <autograd/kernels/sum.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/indexing.hpp>
@@ -88,8 +88,7 @@ class SoftmaxCrossEntropy final : public Operation {
                           : compute(&kernels::cross_entropy_soft<T>, targets.data<T>());
       if (!mean_) return;
       const Tensor losses = std::exchange(loss, Tensor::uninitialized({}, logits.dtype()));
-      kernels::sum(1, rows.count, 1, losses.data<T>(), loss.fresh_data<T>());
-      *loss.fresh_data<T>() /= static_cast<T>(rows.count);
+      kernels::mean(1, rows.count, 1, losses.data<T>(), loss.fresh_data<T>());
     });
     return loss;
   }

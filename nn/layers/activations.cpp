@@ -34,8 +34,11 @@ Swish::Swish(double factor) : beta(finite("Swish", "beta", factor)) {}
 
 Tensor Swish::apply(const Tensor& x) const {
   if (beta == 1) return swish(x);
+  if (beta == 0)
+    return pointwise(
+        "swish", [](auto a) { return 0.5 * a; }, x);
   return pointwise(
-      "swish", [b = beta](auto a) { return a * sigmoid(b * a); }, x);
+      "swish", [b = beta](auto a) { return swish(b * a) / b; }, x);
 }
 
 Sigmoid::Sigmoid(double steepness) : slope(finite("Sigmoid", "slope", steepness)) {}

@@ -6,6 +6,7 @@
 #include <autograd/tensor/format.hpp>
 #include <nn/layers/normalization.hpp>
 
+#include <limits>
 #include <memory>
 
 namespace xgrad::nn {
@@ -33,6 +34,27 @@ Tensor scale_of(const Tensor& variance, const Tensor& weight, double epsilon) {
   return pointwise(
       "batch_norm", [epsilon](auto v, auto w) { return w / sqrt(v + epsilon); }, variance, weight);
 }
+
+/// Inputs less their mean over the axes, which stay with extent 1, and what their squared size is with ε.
+struct Spread {
+  Tensor centred;
+  Tensor variance;  // of the inputs
+  Tensor squares;   // the mean square of centred, to which epsilon is to be added
+  double epsilon;
+
+  Spread(const Tensor& x, const Axes& axes, double small)
+      : centred(xgrad::centred(x, axes)),
+        variance(mean(square(centred), axes, true)),
+        squares(variance),
+        epsilon(small) {
+    if (x.size() == 0 || max(detach(variance)).item() != std::numeric_limits<double>::infinity()) return;
+    // Squares overflow: centred elements are measured in units, which their quotient by the deviation is free of.
+    const Tensor unit = maximum(max(abs(detach(centred)), axes, true), 1.0);
+    centred = centred / unit;
+    squares = mean(square(centred), axes, true) + epsilon / unit / unit;
+    epsilon = 0;
+  }
+};
 
 }  // namespace
 
@@ -64,14 +86,12 @@ Tensor BatchNorm::in_training(const Tensor& x) const {
     throw_as<ShapeError>("batch_norm: x is {} in training; need at least two rows, whose variance it divides by",
                          x.shape());
   const Tensor rows = x.rank() == 2 ? x : reshape(x, {count, features});
-  const Tensor average = mean(rows, {0}, true);              // (1, features)
-  const Tensor centred = rows - average;                     // (n, features)
-  const Tensor variance = mean(square(centred), {0}, true);  // (1, features)
-  const Tensor scale = scale_of(variance, weight, epsilon_);
+  const Spread spread(rows, {0}, epsilon_);  // (n, features) and (1, features)
+  const Tensor scale = scale_of(spread.squares, weight, spread.epsilon);
   const Tensor y = pointwise(
-      "batch_norm", [](auto c, auto s, auto b) { return c * s + b; }, centred, scale, bias);
-  const auto seen = [&](const Tensor& statistic) { return reshape(detach(statistic), weight.shape()); };
-  BatchPart::note(statistics_.pointer(), {count, seen(average), seen(variance)});
+      "batch_norm", [](auto c, auto s, auto b) { return c * s + b; }, spread.centred, scale, bias);
+  BatchPart::note(statistics_.pointer(),
+                  {count, mean(detach(rows), {0}), reshape(detach(spread.variance), weight.shape())});
   return x.rank() == 2 ? y : reshape(y, x.shape());
 }
 
@@ -90,13 +110,13 @@ Tensor LayerNorm::operator()(const Tensor& x) const {
   const double flops = 7.0 * static_cast<double>(x.size());  // mean 1, difference 1, variance 2, scales 2, shift 1
   const auto normalised = [&] {
     check_input("layer_norm", x, weight);
-    const Tensor centred = x - mean(x, {-1}, true);
-    const Tensor variance = mean(square(centred), {-1}, true);  // (..., 1)
+    const Spread spread(x, {-1}, epsilon_);  // of (..., 1)
     const Tensor scale = pointwise_with(
-        {.kind = OperationKind::arithmetic}, "layer_norm", [e = epsilon_](auto v) { return 1 / sqrt(v + e); },
-        variance);
+        {.kind = OperationKind::arithmetic}, "layer_norm", [e = spread.epsilon](auto v) { return 1 / sqrt(v + e); },
+        spread.squares);
     return pointwise(
-        "layer_norm", [](auto c, auto s, auto w, auto b) { return c * s * w + b; }, centred, scale, weight, bias);
+        "layer_norm", [](auto c, auto s, auto w, auto b) { return c * s * w + b; }, spread.centred, scale, weight,
+        bias);
   };
   return LayerCall(*this, "LayerNorm").run(normalised, flops);
 }

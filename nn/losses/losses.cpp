@@ -4,6 +4,7 @@
 #include <nn/losses/losses.hpp>
 
 #include <cmath>
+#include <limits>
 #include <string>
 
 namespace xgrad::nn {
@@ -134,7 +135,13 @@ Tensor BinaryCrossEntropyWithLogits::operator()(const Tensor& logits, const Tens
   const char* const name = "binary_cross_entropy_with_logits";
   check_pair(name, logits, target);
   check_probabilities(name, "target", target);
-  const auto loss = [](auto x, auto t) { return softplus(x) - x * t; };
+  // softplus(x) - x·t without what cancels: max(x, 0) - x·t is |x|·(1 - t) or |x|·t, where infinity times 0 is 0.
+  const auto loss = [](auto x, auto t) {
+    const auto size = where(x < 0, -x, x);  // the derivatives of both terms meet at 0
+    const auto share = where(x < 0, t, 1 - t);
+    const auto none = (size == std::numeric_limits<double>::infinity()) & (share == 0);
+    return softplus(-size) + where(none, 0, size * share);
+  };
   return reduce(pointwise_with({.kind = OperationKind::log_probabilities}, name, loss, logits, target),
                 options.reduction);
 }

@@ -96,6 +96,22 @@ W swish_derivative_term(W x) {
   return one < other ? other : one;
 }
 
+template <class W>
+W mish_derivative(W x) {
+  using std::isinf, std::tanh;
+  if (isinf(x)) return W(x > 0);
+  const W s = softplus(x);
+  return tanh(s) + x * (4 * sigmoid_derivative(2 * s) * sigmoid(x));
+}
+/// The larger one of two terms, which cancel at -1.192.
+template <class W>
+W mish_derivative_term(W x) {
+  using std::abs, std::isinf, std::tanh;
+  if (isinf(x)) return W(0);
+  const W s = softplus(x), one = tanh(s), other = abs(x * (4 * sigmoid_derivative(2 * s) * sigmoid(x)));
+  return one < other ? other : one;
+}
+
 constexpr auto nothing = [](auto) { return 0; };
 
 /// Calls visit(name, function, value, derivative, largest term of the derivative) for functions of one argument.
@@ -150,6 +166,10 @@ void for_functions_of_one(const Visit& visit) {
   visit(
       "swish", [](const Tensor& x) { return xgrad::swish(x); }, [](auto x) { return swish(x); },
       [](auto x) { return swish_derivative(x); }, [](auto x) { return swish_derivative_term(x); });
+  visit(
+      "mish", [](const Tensor& x) { return xgrad::mish(x); },
+      [](auto x) { return isinf(x) ? (x > 0 ? x : decltype(x)(0)) : x * tanh(softplus(x)); },
+      [](auto x) { return mish_derivative(x); }, [](auto x) { return mish_derivative_term(x); });
   visit(
       "elu", [](const Tensor& x) { return xgrad::elu(x); }, [](auto x) { return x > 0 ? x : expm1(x); },
       [](auto x) { return x > 0 ? decltype(x)(1) : exp(x); }, nothing);

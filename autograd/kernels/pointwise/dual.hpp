@@ -254,6 +254,17 @@ auto swish(X x) {
   return dual<tag_of<X>>(swish(x.value), x.slope * swish_slope(x.value));
 }
 
+template <AnyDual X>
+auto mish_slope(X x) {
+  const auto s = softplus(x);
+  return tanh(s) + x * (tanh_slope(s) * sigmoid(x));
+}
+/// x·tanh(softplus(x)), with its limits at ±infinity.
+template <AnyDual X>
+auto mish(X x) {
+  return dual<tag_of<X>>(mish(x.value), x.slope * mish_slope(x.value));
+}
+
 /// Where a and b are equal: their value, with the mean of their slopes.
 template <class T>
 Vec<T> tie(Vec<T> a, Vec<T>) {

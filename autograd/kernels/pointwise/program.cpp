@@ -286,6 +286,12 @@ Symbol swish(Symbol a) {
 Symbol swish_slope(Symbol a) {
   return at(note([](auto x) { return swish_slope(x); }, a));
 }
+Symbol mish(Symbol a) {
+  return at(note([](auto x) { return mish(x); }, a));
+}
+Symbol mish_slope(Symbol a) {
+  return at(note([](auto x) { return mish_slope(x); }, a));
+}
 Symbol power_slope_of_base(Symbol a, Symbol b) {
   return at(note([](auto x, auto y) { return power_slope_of_base(x, y); }, a, b));
 }

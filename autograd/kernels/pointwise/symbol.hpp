@@ -65,6 +65,8 @@ Symbol softplus(Symbol a);
 Symbol tanh_slope(Symbol a);
 Symbol swish(Symbol a);
 Symbol swish_slope(Symbol a);
+Symbol mish(Symbol a);
+Symbol mish_slope(Symbol a);
 inline Symbol scaled_exp(double factor, Symbol a) { return factor * exp(a); }
 Symbol pow(Symbol a, Symbol b);
 Symbol power_slope_of_base(Symbol a, Symbol b);

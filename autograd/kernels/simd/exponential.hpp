@@ -84,6 +84,15 @@ Vec<T> expm1(Vec<T> x) {
   return where(abs(x) < std::numeric_limits<T>::epsilon() / 4, x, 2 * fma(s, e.rest, s - 0.5));
 }
 
+/// e^x for x <= 0, less 1 where the mask is set, which keeps the digits of a difference near 0.
+template <class T>
+Vec<T> exp_less_one_where(Mask<T> mask, Vec<T> x) {
+  const PowerOfE<T> e(at_least(x, Exponential<T>::zero_below));
+  if (!any(mask)) return e.value();
+  const Vec<T> s = power_of_two(at_least(e.exponent, T(std::numeric_limits<T>::min_exponent)));
+  return where(mask, fma(s, e.rest, s - 1), e.value());
+}
+
 /// With m = e^(-2|x|) - 1, -m/(2 + m).
 template <class T>
 Vec<T> tanh(Vec<T> x) {
@@ -144,6 +153,35 @@ Vec<T> swish_slope(Vec<T> x) {
   const Mask<T> negative = x < 0;
   const Vec<T> numerator = where(negative, fma(sum, power.rest, sum), fma(x, e, 1 + e));
   return times_power_of_two(numerator / fma(e, 2 + e, Vec<T>(1)), where(negative, power.exponent, Vec<T>(0)));
+}
+
+/// x·tanh(log(1 + e^x)) = x·(1 - 2e²/(1 + 2e + 2e²)) or x·e·(1 - e·(1 + e)/(2 + 2e + e²)).
+template <class T>
+Vec<T> mish(Vec<T> x) {
+  const PowerOfE<T> power(minus_size(x));
+  const Mask<T> negative = x < 0;
+  const Vec<T> e = power.value_beside_one(), size = at_least(x, -Exponential<T>::far);
+  const Vec<T> denominator = where(negative, fma(e, 2 + e, Vec<T>(2)), fma(2 * e, 1 + e, Vec<T>(1)));
+  const Vec<T> left_out = e * where(negative, 1 + e, 2 * e) / denominator;
+  const Vec<T> left = where(negative, fma(size, power.rest, size), size) * (1 - left_out);
+  return times_power_of_two(left, where(negative, power.exponent, Vec<T>(0)));
+}
+
+/// (1 + 4e + (4x + 6)·e² + 4(x + 1)·e³)/(1 + 2e + 2e²)² or e·(4(x + 1) + (4x + 6)·e + 4e² + e³)/(2 + 2e + e²)², the
+/// squares as polynomials, which are rounded less often.
+template <class T>
+Vec<T> mish_slope(Vec<T> x) {
+  x = within(x, -Exponential<T>::far, Exponential<T>::far);
+  const PowerOfE<T> power(-abs(x));
+  const Mask<T> negative = x < 0;
+  const Vec<T> e = power.value_beside_one(), a = 4 * (x + 1), b = 4 * x + 6;
+  const Vec<T> left = fma(e, fma(e, 4 + e, b), a), right = fma(e, fma(e, fma(e, a, b), Vec<T>(4)), Vec<T>(1));
+  const auto square = [e](int c4, int c3, int c1, int c0) {
+    return fma(e, fma(e, fma(e, fma(e, Vec<T>(c4), Vec<T>(c3)), Vec<T>(8)), Vec<T>(c1)), Vec<T>(c0));
+  };
+  const Vec<T> numerator = where(negative, fma(left, power.rest, left), right);
+  const Vec<T> denominator = where(negative, square(1, 4, 8, 4), square(4, 8, 4, 1));
+  return times_power_of_two(numerator / denominator, where(negative, power.exponent, Vec<T>(0)));
 }
 
 }  // namespace xgrad::kernels

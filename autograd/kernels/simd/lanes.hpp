@@ -36,6 +36,35 @@ T fold(Vec<T> v, const Op& op) {
   return fold_from<Vec<T>::width / 2>(v, op);
 }
 
+/// As many floats from the source as a vector of double has lanes, in double.
+inline Vec<double> load_widened(const float* source) {
+#if defined(__AVX512F__)
+  return Vec<double>::Batch(_mm512_maskz_cvtps_pd(0xFF, _mm256_loadu_ps(source)));
+#elif defined(__AVX2__)
+  return Vec<double>::Batch(_mm256_cvtps_pd(_mm_loadu_ps(source)));
+#else
+  alignas(64) double lanes[Vec<double>::width];
+  for (std::size_t i = 0; i < Vec<double>::width; ++i) lanes[i] = source[i];
+  return Vec<double>::load(lanes);
+#endif
+}
+
+/// The lower and the upper lanes in double.
+inline std::array<Vec<double>, 2> widened(Vec<float> v) {
+#if defined(__AVX512F__)
+  const auto upper = _mm256_castpd_ps(_mm512_maskz_extractf64x4_pd(0xF, _mm512_castps_pd(v.batch), 1));
+  return {Vec<double>::Batch(_mm512_maskz_cvtps_pd(0xFF, _mm512_castps512_ps256(v.batch))),
+          Vec<double>::Batch(_mm512_maskz_cvtps_pd(0xFF, upper))};
+#elif defined(__AVX2__)
+  return {Vec<double>::Batch(_mm256_cvtps_pd(_mm256_castps256_ps128(v.batch))),
+          Vec<double>::Batch(_mm256_cvtps_pd(_mm256_extractf128_ps(v.batch, 1)))};
+#else
+  alignas(64) float lanes[Vec<float>::width];
+  v.store(lanes);
+  return {load_widened(lanes), load_widened(lanes + Vec<double>::width)};
+#endif
+}
+
 /// 0, 1, 2, ...
 template <class T>
 Vec<T> lane_numbers() {
@@ -44,12 +73,6 @@ Vec<T> lane_numbers() {
     return Vec<T>::load(numbers);
   }
   (std::make_index_sequence<Vec<T>::width>{});
-}
-
-/// The first count values at x; the other lanes are pad.
-template <class T>
-Vec<T> load_padded(const T* x, std::size_t count, T pad) {
-  return where(lane_numbers<T>() < Vec<T>(count), Vec<T>::load_part(x, count), Vec<T>(pad));
 }
 
 /// The number of lanes in use, a type where it is all of them.

@@ -1,8 +1,10 @@
+#include "tests/support/reductions.hpp"
 #include "tests/support/with_threads.hpp"
 
 #include <doctest/doctest.h>
 #include <autograd/kernels/reduce.hpp>
 #include <autograd/kernels/simd/lanes.hpp>
+#include <autograd/kernels/sum.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -12,103 +14,7 @@
 #include <vector>
 
 namespace kernels = xgrad::kernels;
-
-namespace {
-
-struct Extent {
-  std::size_t outer, count, inner;
-};
-
-/// Around the width of vectors, the chunks of rows and columns and the thresholds of parallel loops.
-const std::vector<Extent> extents{
-    {1, 1, 1},     {1, 0, 3},    {0, 5, 1},      {3, 5, 0},     {1, 2, 1},     {1, 7, 1},    {5, 15, 1},
-    {4, 16, 1},    {3, 17, 1},   {2, 63, 1},     {2, 64, 1},    {1, 129, 1},   {100, 3, 1},  {1, 4095, 1},
-    {2, 4096, 1},  {3, 4097, 1}, {1, 100003, 1}, {20000, 4, 1}, {1, 1, 5},     {1, 2, 2},    {2, 3, 15},
-    {1, 7, 16},    {1, 8, 17},   {3, 9, 31},     {1, 33, 10},   {2, 128, 33},  {1, 64, 256}, {1, 17, 129},
-    {1, 511, 3},   {1, 513, 3},  {7, 1031, 2},   {1, 40, 2049}, {2, 65, 4099}, {300, 16, 8}, {1, 5, 70001},
-    {1, 30011, 7}, {3, 4097, 16}};
-
-template <class T>
-std::vector<T> uniform(std::size_t n, T low = T(-1), T high = T(1)) {
-  std::mt19937_64 engine(n);
-  std::uniform_real_distribution<T> draw(low, high);
-  std::vector<T> x(n);
-  for (T& value : x) value = draw(engine);
-  return x;
-}
-
-/// Calls f(result position, positions of the elements behind it) for each element of the result.
-template <class F>
-void for_results(const Extent& e, const F& f) {
-  std::vector<std::size_t> positions(e.count);
-  for (std::size_t o = 0; o < e.outer; ++o)
-    for (std::size_t j = 0; j < e.inner; ++j) {
-      for (std::size_t i = 0; i < e.count; ++i) positions[i] = (o * e.count + i) * e.inner + j;
-      f(o * e.inner + j, positions);
-    }
-}
-
-/// The result of a kernel, behind which nothing may be written.
-template <class Result, class T, class Kernel>
-std::vector<Result> run(const Extent& e, const std::vector<T>& x, const Kernel& kernel) {
-  const std::size_t n = e.outer * e.inner;
-  std::vector<Result> out(n + 40, Result(77));
-  kernel(e.outer, e.count, e.inner, x.data(), out.data());
-  CHECK(std::all_of(out.begin() + static_cast<std::ptrdiff_t>(n), out.end(), [](Result v) { return v == Result(77); }));
-  out.resize(n);
-  return out;
-}
-
-#define KERNEL(name) [](auto... arguments) { kernels::name(arguments...); }
-
-}  // namespace
-
-TEST_CASE_TEMPLATE("sums are within the error bound of their header", T, float, double) {
-  const long double unit = std::numeric_limits<T>::epsilon() / 2;
-  for (const Extent& e : extents) {
-    CAPTURE(e.outer);
-    CAPTURE(e.count);
-    CAPTURE(e.inner);
-    const std::vector<T> x = uniform<T>(e.outer * e.count * e.inner);
-    const std::vector<T> result = run<T>(e, x, KERNEL(sum));
-    const long double bound = kernels::max_chain * unit + static_cast<long double>(e.count) / 32 * 0x1p-53L;
-    std::size_t wrong = 0;
-    for_results(e, [&](std::size_t k, const std::vector<std::size_t>& positions) {
-      long double sum = 0;
-      long double magnitude = 0;
-      for (const std::size_t position : positions) {
-        sum += x[position];
-        magnitude += std::abs(x[position]);
-      }
-      wrong += std::abs(result[k] - sum) <= bound * magnitude ? 0u : 1u;
-    });
-    CHECK(wrong == 0);
-  }
-}
-
-TEST_CASE("the float32 sum of 2^25 ones is exact along each axis") {
-  const std::size_t n = std::size_t{1} << 25;
-  const std::vector<float> x(n, 1.0f);
-  for (const Extent& e : {Extent{1, n, 1}, Extent{1, n / 2, 2}, Extent{2, n / 8, 4}}) {
-    CAPTURE(e.inner);
-    const std::vector<float> result = run<float>(e, x, KERNEL(sum));
-    const auto expected = static_cast<float>(e.count);
-    CHECK(std::all_of(result.begin(), result.end(), [&](float v) { return v == expected; }));
-  }
-}
-
-TEST_CASE("chunks are combined in double: small ones are not lost beside a large one") {
-  // 2^24 + 1 is not a float32, so 1000 chunks that hold 1 each would vanish one by one.
-  for (const std::size_t inner : {1u, 3u}) {
-    CAPTURE(inner);
-    const Extent e{1, 1001 * 4096, inner};
-    std::vector<float> x(e.count * inner, 0.0f);
-    for (std::size_t i = 0; i < e.count; i += 4096)
-      std::fill_n(x.begin() + static_cast<std::ptrdiff_t>(i * inner), inner, 1.0f);
-    std::fill_n(x.begin(), inner, 0x1p24f);
-    CHECK(run<float>(e, x, KERNEL(sum)) == std::vector<float>(inner, 0x1p24f + 1000.0f));
-  }
-}
+using namespace reductions;
 
 TEST_CASE_TEMPLATE("products are within the error of as many roundings as factors", T, float, double) {
   const long double unit = std::numeric_limits<T>::epsilon() / 2;

@@ -7,6 +7,7 @@
 #include <nn/layers/sequential.hpp>
 #include <nn/training/batch_gradients.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <thread>
@@ -299,4 +300,62 @@ TEST_CASE("summary lists the floating operations of normalisation") {
   CHECK(expect::contains(text, " 12 "));
   CHECK(expect::contains(text, " 28 "));
   CHECK(expect::contains(text, " 73 "));
+}
+
+namespace {
+
+/// The largest error of (x - mean)/√(variance + ε) of each of the groups, in units of the largest exact one times eps.
+template <class Group>
+double worst_error(const Tensor& x, const Tensor& y, std::size_t groups, std::size_t count, const Group& group) {
+  const std::vector<double> from = expect::values(x), found = expect::values(y);
+  const double eps = x.dtype() == float32 ? 0x1p-23 : 0x1p-52;
+  double worst = 0;
+  for (std::size_t g = 0; g < groups; ++g) {
+    long double mean = 0, variance = 0, largest = 0;
+    for (std::size_t i = 0; i < count; ++i) mean += from[group(g, i)] / static_cast<long double>(count);
+    for (std::size_t i = 0; i < count; ++i)
+      variance += std::pow(from[group(g, i)] - mean, 2) / static_cast<long double>(count);
+    const auto exact = [&](std::size_t i) { return (from[group(g, i)] - mean) / std::sqrt(variance + 1e-5L); };
+    for (std::size_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(exact(i)));
+    for (std::size_t i = 0; i < count; ++i)
+      worst = std::max(worst, static_cast<double>(std::abs(found[group(g, i)] - exact(i)) / (eps * largest)));
+  }
+  return worst;
+}
+
+}  // namespace
+
+TEST_CASE("a large mean costs the normalisations no digits, and a large spread does not overflow") {
+  constexpr std::int64_t rows = 64, columns = 48;
+  Generator generator(3);
+  for (const DType dtype : {float32, float64}) {
+    for (const double spread : {1.0, dtype == float32 ? 1e25 : 1e200}) {
+      const double mean = spread == 1 ? 1e4 : 0;
+      CAPTURE(spread);
+      const Tensor x = normal({rows, columns}, mean, 1, dtype, generator) * spread;
+      nn::LayerNorm of_rows(columns);
+      nn::BatchNorm of_columns(columns);
+      of_rows.to(dtype);
+      of_columns.to(dtype);
+      const auto in_row = [](std::size_t row, std::size_t i) { return row * columns + i; };
+      const auto in_column = [](std::size_t column, std::size_t i) { return i * columns + column; };
+      CHECK(worst_error(x, of_rows(x), rows, columns, in_row) <= 8);
+      CHECK(worst_error(x, of_columns(x), columns, rows, in_column) <= 8);
+    }
+  }
+}
+
+TEST_CASE("rows of small and of large spread are normalised side by side") {
+  const Tensor x = tensor({{1, 2, 3}, {1e25, 2e25, 3e25}}, float32);
+  const Tensor leaf = expect::leaf(x);
+  Tape tape;
+  const Tensor y = nn::LayerNorm(3)(leaf);
+  const double step = std::sqrt(1.5);  // (x - 2)/√(2/3)
+  for (const std::int64_t row : {0, 1}) {
+    CHECK(y.item({row, 0}) == doctest::Approx(-step).epsilon(1e-5));
+    CHECK(std::abs(y.item({row, 1})) < 1e-6);
+    CHECK(y.item({row, 2}) == doctest::Approx(step).epsilon(1e-5));
+  }
+  const Tensor g = tape.backward(y, tensor({{1, 0, 0}, {1, 0, 0}}, float32))[leaf];
+  CHECK(g.item({1, 0}) / g.item({0, 0}) == doctest::Approx(1e-25).epsilon(1e-3));
 }

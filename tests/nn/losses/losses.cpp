@@ -3,7 +3,9 @@
 #include <nn/losses/losses.hpp>
 
 #include <cmath>
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/expect.hpp"
@@ -162,4 +164,39 @@ TEST_CASE("every message of cross-entropy begins with its name") {
   }
   CHECK(errors[0] == "ValueError: cross_entropy: label 3 in row 1; need 0 <= label < 3");
   CHECK(errors[2] == errors[0]);
+}
+
+// Exact by the definition, in 64 binary digits: log(1 + e^-|x|) is all that is left.
+TEST_CASE("binary cross-entropy with logits keeps the digits of a confident answer") {
+  const auto loss = [](double x, double t, DType dtype) {
+    return nn::binary_cross_entropy_with_logits(tensor({x}, dtype), tensor({t}, dtype)).item();
+  };
+  const auto exact = [](double x) { return static_cast<double>(std::log1p(std::exp(-static_cast<long double>(x)))); };
+  CHECK(loss(15, 1, float32) == doctest::Approx(exact(15)).epsilon(4e-7));  // 3.059e-7
+  CHECK(loss(-15, 0, float32) == doctest::Approx(exact(15)).epsilon(4e-7));
+  CHECK(loss(40, 1, float64) == doctest::Approx(exact(40)).epsilon(1e-15));  // 4.25e-18
+  CHECK(loss(-15, 0.25, float64) == doctest::Approx(15 * 0.25 + exact(15)).epsilon(1e-15));
+  const double inf = std::numeric_limits<double>::infinity();
+  for (const DType dtype : {float32, float64}) {
+    CHECK(loss(inf, 1, dtype) == 0);
+    CHECK(loss(-inf, 0, dtype) == 0);
+    CHECK(loss(inf, 0, dtype) == inf);
+    CHECK(loss(-inf, 0.5, dtype) == inf);
+    CHECK(std::isnan(loss(std::nan(""), 1, dtype)));
+  }
+}
+
+TEST_CASE("the gradient of binary cross-entropy with logits keeps its digits, too") {
+  const auto gradients = [](double x, double t) {
+    const Tensor logits = expect::leaf(tensor({x}, float32)), target = expect::leaf(tensor({t}, float32));
+    Tape tape;
+    const Gradients g = tape.backward(nn::binary_cross_entropy_with_logits(logits, target));
+    return std::pair(g[logits].item(), g[target].item());
+  };
+  const double p = 1 / (1 + std::exp(15.0));
+  CHECK(gradients(15, 1).first == doctest::Approx(-p).epsilon(4e-7));
+  CHECK(gradients(-15, 0).first == doctest::Approx(p).epsilon(4e-7));
+  CHECK(gradients(15, 1).second == -15);
+  CHECK(gradients(-15, 0).second == 15);
+  CHECK(gradients(0, 0.25).first == 0.25);  // sigmoid(0) - t, where both branches meet
 }
