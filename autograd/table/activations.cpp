@@ -5,11 +5,11 @@ namespace xgrad {
 
 namespace {
 
-constexpr double ln2 = 0.6931471805599453;               // OEIS A002162
-constexpr double sigmoid_1 = 0.7310585786300049;         // e/(1 + e), OEIS A001113
-constexpr double sigmoid_minus_1 = 0.2689414213699951;   // 1/(1 + e)
-constexpr double sigmoid_slope_1 = 0.19661193324148185;  // e/(1 + e)²
-constexpr double softplus_1 = 1.3132616875182228;        // log(1 + e)
+constexpr double ln2 = 0.6931471805599453;                    // OEIS A002162
+constexpr double sigmoid_1 = 0.7310585786300049;              // e/(1 + e), OEIS A001113
+constexpr double sigmoid_minus_1 = 0.2689414213699951;        // 1/(1 + e)
+constexpr double sigmoid_derivative_1 = 0.19661193324148185;  // e/(1 + e)²
+constexpr double softplus_1 = 1.3132616875182228;             // log(1 + e)
 
 OpRow maxout_row() {
   const auto of = [](std::int64_t pieces) { return [pieces](const OpInputs& x) { return maxout(x[0], pieces); }; };
@@ -49,16 +49,17 @@ void add_sigmoids(std::vector<OpRow>& rows) {
                  {tensor({0, 0, 0})}, [](const OpInputs& x) { return step(x[0], 1); })
           .kink({{0, 0.5, 0.0}, {-0.0, 0.5, 0.0}})
           .extreme({{1e4, 1, 0.0}, {-1e4, 0, 0.0}, {inf, 1, 0.0}, {-inf, 0, 0.0}, {nan, nan}}));
-  rows.push_back(unary("sigmoid", "1/(1 + e^-x)", sigmoid)
-                     .sample({{{33}, {-30, 30}}})
-                     .points({{1, sigmoid_1, sigmoid_slope_1}, {-1, sigmoid_minus_1, sigmoid_slope_1}}, "e/(1 + e)")
-                     .extreme({{0, 0.5, 0.25},
-                               {1e4, 1, 0.0},
-                               {-1e4, 0, 0.0},
-                               {inf, 1, 0.0},
-                               {-inf, 0, 0.0},
-                               {-60, 8.75651076269652e-27, 8.75651076269652e-27},
-                               {60, 1, 8.75651076269652e-27}}));
+  rows.push_back(
+      unary("sigmoid", "1/(1 + e^-x)", sigmoid)
+          .sample({{{33}, {-30, 30}}})
+          .points({{1, sigmoid_1, sigmoid_derivative_1}, {-1, sigmoid_minus_1, sigmoid_derivative_1}}, "e/(1 + e)")
+          .extreme({{0, 0.5, 0.25},
+                    {1e4, 1, 0.0},
+                    {-1e4, 0, 0.0},
+                    {inf, 1, 0.0},
+                    {-inf, 0, 0.0},
+                    {-60, 8.75651076269652e-27, 8.75651076269652e-27},
+                    {60, 1, 8.75651076269652e-27}}));
   rows.push_back(unary("log_sigmoid", "-log(1 + e^-x)", log_sigmoid)
                      .sample({{{33}, {-30, 30}}})
                      .points({{1, 1 - softplus_1, sigmoid_minus_1}, {-1, -softplus_1, sigmoid_1}}, "1 - log(1 + e)")

@@ -25,7 +25,7 @@ GradientSubject op_subject(const OpRow& row, const OpSample& sample, std::uint64
 /// (1 + y)·y'' + y'², which a linear function has as well. Of the options, order, cotangent and mode are set here.
 GradientReport check_table_gradients(const GradientSubject& subject, int order, GradientCheckOptions options = {});
 
-/// Whether a report about a smooth sample is as it should be: kinks, which could hide a wrong slope, do not pass.
+/// Whether a report about a smooth sample is as it should be: kinks, which could hide a wrong derivative, do not pass.
 bool passes_as_smooth(const GradientReport& report);
 
 }  // namespace xgrad

@@ -62,7 +62,7 @@ class Call {
   /// Whether the sweep itself is being recorded, so that only recorded operations may be used.
   bool recording() const { return recording_; }
   bool tracing() const;
-  /// For tracing: tells that `count` non-finite slopes met zero cotangents and were masked.
+  /// For tracing: tells that `count` non-finite derivatives met zero cotangents and were masked.
   void report_masked(std::size_t count) const;
 
  private:

@@ -61,7 +61,7 @@ class Recorder {
   RecordingScope scope{this, nullptr};
   const ThreadScopes* const thread;   // of the owner
   std::atomic<bool> orphaned{false};  // its Tape ended on another thread; the owner unlinks it
-  std::size_t masked_slopes = 0;
+  std::size_t masked_derivatives = 0;
 
  private:
   static constexpr std::size_t chunk_nodes = 256;

@@ -23,7 +23,7 @@ class Sweep {
   // For the Call that a vjp sees.
   Node& node(std::uint32_t number) const { return recorder_.node(number); }
   bool tracing() const { return recorder_.tracing(); }
-  void report_masked(std::size_t count) { recorder_.masked_slopes += count; }
+  void report_masked(std::size_t count) { recorder_.masked_derivatives += count; }
   /// Zeros that stand for the cotangent of output i of an operation of several.
   Tensor& absent_cotangent(std::size_t i, std::size_t outputs, const Node& output);
 

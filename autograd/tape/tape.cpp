@@ -79,7 +79,7 @@ std::size_t Tape::saved_bytes() const {
   return bytes;
 }
 const NonFiniteOrigin* Tape::nonfinite() const { return recorder_->nonfinite(); }
-std::size_t Tape::masked_slopes() const { return recorder_->masked_slopes; }
+std::size_t Tape::masked_derivatives() const { return recorder_->masked_derivatives; }
 
 std::string NonFiniteOrigin::text() const {
   return fmt::format("{}{}{} (entry {}) of {} {}", path, path.empty() ? "" : ": ", operation, index, inputs,

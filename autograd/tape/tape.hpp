@@ -93,8 +93,8 @@ class Tape {
   std::size_t saved_bytes() const;
   /// With trace_nonfinite: where the first non-finite number came from, nullptr while there is none.
   const NonFiniteOrigin* nonfinite() const;
-  /// With trace_nonfinite: how many infinite or NaN slopes were multiplied by a zero cotangent, and so masked.
-  std::size_t masked_slopes() const;
+  /// With trace_nonfinite: how many infinite or NaN derivatives were multiplied by a zero cotangent, and so masked.
+  std::size_t masked_derivatives() const;
 
   /// One line an entry: index, operation, inputs, shape, dtype, bytes saved, module path.
   friend std::ostream& operator<<(std::ostream& stream, const Tape& tape);

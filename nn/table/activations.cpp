@@ -100,9 +100,9 @@ ModuleRow step_row() {
 
 // Of functions with a slope: f(2x) has the slope 2 f'(2x). Values at x = ½ and -½ are those of the function at ±1.
 
-const double sigmoid_1 = 0.7310585786300049;         // e/(1 + e), OEIS A001113
-const double sigmoid_minus_1 = 0.2689414213699951;   // 1/(1 + e)
-const double sigmoid_slope_1 = 0.19661193324148185;  // e/(1 + e)²
+const double sigmoid_1 = 0.7310585786300049;              // e/(1 + e), OEIS A001113
+const double sigmoid_minus_1 = 0.2689414213699951;        // 1/(1 + e)
+const double sigmoid_derivative_1 = 0.19661193324148185;  // e/(1 + e)²
 
 /// The row of the function itself, with samples of a model with another slope.
 template <class M>
@@ -119,8 +119,8 @@ ModuleRow steep_activation(const M& steep, const std::string& operation, const s
 ModuleRow sigmoid_row() {
   ModuleRow row = steep_activation(Sigmoid(2), "sigmoid", "1/(1 + e^-(slope·x))");
   row.point(layer_case(Sigmoid(2), tensor({0, 0.5, -0.5})), tensor({0.5, sigmoid_1, sigmoid_minus_1}),
-            {tensor({0.5, 2 * sigmoid_slope_1, 2 * sigmoid_slope_1})}, "e/(1 + e)")
-      .point(layer_case(Sigmoid(-1), tensor({1.0})), tensor({sigmoid_minus_1}), {tensor({-sigmoid_slope_1})},
+            {tensor({0.5, 2 * sigmoid_derivative_1, 2 * sigmoid_derivative_1})}, "e/(1 + e)")
+      .point(layer_case(Sigmoid(-1), tensor({1.0})), tensor({sigmoid_minus_1}), {tensor({-sigmoid_derivative_1})},
              "1 - sigmoid(x)")
       .point(layer_case(Sigmoid(0), tensor({5.0})), tensor({0.5}), {tensor({0.0})}, "flat")
       .point(layer_case(Sigmoid(1000), tensor({10, -10.0})), tensor({1, 0}), {zeros({2})}, "the limit");
@@ -129,11 +129,11 @@ ModuleRow sigmoid_row() {
 }
 
 ModuleRow tanh_row() {
-  const double tanh_1 = 0.7615941559557649;         // (e² - 1)/(e² + 1), OEIS A073744
-  const double tanh_slope_1 = 0.41997434161402614;  // 4/(e + 1/e)²
+  const double tanh_1 = 0.7615941559557649;              // (e² - 1)/(e² + 1), OEIS A073744
+  const double tanh_derivative_1 = 0.41997434161402614;  // 4/(e + 1/e)²
   ModuleRow row = steep_activation(Tanh(2), "tanh", "tanh(slope·x)");
   row.point(layer_case(Tanh(2), tensor({0, 0.5, -0.5})), tensor({0, tanh_1, -tanh_1}),
-            {tensor({2, 2 * tanh_slope_1, 2 * tanh_slope_1})}, "OEIS A073744")
+            {tensor({2, 2 * tanh_derivative_1, 2 * tanh_derivative_1})}, "OEIS A073744")
       .point(layer_case(Tanh(1000), tensor({10, -10.0})), tensor({1, -1}), {zeros({2})}, "the limit");
   row.refuses_to_make([] { return Tanh(nan); }, "Tanh: slope nan; need a finite number");
   return row;
@@ -143,7 +143,7 @@ ModuleRow swish_row() {
   ModuleRow row = steep_activation(Swish(2), "swish", "x/(1 + e^-(beta·x))");
   // σ(2x) + 2x·σ'(2x)
   row.point(layer_case(Swish(2), tensor({0, 0.5, -0.5})), tensor({0, sigmoid_1 / 2, -sigmoid_minus_1 / 2}),
-            {tensor({0.5, sigmoid_1 + sigmoid_slope_1, sigmoid_minus_1 - sigmoid_slope_1})}, "e/(1 + e)")
+            {tensor({0.5, sigmoid_1 + sigmoid_derivative_1, sigmoid_minus_1 - sigmoid_derivative_1})}, "e/(1 + e)")
       .point(layer_case(Swish(0), tensor({3, -5})), tensor({1.5, -2.5}), {full({2}, 0.5)}, "x/2")
       .point(layer_case(Swish(1e4), tensor({3, -5})), tensor({3, 0}), {tensor({1, 0})}, "the limit, relu");
   row.refuses_to_make([] { return Swish(-inf); }, "Swish: beta -inf; need a finite number");

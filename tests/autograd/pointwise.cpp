@@ -345,14 +345,14 @@ TEST_CASE("the result of a function of several inputs cannot stand for them") {
       "ValueError: larger: derivative_of_result with 2 inputs; need a function of one, its result stands for no other");
 }
 
-TEST_CASE("a linear function with constant slopes saves nothing") {
-  static constexpr double slopes[] = {2.0, -1.0};
+TEST_CASE("a linear function with constant derivatives saves nothing") {
+  static constexpr double derivatives[] = {2.0, -1.0};
   const Tensor x = leaf(ones({1000})), z = leaf(full({1000}, 2.0));
   Tape tape;
   const Tensor h = x * 1.0, k = z * 1.0;
   const std::size_t before = tape.saved_bytes();
   const Tensor y = pointwise_with(
-      {.coefficients = slopes}, "2a-b", [](auto a, auto b) { return 2 * a - b; }, h, k);
+      {.coefficients = derivatives}, "2a-b", [](auto a, auto b) { return 2 * a - b; }, h, k);
   CHECK(tape.saved_bytes() == before);
   const Gradients g = tape.backward(sum(y));
   CHECK(values(g[x]) == Values(1000, 2));
@@ -407,7 +407,7 @@ TEST_CASE("NaN in gives NaN out, and elements beside it are not touched") {
   CHECK(g[x].item({2}) == doctest::Approx(s - s * (1 - s)));
 }
 
-TEST_CASE("a zero cotangent masks an infinite slope, and a slope of zero an infinite cotangent") {
+TEST_CASE("a zero cotangent masks an infinite derivative, and a derivative of zero an infinite cotangent") {
   const Tensor x = leaf(tensor({0.0, 4.0}, float64));
   const auto safe_root = [](auto a) { return where(a > 0, sqrt(a), 0); };
   {
@@ -428,7 +428,7 @@ TEST_CASE("a zero cotangent masks an infinite slope, and a slope of zero an infi
 }
 
 // SEMANTICS: d²/dx² of s(x)²/2 where s(x) = 0 is s'(x)².
-TEST_CASE("a zero cotangent with a finite slope keeps its derivative") {
+TEST_CASE("a zero cotangent with a finite derivative keeps its derivative") {
   const Tensor x = leaf(tensor(0.0, float64));
   Tape tape;
   const Tensor s = sin(x) * 3.0;  // s(0) = 0, s'(0) = 3
@@ -437,7 +437,7 @@ TEST_CASE("a zero cotangent with a finite slope keeps its derivative") {
   CHECK(tape.backward(first)[x].item() == 9);
 }
 
-TEST_CASE("a stable slope of the author's own replaces the one by duals") {
+TEST_CASE("a stable derivative of the author's own replaces the one by duals") {
   const Tensor x = leaf(tensor({-200.0, 0.5}));
   const auto naive = [](auto a) { return a / (1 + exp(-a)); };
   const auto stable = [naive](auto a) {

@@ -205,8 +205,8 @@ W power_along_base(W x, W y) {
   if (y == 0 || y == 1) return y;
   const bool whole = floor(y) == y, even = floor(y / 2) == y / 2;
   if (x < 0 && !isinf(x) && !whole) return W(NAN);
-  const W size = pow(abs(x), y - 1), slope = size == 0 ? size : y * size;
-  return x < 0 && whole && even ? W(-slope) : slope;
+  const W size = pow(abs(x), y - 1), derivative = size == 0 ? size : y * size;
+  return x < 0 && whole && even ? W(-derivative) : derivative;
 }
 /// x^y·log x, 0 at x = 0 for y >= 0; limits for infinite x.
 template <class W>

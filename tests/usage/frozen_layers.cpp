@@ -27,7 +27,7 @@ Matrix layer_of(const Matrix& input, const nn::Linear& layer) {
   return add_row(input * Matrix(layer.weight), Matrix(layer.bias));
 }
 double tanh_of(double z) { return std::tanh(z); }
-double tanh_slope(double y) { return 1 - y * y; }
+double tanh_derivative(double y) { return 1 - y * y; }
 
 }  // namespace
 
@@ -42,8 +42,8 @@ TEST_CASE("frozen layers get no gradient and do not move, while gradients pass t
   const Matrix h1 = map(layer_of(x, net.first), tanh_of);
   const Matrix h2 = map(layer_of(h1, net.middle), tanh_of);
   const Matrix dy = layer_of(h2, net.last) - target;
-  const Matrix dz2 = times(dy * transposed(Matrix(net.last.weight)), map(h2, tanh_slope));
-  const Matrix dz1 = times(dz2 * transposed(Matrix(net.middle.weight)), map(h1, tanh_slope));
+  const Matrix dz2 = times(dy * transposed(Matrix(net.last.weight)), map(h2, tanh_derivative));
+  const Matrix dz1 = times(dz2 * transposed(Matrix(net.middle.weight)), map(h1, tanh_derivative));
   const Matrix dw1 = transposed(x) * dz1;
   const Matrix w1(net.first.weight);
 

@@ -8,19 +8,19 @@
 
 namespace xgrad::kernels {
 
-// Forward-mode numbers. Dual<1, V, S> carries the slope along one input; a function of two perturbed inputs meets
-// Dual<2, ...> over Dual<1, ...>, whose slope's slope is the mixed second derivative. A number of a lower tag (or a
-// plain Vec) is a constant for the higher tag: it has no slope to multiply, so no 0 · inf arises and no work is done
-// for it. Value and slope are types of their own, since the slope of a linear term is a plain number.
+// Forward-mode numbers. Dual<1, V, S> carries the derivative along one input; a function of two perturbed inputs meets
+// Dual<2, ...> over Dual<1, ...>, whose derivative's derivative is the mixed second derivative. A number of a lower tag
+// (or a plain Vec) is a constant for the higher tag: it has no derivative to multiply, so no 0 · inf arises and no work
+// is done for it. Value and derivative are types of their own, since the derivative of a linear term is a plain number.
 template <int Tag, class V, class S>
 struct Dual {
   V value;
-  S slope;
+  S derivative;
 };
 
 template <int Tag, class V, class S>
-Dual<Tag, V, S> dual(V value, S slope) {
-  return {value, slope};
+Dual<Tag, V, S> dual(V value, S derivative) {
+  return {value, derivative};
 }
 
 template <class X>
@@ -69,43 +69,43 @@ template <class A, class B>
 requires DualPair<A, B>
 auto operator+(A a, B b) {
   if constexpr (tag_of<A> == tag_of<B>)
-    return dual<tag_of<A>>(a.value + b.value, a.slope + b.slope);
+    return dual<tag_of<A>>(a.value + b.value, a.derivative + b.derivative);
   else if constexpr (tag_of<A> > tag_of<B>)
-    return dual<tag_of<A>>(a.value + b, a.slope);
+    return dual<tag_of<A>>(a.value + b, a.derivative);
   else
-    return dual<tag_of<B>>(a + b.value, b.slope);
+    return dual<tag_of<B>>(a + b.value, b.derivative);
 }
 
 template <AnyDual A>
 auto operator-(A a) {
-  return dual<tag_of<A>>(-a.value, -a.slope);
+  return dual<tag_of<A>>(-a.value, -a.derivative);
 }
 
 template <class A, class B>
 requires DualPair<A, B>
 auto operator-(A a, B b) {
   if constexpr (tag_of<A> == tag_of<B>)
-    return dual<tag_of<A>>(a.value - b.value, a.slope - b.slope);
+    return dual<tag_of<A>>(a.value - b.value, a.derivative - b.derivative);
   else if constexpr (tag_of<A> > tag_of<B>)
-    return dual<tag_of<A>>(a.value - b, a.slope);
+    return dual<tag_of<A>>(a.value - b, a.derivative);
   else
-    return dual<tag_of<B>>(a - b.value, -b.slope);
+    return dual<tag_of<B>>(a - b.value, -b.derivative);
 }
 
 template <class A, class B>
 requires DualPair<A, B>
 auto operator*(A a, B b) {
   if constexpr (tag_of<A> == tag_of<B>)
-    return dual<tag_of<A>>(a.value * b.value, a.slope * b.value + a.value * b.slope);
+    return dual<tag_of<A>>(a.value * b.value, a.derivative * b.value + a.value * b.derivative);
   else if constexpr (tag_of<A> > tag_of<B>)
-    return dual<tag_of<A>>(a.value * b, a.slope * b);
+    return dual<tag_of<A>>(a.value * b, a.derivative * b);
   else
-    return dual<tag_of<B>>(a * b.value, a * b.slope);
+    return dual<tag_of<B>>(a * b.value, a * b.derivative);
 }
 
 /// -a/b². Where a is denormal, a/b may have lost digits: both get factors that cancel.
 template <class A, class B>
-auto quotient_slope(A a, B b) {
+auto quotient_derivative(A a, B b) {
   if constexpr (std::is_arithmetic_v<A> || std::is_same_v<decltype(primal(a)), Symbol>) {
     return -(a / b) / b;
   } else {
@@ -121,11 +121,11 @@ requires DualPair<A, B>
 auto operator/(A a, B b) {
   if constexpr (tag_of<A> == tag_of<B>) {
     const auto quotient = a.value / b.value;
-    return dual<tag_of<A>>(quotient, (a.slope - quotient * b.slope) / b.value);
+    return dual<tag_of<A>>(quotient, (a.derivative - quotient * b.derivative) / b.value);
   } else if constexpr (tag_of<A> > tag_of<B>) {
-    return dual<tag_of<A>>(a.value / b, a.slope / b);
+    return dual<tag_of<A>>(a.value / b, a.derivative / b);
   } else {
-    return dual<tag_of<B>>(a / b.value, quotient_slope(a, b.value) * b.slope);
+    return dual<tag_of<B>>(a / b.value, quotient_derivative(a, b.value) * b.derivative);
   }
 }
 
@@ -152,67 +152,67 @@ auto isnan(X x) {
   return isnan(primal(x));
 }
 
-/// Picks value and slope alike.
+/// Picks value and derivative alike.
 template <AnyMask M, class A, class B>
 requires DualPair<A, B>
 auto where(M mask, A a, B b) {
   const typename M::Number zero(0);
   if constexpr (tag_of<A> == tag_of<B>)
-    return dual<tag_of<A>>(where(mask, a.value, b.value), where(mask, a.slope, b.slope));
+    return dual<tag_of<A>>(where(mask, a.value, b.value), where(mask, a.derivative, b.derivative));
   else if constexpr (tag_of<A> > tag_of<B>)
-    return dual<tag_of<A>>(where(mask, a.value, b), where(mask, a.slope, zero));
+    return dual<tag_of<A>>(where(mask, a.value, b), where(mask, a.derivative, zero));
   else
-    return dual<tag_of<B>>(where(mask, a, b.value), where(mask, zero, b.slope));
+    return dual<tag_of<B>>(where(mask, a, b.value), where(mask, zero, b.derivative));
 }
 
-// Functions of one number: f(x) has the slope f'(x.value) · x.slope.
+// Functions of one number: f(x) has the derivative f'(x.value) · x.derivative.
 
 template <AnyDual X>
 auto exp(X x) {
   const auto value = exp(x.value);
-  return dual<tag_of<X>>(value, x.slope * value);
+  return dual<tag_of<X>>(value, x.derivative * value);
 }
 template <class Scalar, AnyDual X>
 auto scaled_exp(Scalar factor, X x) {
   const auto value = scaled_exp(factor, x.value);
-  return dual<tag_of<X>>(value, x.slope * value);
+  return dual<tag_of<X>>(value, x.derivative * value);
 }
 template <AnyDual X>
 auto expm1(X x) {
-  return dual<tag_of<X>>(expm1(x.value), x.slope * exp(x.value));
+  return dual<tag_of<X>>(expm1(x.value), x.derivative * exp(x.value));
 }
 template <AnyDual X>
 auto log(X x) {
-  return dual<tag_of<X>>(log(x.value), x.slope / x.value);
+  return dual<tag_of<X>>(log(x.value), x.derivative / x.value);
 }
 template <AnyDual X>
 auto log1p(X x) {
-  return dual<tag_of<X>>(log1p(x.value), x.slope / (1 + x.value));
+  return dual<tag_of<X>>(log1p(x.value), x.derivative / (1 + x.value));
 }
 template <AnyDual X>
 auto sqrt(X x) {
   const auto value = sqrt(x.value);
-  return dual<tag_of<X>>(value, x.slope * (0.5 / value));
+  return dual<tag_of<X>>(value, x.derivative * (0.5 / value));
 }
 template <AnyDual X>
 auto sin(X x) {
-  return dual<tag_of<X>>(sin(x.value), x.slope * cos(x.value));
+  return dual<tag_of<X>>(sin(x.value), x.derivative * cos(x.value));
 }
 template <AnyDual X>
 auto cos(X x) {
-  return dual<tag_of<X>>(cos(x.value), -(x.slope * sin(x.value)));
+  return dual<tag_of<X>>(cos(x.value), -(x.derivative * sin(x.value)));
 }
 template <AnyDual X>
-auto tanh_slope(X x) {
-  const auto slope = tanh_slope(x.value);
-  return dual<tag_of<X>>(slope, x.slope * (-2 * tanh(x.value) * slope));
+auto tanh_derivative(X x) {
+  const auto derivative = tanh_derivative(x.value);
+  return dual<tag_of<X>>(derivative, x.derivative * (-2 * tanh(x.value) * derivative));
 }
 template <AnyDual X>
 auto tanh(X x) {
-  return dual<tag_of<X>>(tanh(x.value), x.slope * tanh_slope(x.value));
+  return dual<tag_of<X>>(tanh(x.value), x.derivative * tanh_derivative(x.value));
 }
 
-/// -1, 0 or 1; NaN stays. Its slope is 0 everywhere, so duals lose theirs.
+/// -1, 0 or 1; NaN stays. Its derivative is 0 everywhere, so duals lose theirs.
 template <class T>
 Vec<T> sign(Vec<T> x) {
   return where(x > 0, Vec<T>(1), where(x < 0, Vec<T>(-1), x));
@@ -227,45 +227,45 @@ auto floor(X x) {
 }
 template <AnyDual X>
 auto abs(X x) {
-  return dual<tag_of<X>>(abs(x.value), x.slope * sign(x.value));
+  return dual<tag_of<X>>(abs(x.value), x.derivative * sign(x.value));
 }
 
 template <AnyDual X>
-auto sigmoid_slope(X x) {
+auto sigmoid_derivative(X x) {
   return sigmoid(x) * sigmoid(-x);
 }
 template <AnyDual X>
 auto sigmoid(X x) {
-  return dual<tag_of<X>>(sigmoid(x.value), x.slope * sigmoid_slope(x.value));
+  return dual<tag_of<X>>(sigmoid(x.value), x.derivative * sigmoid_derivative(x.value));
 }
 template <AnyDual X>
 auto softplus(X x) {
-  return dual<tag_of<X>>(softplus(x.value), x.slope * sigmoid(x.value));
+  return dual<tag_of<X>>(softplus(x.value), x.derivative * sigmoid(x.value));
 }
 
 /// sigmoid(x)·(1 + x·sigmoid(-x))
 template <AnyDual X>
-auto swish_slope(X x) {
-  return sigmoid(x) + x * sigmoid_slope(x);
+auto swish_derivative(X x) {
+  return sigmoid(x) + x * sigmoid_derivative(x);
 }
 /// x·sigmoid(x), with its limits at ±infinity.
 template <AnyDual X>
 auto swish(X x) {
-  return dual<tag_of<X>>(swish(x.value), x.slope * swish_slope(x.value));
+  return dual<tag_of<X>>(swish(x.value), x.derivative * swish_derivative(x.value));
 }
 
 template <AnyDual X>
-auto mish_slope(X x) {
+auto mish_derivative(X x) {
   const auto s = softplus(x);
-  return tanh(s) + x * (tanh_slope(s) * sigmoid(x));
+  return tanh(s) + x * (tanh_derivative(s) * sigmoid(x));
 }
 /// x·tanh(softplus(x)), with its limits at ±infinity.
 template <AnyDual X>
 auto mish(X x) {
-  return dual<tag_of<X>>(mish(x.value), x.slope * mish_slope(x.value));
+  return dual<tag_of<X>>(mish(x.value), x.derivative * mish_derivative(x.value));
 }
 
-/// Where a and b are equal: their value, with the mean of their slopes.
+/// Where a and b are equal: their value, with the mean of their derivatives.
 template <class T>
 Vec<T> tie(Vec<T> a, Vec<T>) {
   return a;
@@ -274,25 +274,25 @@ template <class A, class B>
 requires DualPair<A, B>
 auto tie(A a, B b) {
   if constexpr (tag_of<A> == tag_of<B>)
-    return dual<tag_of<A>>(tie(a.value, b.value), 0.5 * (a.slope + b.slope));
+    return dual<tag_of<A>>(tie(a.value, b.value), 0.5 * (a.derivative + b.derivative));
   else if constexpr (tag_of<A> > tag_of<B>)
-    return dual<tag_of<A>>(tie(a.value, b), 0.5 * a.slope);
+    return dual<tag_of<A>>(tie(a.value, b), 0.5 * a.derivative);
   else
-    return dual<tag_of<B>>(tie(a, b.value), 0.5 * b.slope);
+    return dual<tag_of<B>>(tie(a, b.value), 0.5 * b.derivative);
 }
 
-// The slopes of x^y, as functions of their own where no further derivative is asked for.
+// The derivatives of x^y, as functions of their own where no further derivative is asked for.
 
 template <class X, class Y>
 requires DualPair<X, Y>
-auto power_slope_of_base(X x, Y y) {
+auto power_derivative_by_base(X x, Y y) {
   constexpr bool constant = !AnyDual<Y> && !std::is_same_v<Y, Symbol>;  // a symbol may be perturbed later
   const auto flat = constant ? primal(y) == 0 : (primal(y) == 0) & (primal(x) == 0);
   return where(flat, decltype(primal(x))(0), y * pow(x, y - 1));
 }
 template <class X, class Y>
 requires DualPair<X, Y>
-auto power_slope_of_exponent(X x, Y y) {
+auto power_derivative_by_exponent(X x, Y y) {
   const auto flat = (primal(x) == 0) & (primal(y) >= 0);
   return where(flat, decltype(primal(x))(0), pow(x, y) * log(x));
 }
@@ -305,20 +305,20 @@ auto pow(A a, B b) {
   else if constexpr (std::is_arithmetic_v<B>)
     return pow(a, decltype(primal(a))(b));
   else if constexpr (tag_of<A> == tag_of<B>)
-    return dual<tag_of<A>>(pow(a.value, b.value), a.slope * power_slope_of_base(a.value, b.value) +
-                                                      b.slope * power_slope_of_exponent(a.value, b.value));
+    return dual<tag_of<A>>(pow(a.value, b.value), a.derivative * power_derivative_by_base(a.value, b.value) +
+                                                      b.derivative * power_derivative_by_exponent(a.value, b.value));
   else if constexpr (tag_of<A> > tag_of<B>)
-    return dual<tag_of<A>>(pow(a.value, b), a.slope * power_slope_of_base(a.value, b));
+    return dual<tag_of<A>>(pow(a.value, b), a.derivative * power_derivative_by_base(a.value, b));
   else
-    return dual<tag_of<B>>(pow(a, b.value), b.slope * power_slope_of_exponent(a, b.value));
+    return dual<tag_of<B>>(pow(a, b.value), b.derivative * power_derivative_by_exponent(a, b.value));
 }
 
-/// f(x) with a slope of the author's own: cheaper, or stable where the derivative of f's formula is not. Both are
-/// functions of one number; the second derivative is the slope's own.
-template <class F, class Slope, Number X>
-auto with_derivative(F f, Slope slope, X x) {
+/// f(x) with a derivative of the author's own: cheaper, or stable where the derivative of f's formula is not. Both are
+/// functions of one number; the second derivative is the derivative's own.
+template <class F, class Derivative, Number X>
+auto with_derivative(F f, Derivative derivative, X x) {
   if constexpr (AnyDual<X>)
-    return dual<tag_of<X>>(with_derivative(f, slope, x.value), x.slope * slope(x.value));
+    return dual<tag_of<X>>(with_derivative(f, derivative, x.value), x.derivative * derivative(x.value));
   else
     return f(x);
 }

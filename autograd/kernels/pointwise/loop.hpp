@@ -104,7 +104,7 @@ struct PointwiseKernels {
                                        std::size_t count, std::size_t room) {
     const F& f = *static_cast<const F*>(closure);
     pointwise_loop<T, N + 1>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N + 1>& gx) {
-      return masked_product<T>(gx[0], with_derivative_along<T, F, N, I>(f, gx.data() + 1).slope);
+      return masked_product<T>(gx[0], with_derivative_along<T, F, N, I>(f, gx.data() + 1).derivative);
     });
   }
 
@@ -114,7 +114,7 @@ struct PointwiseKernels {
     const F& f = *static_cast<const F*>(closure);
     pointwise_loop<T, N + 2>(inputs, splat, output, count, room, [&f](const std::array<Vec<T>, N + 2>& hgx) {
       return masked_product<T>(masked_product<T>(hgx[0], hgx[1]),
-                               with_second_derivative_along<T, F, N, I, J>(f, hgx.data() + 2).slope.slope);
+                               with_second_derivative_along<T, F, N, I, J>(f, hgx.data() + 2).derivative.derivative);
     });
   }
 

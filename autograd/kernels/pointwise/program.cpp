@@ -12,7 +12,7 @@ namespace xgrad::kernels {
 /// A number of the program that is differentiated, in the program of its derivative.
 struct Value {
   Symbol plain;
-  std::optional<Symbol> slope;
+  std::optional<Symbol> derivative;
 };
 
 struct Primitive {
@@ -96,10 +96,10 @@ Vec<T> as_number(Mask<T> mask) {
 Value as_value(Symbol x) { return {x, std::nullopt}; }
 Value as_value(SymbolMask mask) { return {at(mask.step), std::nullopt}; }
 Value as_value(const Dual<1, Symbol, Symbol>& x) {
-  return {x.value, is_constant(x.slope, 0) ? std::nullopt : std::optional(x.slope)};
+  return {x.value, is_constant(x.derivative, 0) ? std::nullopt : std::optional(x.derivative)};
 }
 
-/// Calls f with each value as a dual if it has a slope, as a plain number if not.
+/// Calls f with each value as a dual if it has a derivative, as a plain number if not.
 template <class F>
 Value derive_with(const F& f) {
   return as_value(f());
@@ -109,7 +109,7 @@ Value derive_with(const F& f, const Value& first, const Rest&... rest) {
   const auto bind = [&](const auto& x) {
     return derive_with([&](const auto&... others) { return f(x, others...); }, rest...);
   };
-  return first.slope ? bind(dual<1>(first.plain, *first.slope)) : bind(first.plain);
+  return first.derivative ? bind(dual<1>(first.plain, *first.derivative)) : bind(first.plain);
 }
 
 template <class F, class T, std::size_t n>
@@ -164,7 +164,7 @@ const Primitive known_derivative{
     3,
     [](const Value& value, const Value& derivative, const Value& x) -> Value {
       const Symbol same = with_known_derivative(value.plain, derivative.plain, x.plain);
-      return {same, x.slope ? std::optional(*x.slope * derivative.plain) : std::nullopt};
+      return {same, x.derivative ? std::optional(*x.derivative * derivative.plain) : std::nullopt};
     },
     [](float* out, const float* a, const float*, const float*, std::size_t n) { std::copy_n(a, n, out); },
     [](double* out, const double* a, const double*, const double*, std::size_t n) { std::copy_n(a, n, out); }};
@@ -274,29 +274,29 @@ Symbol floor(Symbol a) {
 Symbol sigmoid(Symbol a) {
   return at(note([](auto x) { return sigmoid(x); }, a));
 }
-Symbol sigmoid_slope(Symbol a) {
-  return at(note([](auto x) { return sigmoid_slope(x); }, a));
+Symbol sigmoid_derivative(Symbol a) {
+  return at(note([](auto x) { return sigmoid_derivative(x); }, a));
 }
-Symbol tanh_slope(Symbol a) {
-  return at(note([](auto x) { return tanh_slope(x); }, a));
+Symbol tanh_derivative(Symbol a) {
+  return at(note([](auto x) { return tanh_derivative(x); }, a));
 }
 Symbol swish(Symbol a) {
   return at(note([](auto x) { return swish(x); }, a));
 }
-Symbol swish_slope(Symbol a) {
-  return at(note([](auto x) { return swish_slope(x); }, a));
+Symbol swish_derivative(Symbol a) {
+  return at(note([](auto x) { return swish_derivative(x); }, a));
 }
 Symbol mish(Symbol a) {
   return at(note([](auto x) { return mish(x); }, a));
 }
-Symbol mish_slope(Symbol a) {
-  return at(note([](auto x) { return mish_slope(x); }, a));
+Symbol mish_derivative(Symbol a) {
+  return at(note([](auto x) { return mish_derivative(x); }, a));
 }
-Symbol power_slope_of_base(Symbol a, Symbol b) {
-  return at(note([](auto x, auto y) { return power_slope_of_base(x, y); }, a, b));
+Symbol power_derivative_by_base(Symbol a, Symbol b) {
+  return at(note([](auto x, auto y) { return power_derivative_by_base(x, y); }, a, b));
 }
-Symbol power_slope_of_exponent(Symbol a, Symbol b) {
-  return at(note([](auto x, auto y) { return power_slope_of_exponent(x, y); }, a, b));
+Symbol power_derivative_by_exponent(Symbol a, Symbol b) {
+  return at(note([](auto x, auto y) { return power_derivative_by_exponent(x, y); }, a, b));
 }
 Symbol softplus(Symbol a) {
   return at(note([](auto x) { return softplus(x); }, a));
@@ -334,7 +334,7 @@ const std::shared_ptr<const Program>& Program::along(std::size_t k) const {
   return along_[k];
 }
 
-/// Replays the steps on duals of symbols, and keeps what the slope of the result needs.
+/// Replays the steps on duals of symbols, and keeps what the derivative of the result needs.
 std::shared_ptr<const Program> Program::differentiate(std::size_t k) const {
   Builder builder;
   std::vector<Value> values;
@@ -348,8 +348,8 @@ std::shared_ptr<const Program> Program::differentiate(std::size_t k) const {
     else
       values.push_back(step.primitive->derive(values[a], values[b], values[c]));
   }
-  const std::optional<Symbol> slope = values[result_].slope;
-  return slope ? std::make_shared<const Program>(arity_, std::move(builder.steps), slope->step) : nullptr;
+  const std::optional<Symbol> derivative = values[result_].derivative;
+  return derivative ? std::make_shared<const Program>(arity_, std::move(builder.steps), derivative->step) : nullptr;
 }
 
 Program::Program(std::size_t arity, std::vector<Step> steps, std::uint32_t result) : arity_(arity) {

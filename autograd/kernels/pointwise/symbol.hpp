@@ -60,17 +60,17 @@ Symbol abs(Symbol a);
 Symbol sign(Symbol a);
 Symbol floor(Symbol a);
 Symbol sigmoid(Symbol a);
-Symbol sigmoid_slope(Symbol a);
+Symbol sigmoid_derivative(Symbol a);
 Symbol softplus(Symbol a);
-Symbol tanh_slope(Symbol a);
+Symbol tanh_derivative(Symbol a);
 Symbol swish(Symbol a);
-Symbol swish_slope(Symbol a);
+Symbol swish_derivative(Symbol a);
 Symbol mish(Symbol a);
-Symbol mish_slope(Symbol a);
+Symbol mish_derivative(Symbol a);
 inline Symbol scaled_exp(double factor, Symbol a) { return factor * exp(a); }
 Symbol pow(Symbol a, Symbol b);
-Symbol power_slope_of_base(Symbol a, Symbol b);
-Symbol power_slope_of_exponent(Symbol a, Symbol b);
+Symbol power_derivative_by_base(Symbol a, Symbol b);
+Symbol power_derivative_by_exponent(Symbol a, Symbol b);
 Symbol tie(Symbol a, Symbol b);
 
 /// `value`, whose derivative along x is `derivative` instead of that of its own steps.

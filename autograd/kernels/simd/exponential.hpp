@@ -5,7 +5,8 @@
 
 namespace xgrad::kernels {
 
-// e^x and what is made of it: each within 4 ulp of the exact value, slopes included, denormal results within one unit.
+// e^x and what is made of it: each within 4 ulp of the exact value, derivatives included, denormal results within one
+// unit.
 
 /// log 2 in two parts, the first of so few bits that its product with an exponent is exact (Cody and Waite 1980), and
 /// minimax coefficients of (e^r - 1 - r)/r² for |r| <= log 2 / 2 (tests/reference/elementary_constants.py).
@@ -113,7 +114,7 @@ Vec<T> minus_size(Vec<T> x) {
 
 /// 1 - tanh(x)² = 4e/(1 + e)² with e = e^(-2|x|).
 template <class T>
-Vec<T> tanh_slope(Vec<T> x) {
+Vec<T> tanh_derivative(Vec<T> x) {
   const PowerOfE<T> power(minus_size(x + x));
   const Vec<T> e = power.value_beside_one();
   return times_power_of_two(4 * power.significand() / fma(e, 2 + e, Vec<T>(1)), power.exponent);
@@ -128,7 +129,7 @@ Vec<T> sigmoid(Vec<T> x) {
 
 /// sigmoid(x)·sigmoid(-x) = e/(1 + e)².
 template <class T>
-Vec<T> sigmoid_slope(Vec<T> x) {
+Vec<T> sigmoid_derivative(Vec<T> x) {
   const PowerOfE<T> power(minus_size(x));
   const Vec<T> e = power.value_beside_one();
   return times_power_of_two(power.significand() / fma(e, 2 + e, Vec<T>(1)), power.exponent);
@@ -146,7 +147,7 @@ Vec<T> swish(Vec<T> x) {
 
 /// (1 + e + x·e)/(1 + e)² or e·(1 + e + x)/(1 + e)².
 template <class T>
-Vec<T> swish_slope(Vec<T> x) {
+Vec<T> swish_derivative(Vec<T> x) {
   x = within(x, -Exponential<T>::far, Exponential<T>::far);
   const PowerOfE<T> power(-abs(x));
   const Vec<T> e = power.value_beside_one(), sum = 1 + e + x;
@@ -170,7 +171,7 @@ Vec<T> mish(Vec<T> x) {
 /// (1 + 4e + (4x + 6)·e² + 4(x + 1)·e³)/(1 + 2e + 2e²)² or e·(4(x + 1) + (4x + 6)·e + 4e² + e³)/(2 + 2e + e²)², the
 /// squares as polynomials, which are rounded less often.
 template <class T>
-Vec<T> mish_slope(Vec<T> x) {
+Vec<T> mish_derivative(Vec<T> x) {
   x = within(x, -Exponential<T>::far, Exponential<T>::far);
   const PowerOfE<T> power(-abs(x));
   const Mask<T> negative = x < 0;

@@ -197,7 +197,7 @@ Vec<T> log1p(Vec<T> x) {
   return where(x == 0, x, y);
 }
 
-/// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|); slope sigmoid(x).
+/// log(1 + e^x) = max(x, 0) + log(1 + e^-|x|); derivative sigmoid(x).
 template <class T>
 Vec<T> softplus(Vec<T> x) {
   const Vec<T> e = PowerOfE<T>(minus_size(x)).value(), sum = 1 + e;

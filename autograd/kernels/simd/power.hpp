@@ -4,12 +4,12 @@
 
 namespace xgrad::kernels {
 
-// x^y = e^(y·log x) and its slopes, with log x and y·log x as sums of two numbers, since an error of y·log x is a
-// relative one of its exponential. A factor of a slope takes part before the power of two, so that nothing overflows on
-// the way. Ordinary arguments are computed at once; a vector with others among them goes through complete_power, which
-// gives ordinary ones the same bits.
+// x^y = e^(y·log x) and its derivatives, with log x and y·log x as sums of two numbers, since an error of y·log x is a
+// relative one of its exponential. A factor of a derivative takes part before the power of two, so that nothing
+// overflows on the way. Ordinary arguments are computed at once; a vector with others among them goes through
+// complete_power, which gives ordinary ones the same bits.
 
-enum class PowerPart { value, slope_of_base, slope_of_exponent };  // x^y, y·x^(y-1), x^y·log x
+enum class PowerPart { value, derivative_by_base, derivative_by_exponent };  // x^y, y·x^(y-1), x^y·log x
 
 /// From this size of y on x^y is 0, 1 or infinite.
 template <class T>
@@ -19,11 +19,11 @@ template <class T>
 inline constexpr T negligible_exponent = T(0x1p-100);
 
 /// For an ordinary x > 0, which stands for x·2^-lifted, and |y| that are not decisive, nor negligible for
-/// slope_of_base.
+/// derivative_by_base.
 template <PowerPart part, class T>
 Vec<T> ordinary_power(Vec<T> x, Vec<T> lifted, Vec<T> y) {
   const Pair<T> log = ReducedLogarithm<T>(x, lifted).pair();
-  if constexpr (part == PowerPart::slope_of_base) {
+  if constexpr (part == PowerPart::derivative_by_base) {
     const Vec<T> m = y - 1, back = m - y, lost = (y - (m - back)) + (-1 - back);  // m + lost = y - 1 (Knuth's sum)
     Pair<T> z = exact_product(m, log.head);
     z.tail = fma(lost, log.head, fma(m, log.tail, z.tail));
@@ -42,26 +42,27 @@ Vec<T> ordinary_power(Vec<T> x, Vec<T> lifted, Vec<T> y) {
 template <PowerPart part, class T>
 Mask<T> is_ordinary_for_power(Vec<T> x, Vec<T> y) {
   const Mask<T> ordinary = is_ordinary(x) & (abs(y) < decisive_exponent<T>);
-  return part == PowerPart::slope_of_base ? ordinary & (abs(y) >= negligible_exponent<T>) : ordinary;
+  return part == PowerPart::derivative_by_base ? ordinary & (abs(y) >= negligible_exponent<T>) : ordinary;
 }
 
-/// of_size is |x|^y or a slope of it: the same of x, where x has a minus sign, and where it is a number below 0, which
-/// has whole powers only, and no slope along y.
+/// of_size is |x|^y or a derivative of it: the same of x, where x has a minus sign, and where it is a number below 0,
+/// which has whole powers only, and no derivative along y.
 template <PowerPart part, class T>
 Vec<T> with_sign(Vec<T> of_size, Vec<T> y, Mask<T> minus, Mask<T> below_zero) {
   const Vec<T> nan(std::numeric_limits<T>::quiet_NaN());
-  if constexpr (part == PowerPart::slope_of_exponent) return where(below_zero, nan, of_size);
+  if constexpr (part == PowerPart::derivative_by_exponent) return where(below_zero, nan, of_size);
   // y is whole where floor(y) = y, and odd where y/2 is not whole as well; y - 1 is odd where y is even.
   const Vec<T> half = 0.5 * y;
   const Mask<T> whole = floor(y) == y, even = floor(half) == half;
-  const Mask<T> odd = whole & (part == PowerPart::slope_of_base ? even : !even);
+  const Mask<T> odd = whole & (part == PowerPart::derivative_by_base ? even : !even);
   return where(below_zero & !whole, nan, where(minus & odd, -of_size, of_size));
 }
 
-/// Every argument as IEEE 754-2008, 9.2.1, has it; the slopes at its ends are limits.
+/// Every argument as IEEE 754-2008, 9.2.1, has it; the derivatives at its ends are limits.
 template <PowerPart part, class T>
 [[gnu::noinline]] Vec<T> complete_power(Vec<T> x, Vec<T> y) {
-  constexpr bool of_base = part == PowerPart::slope_of_base, of_exponent = part == PowerPart::slope_of_exponent;
+  constexpr bool of_base = part == PowerPart::derivative_by_base,
+                 of_exponent = part == PowerPart::derivative_by_exponent;
   const Vec<T> infinity(std::numeric_limits<T>::infinity()), size = abs(x);
   const Mask<T> zero = size == 0, infinite = size == infinity;
 
@@ -97,14 +98,14 @@ Vec<T> power(Vec<T> x, Vec<T> y) {
 
 /// y·x^(y-1), which is 0 for y = 0.
 template <class T>
-Vec<T> power_slope_of_base(Vec<T> x, Vec<T> y) {
-  return any_power<PowerPart::slope_of_base>(x, y);
+Vec<T> power_derivative_by_base(Vec<T> x, Vec<T> y) {
+  return any_power<PowerPart::derivative_by_base>(x, y);
 }
 
 /// x^y·log x, which is 0 at x = 0 for y >= 0.
 template <class T>
-Vec<T> power_slope_of_exponent(Vec<T> x, Vec<T> y) {
-  return any_power<PowerPart::slope_of_exponent>(x, y);
+Vec<T> power_derivative_by_exponent(Vec<T> x, Vec<T> y) {
+  return any_power<PowerPart::derivative_by_exponent>(x, y);
 }
 
 }  // namespace xgrad::kernels

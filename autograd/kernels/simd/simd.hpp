@@ -156,15 +156,15 @@ requires(std::is_arithmetic_v<A>&& std::is_arithmetic_v<B>) Vec<T> where(Mask<T>
   return where(mask, Vec<T>(a), Vec<T>(b));
 }
 
-/// g · slope in the chain rule. A zero cotangent through an infinite or NaN slope contributes 0, and so does a zero
-/// slope under an infinite cotangent: the branch was not taken. Every other NaN stays.
+/// g · derivative in the chain rule. A zero cotangent through an infinite or NaN derivative contributes 0, and so does
+/// a zero derivative under an infinite cotangent: the branch was not taken. Every other NaN stays.
 template <class T>
-[[gnu::always_inline]] inline Vec<T> masked_product(Vec<T> g, Vec<T> slope) {
-  const Vec<T> product = g * slope;
+[[gnu::always_inline]] inline Vec<T> masked_product(Vec<T> g, Vec<T> derivative) {
+  const Vec<T> product = g * derivative;
   const Mask<T> lost = isnan(product);
   if (!any(lost)) [[likely]]
     return product;
-  return where(lost & ((g == 0) | ((slope == 0) & !isnan(g))), Vec<T>(0), product);
+  return where(lost & ((g == 0) | ((derivative == 0) & !isnan(g))), Vec<T>(0), product);
 }
 
 }  // namespace xgrad::kernels

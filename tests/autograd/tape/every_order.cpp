@@ -294,8 +294,8 @@ TEST_CASE("masked derivatives beyond the second are reported by NaN tracing") {
   std::size_t before = 0;
   for (int order = 1; order <= 3; ++order) {
     y = sum(tape.backward(y, {.differentiable = true})[x] * weights);
-    CHECK(tape.masked_slopes() > before);
-    before = tape.masked_slopes();
+    CHECK(tape.masked_derivatives() > before);
+    before = tape.masked_derivatives();
   }
 }
 

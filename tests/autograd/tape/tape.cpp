@@ -375,7 +375,7 @@ TEST_CASE("NaN tracing counts slopes that a zero cotangent masked") {
   CHECK(g[a].values<float>()[0] == 0);
   CHECK(g[a].values<float>()[1] == 0.25);
   CHECK(tape.nonfinite() == nullptr);
-  CHECK(tape.masked_slopes() == 1);
+  CHECK(tape.masked_derivatives() == 1);
 }
 
 namespace {

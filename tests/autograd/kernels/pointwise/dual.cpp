@@ -25,7 +25,7 @@ struct Derivatives {
   double second;
 };
 
-/// f, f' and f'' at x by duals over duals, as the kernels make them; a slope that f lost counts as 0.
+/// f, f' and f'' at x by duals over duals, as the kernels make them; a derivative that f lost counts as 0.
 template <class F>
 Derivatives derivatives(const F& f, double x) {
   const auto y = f(dual<2>(dual<1>(V(x), V(1)), V(1)));
@@ -34,9 +34,9 @@ Derivatives derivatives(const F& f, double x) {
     return {one(y), 0, 0};
   } else {
     const auto value = y.value;
-    const auto slope = y.slope;
-    Derivatives result{one(primal(value)), one(primal(slope)), 0};
-    if constexpr (tag_of<std::remove_const_t<decltype(slope)>> == 1) result.second = one(slope.slope);
+    const auto derivative = y.derivative;
+    Derivatives result{one(primal(value)), one(primal(derivative)), 0};
+    if constexpr (tag_of<std::remove_const_t<decltype(derivative)>> == 1) result.second = one(derivative.derivative);
     return result;
   }
 }
@@ -44,7 +44,7 @@ Derivatives derivatives(const F& f, double x) {
 /// ∂²f/∂x∂y with x perturbed first.
 template <class F>
 double mixed(const F& f, double x, double y) {
-  return one(f(dual<1>(V(x), V(1)), dual<2>(V(y), V(1))).slope.slope);
+  return one(f(dual<1>(V(x), V(1)), dual<2>(V(y), V(1))).derivative.derivative);
 }
 
 template <class F>
@@ -100,7 +100,7 @@ TEST_CASE("the chain rule goes through compositions") {
   }
 }
 
-TEST_CASE("powers have the slopes of both arguments") {
+TEST_CASE("powers have the derivatives of both arguments") {
   for (const double x : {0.4, 1.7})
     for (const double y : {-1.5, 0.5, 3.0}) {
       CAPTURE(y);
@@ -113,13 +113,13 @@ TEST_CASE("powers have the slopes of both arguments") {
     }
 }
 
-TEST_CASE("the mixed second derivative of x^y at y = 0 is 1/x, though its slope along x is 0 there") {
+TEST_CASE("the mixed second derivative of x^y at y = 0 is 1/x, though its derivative along x is 0 there") {
   const auto f = [](auto a, auto b) { return pow(a, b); };
   for (const double x : {0.4, 1.0, 2.5}) CHECK(mixed(f, x, 0) == doctest::Approx(1 / x).epsilon(1e-14));
 }
 
-// SEMANTICS: x^0 has slope 0, x^1 slope 1, at 0 too; 0^y for y > 0 does not grow with y.
-TEST_CASE("powers at zero have the declared slopes") {
+// SEMANTICS: x^0 has derivative 0, x^1 derivative 1, at 0 too; 0^y for y > 0 does not grow with y.
+TEST_CASE("powers at zero have the declared derivatives") {
   const auto to_the = [](double y) { return [y](auto a) { return pow(a, y); }; };
   CHECK(derivatives(to_the(0), 0).value == 1);
   CHECK(derivatives(to_the(0), 0).first == 0);
@@ -143,7 +143,7 @@ TEST_CASE("mixed second derivatives do not depend on which input is perturbed fi
     }
 }
 
-TEST_CASE("where picks value and slope of one branch") {
+TEST_CASE("where picks value and derivative of one branch") {
   const auto f = [](auto a) { return where(a > 1, a * a, 3 * a); };
   check(f, 2, {4, 4, 2});
   check(f, 0.5, {1.5, 3, 0});
@@ -167,7 +167,7 @@ TEST_CASE("comparisons and isnan look at the value alone") {
   CHECK(holds(isnan(x * std::nan(""))));
 }
 
-TEST_CASE("step functions lose the slope altogether, so that no work is done for it") {
+TEST_CASE("step functions lose the derivative altogether, so that no work is done for it") {
   const auto x = dual<1>(V(-2.5), V(1));
   static_assert(tag_of<decltype(sign(x))> == 0 && tag_of<decltype(floor(x))> == 0);
   static_assert(tag_of<decltype(sign(x) * V(2))> == 0);
@@ -178,21 +178,21 @@ TEST_CASE("step functions lose the slope altogether, so that no work is done for
   CHECK(derivatives([](auto a) { return abs(a); }, 0).first == 0);
 }
 
-TEST_CASE("a linear function has a slope that is a plain number, and no curvature") {
+TEST_CASE("a linear function has a derivative that is a plain number, and no curvature") {
   const auto y = 3.0 * dual<2>(dual<1>(V(2), V(1)), V(1)) + 1.0;
-  static_assert(tag_of<decltype(y.slope)> == 0);
-  CHECK(one(y.slope) == 3);
+  static_assert(tag_of<decltype(y.derivative)> == 0);
+  CHECK(one(y.derivative) == 3);
 }
 
-TEST_CASE("at a tie the slopes are averaged") {
+TEST_CASE("at a tie the derivatives are averaged") {
   const auto a = dual<1>(V(2), V(1));
-  CHECK(one(tie(a, V(2)).slope) == 0.5);
-  CHECK(one(tie(V(2), a).slope) == 0.5);
-  CHECK(one(tie(a, dual<1>(V(2), V(3))).slope) == 2);
+  CHECK(one(tie(a, V(2)).derivative) == 0.5);
+  CHECK(one(tie(V(2), a).derivative) == 0.5);
+  CHECK(one(tie(a, dual<1>(V(2), V(3))).derivative) == 2);
   CHECK(one(primal(tie(a, V(2)))) == 2);
 }
 
-TEST_CASE("sigmoid and softplus neither overflow nor lose their slope at extreme values") {
+TEST_CASE("sigmoid and softplus neither overflow nor lose their derivative at extreme values") {
   const auto sigma = [](auto a) { return sigmoid(a); };
   const auto plus = [](auto a) { return softplus(a); };
   check(sigma, 1e4, {1, 0, 0});
@@ -205,8 +205,8 @@ TEST_CASE("sigmoid and softplus neither overflow nor lose their slope at extreme
   CHECK(derivatives(plus, -40).value == doctest::Approx(std::exp(-40.0)).epsilon(1e-14));
 }
 
-TEST_CASE("a slope of the author's own replaces the derived one, to second order") {
-  // x / (1 + exp(-x)) written without care, with the slope s + x·s·(1 - s) that is stable.
+TEST_CASE("a derivative of the author's own replaces the derived one, to second order") {
+  // x / (1 + exp(-x)) written without care, with the derivative s + x·s·(1 - s) that is stable.
   const auto swish = [](auto a) {
     return with_derivative([](auto x) { return x / (1 + exp(-x)); },
                            [](auto x) { return sigmoid(x) * (1 + x * sigmoid(-x)); }, a);

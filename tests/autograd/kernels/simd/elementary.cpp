@@ -115,26 +115,26 @@ TEST_CASE_TEMPLATE("a lane's result does not depend on the lanes beside it", T, 
     check(
         "tanh", [](auto a) { return tanh(a); }, x, neighbours);
     check(
-        "tanh_slope", [](auto a) { return tanh_slope(a); }, x, neighbours);
+        "tanh_derivative", [](auto a) { return tanh_derivative(a); }, x, neighbours);
     check(
         "sigmoid", [](auto a) { return sigmoid(a); }, x, neighbours);
     check(
-        "sigmoid_slope", [](auto a) { return sigmoid_slope(a); }, x, neighbours);
+        "sigmoid_derivative", [](auto a) { return sigmoid_derivative(a); }, x, neighbours);
     check(
         "softplus", [](auto a) { return softplus(a); }, x, neighbours);
     check(
         "swish", [](auto a) { return swish(a); }, x, neighbours);
     check(
-        "swish_slope", [](auto a) { return swish_slope(a); }, x, neighbours);
+        "swish_derivative", [](auto a) { return swish_derivative(a); }, x, neighbours);
     for (const T y : {T(-1.5), T(3), T(0.25)}) {
       check(
           "pow", [y](auto a) { return pow(a, Vec<T>(y)); }, x, neighbours);
       check(
           "pow of y", [x](auto a) { return pow(Vec<T>(x), a); }, y, neighbours);
       check(
-          "along base", [y](auto a) { return power_slope_of_base(a, Vec<T>(y)); }, x, neighbours);
+          "along base", [y](auto a) { return power_derivative_by_base(a, Vec<T>(y)); }, x, neighbours);
       check(
-          "along exponent", [y](auto a) { return power_slope_of_exponent(a, Vec<T>(y)); }, x, neighbours);
+          "along exponent", [y](auto a) { return power_derivative_by_exponent(a, Vec<T>(y)); }, x, neighbours);
     }
   }
 }
@@ -159,9 +159,9 @@ TEST_CASE_TEMPLATE("powers of special numbers are IEEE 754's, signs of zeros inc
     }
 }
 
-TEST_CASE_TEMPLATE("slopes of powers at the ends of their ranges are limits", T, float, double) {
-  const auto along_base = [](T x, T y) { return one(power_slope_of_base(Vec<T>(x), Vec<T>(y))); };
-  const auto along_exponent = [](T x, T y) { return one(power_slope_of_exponent(Vec<T>(x), Vec<T>(y))); };
+TEST_CASE_TEMPLATE("derivatives of powers at the ends of their ranges are limits", T, float, double) {
+  const auto along_base = [](T x, T y) { return one(power_derivative_by_base(Vec<T>(x), Vec<T>(y))); };
+  const auto along_exponent = [](T x, T y) { return one(power_derivative_by_exponent(Vec<T>(x), Vec<T>(y))); };
   const T huge = std::numeric_limits<T>::max(), tiny = std::numeric_limits<T>::denorm_min();
   CHECK(along_base(0, 0) == 0);
   CHECK(along_base(not_a_number<T>, 0) == 0);
@@ -217,17 +217,17 @@ TEST_CASE_TEMPLATE("limits at infinity, and NaN for NaN", T, float, double) {
   check(
       "tanh", [](auto a) { return tanh(a); }, -1, 1);
   check(
-      "tanh_slope", [](auto a) { return tanh_slope(a); }, 0, 0);
+      "tanh_derivative", [](auto a) { return tanh_derivative(a); }, 0, 0);
   check(
       "sigmoid", [](auto a) { return sigmoid(a); }, 0, 1);
   check(
-      "sigmoid_slope", [](auto a) { return sigmoid_slope(a); }, 0, 0);
+      "sigmoid_derivative", [](auto a) { return sigmoid_derivative(a); }, 0, 0);
   check(
       "softplus", [](auto a) { return softplus(a); }, 0, infinity<T>);
   check(
       "swish", [](auto a) { return swish(a); }, 0, infinity<T>);
   check(
-      "swish_slope", [](auto a) { return swish_slope(a); }, 0, 1);
+      "swish_derivative", [](auto a) { return swish_derivative(a); }, 0, 1);
   CHECK(one(log(Vec<T>(infinity<T>))) == infinity<T>);
   CHECK(one(log1p(Vec<T>(infinity<T>))) == infinity<T>);
   CHECK(one(log1p(Vec<T>(-1))) == -infinity<T>);

@@ -149,13 +149,13 @@ TEST_CASE_TEMPLATE("functions take limits and NaN as the scalar ones do", T, flo
 }
 
 TEST_CASE_TEMPLATE("a masked product drops the NaN of zero times infinite or NaN, and no other", T, float, double) {
-  const auto product = [](T g, T slope) { return one(masked_product(Vec<T>(g), Vec<T>(slope))); };
+  const auto product = [](T g, T derivative) { return one(masked_product(Vec<T>(g), Vec<T>(derivative))); };
   CHECK(product(2, 3) == 6);
   CHECK(product(0, 3) == 0);
-  CHECK(product(0, infinity<T>) == 0);  // a zero cotangent through an infinite slope
+  CHECK(product(0, infinity<T>) == 0);  // a zero cotangent through an infinite derivative
   CHECK(product(0, -infinity<T>) == 0);
   CHECK(product(0, not_a_number<T>) == 0);         // or through a NaN
-  CHECK(product(infinity<T>, 0) == 0);             // a zero slope under an infinite cotangent
+  CHECK(product(infinity<T>, 0) == 0);             // a zero derivative under an infinite cotangent
   CHECK(std::isnan(product(not_a_number<T>, 0)));  // a cotangent that is NaN already stays
   CHECK(std::isnan(product(not_a_number<T>, 2)));
   CHECK(std::isnan(product(2, not_a_number<T>)));
