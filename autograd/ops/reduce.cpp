@@ -78,7 +78,7 @@ Tensor reduce_runs(const Tensor& x, const Flags& reduced, bool keepdims, const R
 }
 
 /// What every reduction checks first, in its own name and before anything is recorded.
-Flags checked_flags(const char* name, const Tensor& x, const Axes& axes) {
+Flags checked_flags(std::string_view name, const Tensor& x, const Axes& axes) {
   common_floating_dtype(name, x);
   return axis_flags(name, axes, x.rank());
 }
@@ -95,9 +95,10 @@ class Sum final : public Operation {
     const Tensor& x = inputs[0];
     rank_ = x.rank();
     count_ = static_cast<double>(reduced_count(x.shape(), reduced_));
-    return reduce_runs(x, reduced_, keepdims_, [this](auto... arguments) {  // the mean of means of as many is that of all
-      mean_ ? kernels::mean(arguments...) : kernels::sum(arguments...);
-    });
+    return reduce_runs(x, reduced_, keepdims_,
+                       [this](auto... arguments) {  // the mean of means of as many is that of all
+                         mean_ ? kernels::mean(arguments...) : kernels::sum(arguments...);
+                       });
   }
   // dx = g, or g/n, broadcast over the reduced axes: the kept-dimension tensor stands for it.
   Tensors vjp(const Call& call) const override {
@@ -273,18 +274,17 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
     const Tensor result = logarithm + shift;
     return keepdims ? result : reshape(result, dropped_shape(from.shape(), reduced));
   };
-  // dx = g·e^(x - y). An infinite result is that of its largest elements, which share the gradient.
+  // dx = g·e^x / Σ e^x, both less the shift. An infinite result is that of its largest elements, which share it.
   const auto back = [=](const Call& call) {
     const Tensor& from = call.input(0);
-    const Shape kept = kept_shape(from.shape(), reduced);
-    const Tensor g = reshape(call.cotangent(), kept), y = reshape(call.output(), kept);
-    if (kernels::count_nonfinite(y) == 0)
-      return pointwise(
-          "logsumexp", [](auto c, auto a, auto b) { return c * exp(a - b); }, g, from, y);
-    const Tensor infinite = eq(abs(y), inf), hits = eq(from, y);
-    return g * where(infinite, hits / sum(hits, axes, true), exp(from - where(infinite, 0.0, y)));
+    const Tensor g = reshape(call.cotangent(), kept_shape(from.shape(), reduced));
+    const Tensor largest = max(detach(from), axes, true), finite = lt(abs(largest), inf);
+    const Tensor terms = exp(from - where(finite, largest, 0.0)), share = terms / sum(terms, axes, true);
+    if (kernels::count_nonfinite(largest) == 0) return g * share;
+    const Tensor hits = eq(from, largest);
+    return g * where(finite, share, hits / sum(hits, axes, true));
   };
-  return custom_with({Which::all(), Which::all(), Contribution::exact, true}, "logsumexp", compute, back, x);
+  return custom_with({Which::all(), Which::none(), Contribution::exact, true}, "logsumexp", compute, back, x);
 }
 
 Tensor norm(const Tensor& x, const Axes& axes, bool keepdims) {

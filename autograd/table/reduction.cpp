@@ -60,6 +60,10 @@ void add_sums(std::vector<OpRow>& rows) {
                      .point({x}, tensor({1.5, 3.5}), "NumPy documentation of mean", {}, over(mean, {1}))
                      .point({zeros({0})}, tensor(nan), "0/0", {zeros({0})})
                      .extreme({tensor({1e4, -1e4})}, tensor(0.0), {tensor({0.5, 0.5})}));
+  const auto less_mean = [](const Tensor& a, const Axes& axes, bool) { return centred(a, axes); };
+  rows.push_back(reduction("centred", "x - mean", less_mean)
+                     .is_linear()
+                     .point({x}, tensor({{-1.5, -0.5}, {0.5, 1.5}}), "the mean is 2.5", {zeros({2, 2})}));
   rows.push_back(reduction("var", "Σ (x - mean)² / n", var)
                      .point({x}, tensor(1.25), "NumPy documentation of var", {tensor({{-0.75, -0.25}, {0.25, 0.75}})})
                      .point({x}, tensor({1, 1}), "NumPy documentation of var", {}, over(var, {0}))

@@ -17,8 +17,8 @@ using namespace xgrad;
 
 namespace {
 
-/// Where threads meet that run blocks: each waits, the first time, until as many as wanted have come (or a second is
-/// over), so that no thread is left without work because another was faster.
+/// Where threads meet that run blocks: each waits, the first time, until as many as wanted have come (or half a
+/// minute is over), so that no thread is left without work because another was faster.
 class Meeting {
  public:
   explicit Meeting(std::size_t wanted) : wanted_(wanted) {}
@@ -26,7 +26,7 @@ class Meeting {
     std::unique_lock lock(mutex_);
     if (!came_.insert(std::this_thread::get_id()).second) return;
     all_came_.notify_all();
-    all_came_.wait_for(lock, std::chrono::seconds(1), [this] { return came_.size() >= wanted_; });
+    all_came_.wait_for(lock, std::chrono::seconds(30), [this] { return came_.size() >= wanted_; });
   }
   std::size_t threads() {
     const std::lock_guard lock(mutex_);
