@@ -59,6 +59,8 @@ inline const std::map<std::string, Function>& functions() {
       {"where", [](const Inputs& x, const Axes&) { return torch::where(x[0], x[1], x[2]); }},
       {"sum", [](const Inputs& x, const Axes& axes) { return axes.empty() ? x[0].sum() : x[0].sum(axes); }},
       {"mean", [](const Inputs& x, const Axes& axes) { return axes.empty() ? x[0].mean() : x[0].mean(axes); }},
+      {"centred",
+       [](const Inputs& x, const Axes& axes) { return x[0] - x[0].mean(over(x[0], axes), /*keepdim=*/true); }},
       {"var", [](const Inputs& x, const Axes& axes) { return x[0].var(over(x[0], axes), /*unbiased=*/false); }},
       {"norm", [](const Inputs& x, const Axes& axes) { return axes.empty() ? x[0].norm() : x[0].norm(2, axes); }},
       {"prod", [](const Inputs& x, const Axes& axes) { return axes.empty() ? x[0].prod() : x[0].prod(axes[0]); }},

@@ -50,6 +50,7 @@ inline const std::map<std::string, Function>& functions() {
       {"where", [](const Inputs& x, const Axes&) { return where(x[0], x[1], x[2]); }},
       {"sum", [](const Inputs& x, const Axes& axes) { return sum(x[0], axes); }},
       {"mean", [](const Inputs& x, const Axes& axes) { return mean(x[0], axes); }},
+      {"centred", [](const Inputs& x, const Axes& axes) { return centred(x[0], axes); }},
       {"var", [](const Inputs& x, const Axes& axes) { return var(x[0], axes); }},
       {"norm", [](const Inputs& x, const Axes& axes) { return norm(x[0], axes); }},
       {"prod", [](const Inputs& x, const Axes& axes) { return prod(x[0], axes); }},

@@ -163,7 +163,7 @@ inline const std::vector<Operation>& operations() {
   };
   // Products of millions of them stay near 1; nearer factors would lie on so few numbers that rounding is biased.
   const auto near_one = [](E e) -> Arguments { return {{{e.rows, e.columns}, 0.999, 1.001}}; };
-  const auto with_derivative = [](E e) -> Arguments { return {{{e.rows, e.columns}}, {{1}, 0.1, 0.4}}; };
+  const auto with_slope = [](E e) -> Arguments { return {{{e.rows, e.columns}}, {{1}, 0.1, 0.4}}; };
   const auto conditioned = [](E e) -> Arguments {
     return {{{e.rows, e.columns}, 0, 2, Argument::Type::condition}, {{e.rows, e.columns}}, {{e.rows, e.columns}}};
   };
@@ -195,7 +195,7 @@ inline const std::vector<Operation>& operations() {
                                                {"softplus", any},
                                                {"relu", any},
                                                {"leaky_relu", any},
-                                               {"prelu", with_derivative},
+                                               {"prelu", with_slope},
                                                {"elu", any},
                                                {"swish", any},
                                                {"mish", any},
@@ -212,6 +212,7 @@ inline const std::vector<Operation>& operations() {
                                                {"where", conditioned},
                                                {"sum", any, R::one},
                                                {"mean", any, R::one},
+                                               {"centred", any},
                                                {"var", any, R::one},
                                                {"norm", any, R::one},
                                                {"prod", near_one, R::one},
