@@ -219,7 +219,13 @@ void store_sums(const WideSum<T>& sums, T* to, Count count, const Finish& finish
   alignas(64) double values[Vec<T>::width];
   std::size_t at = 0;
   for (const Vec<double> value : sums.values()) finish(value).store(values + half * at++);
-  for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<T>(values[i]);
+  if constexpr (std::is_same_v<T, float>) {
+    alignas(64) float rounded[Vec<float>::width];  // all lanes, which is vector code
+    for (std::size_t i = 0; i < Vec<float>::width; ++i) rounded[i] = static_cast<float>(values[i]);
+    store(Vec<float>::load(rounded), to, count);
+  } else {
+    store(Vec<double>::load(values), to, count);
+  }
 }
 
 /// (outer, chunks, inner) partial sums to (outer, inner), in order.

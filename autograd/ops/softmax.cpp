@@ -65,7 +65,7 @@ bool are_labels(const Tensor& targets) { return targets.dtype() == int64; }
 /// Cross-entropy of each row of logits with class indices or soft targets, or the mean over the rows.
 class SoftmaxCrossEntropy final : public Operation {
  public:
-  SoftmaxCrossEntropy(bool mean, const char* asking) : mean_(mean), asking_(asking) {}
+  SoftmaxCrossEntropy(bool mean, std::string_view asking) : mean_(mean), asking_(asking) {}
   std::string_view name() const override { return mean_ ? "mean_softmax_cross_entropy" : "softmax_cross_entropy"; }
   OperationTraits traits() const override {
     return {Which::all(), Which::none(), Contribution::exact, true, OperationKind::log_probabilities};
@@ -136,7 +136,7 @@ class SoftmaxCrossEntropy final : public Operation {
   }
 
   bool mean_;
-  const char* asking_;
+  std::string_view asking_;
   Tensor normalizers_;  // (n, 2): a kernels::LogNormalizer for each row
 };
 
@@ -145,15 +145,15 @@ class SoftmaxCrossEntropy final : public Operation {
 Tensor softmax(const Tensor& x, std::int64_t axis) { return softmax_along("softmax", x, axis, false); }
 Tensor log_softmax(const Tensor& x, std::int64_t axis) { return softmax_along("log_softmax", x, axis, true); }
 
-Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets, const char* operation) {
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& targets, std::string_view operation) {
   return apply_operation(SoftmaxCrossEntropy(false, operation), logits, targets);
 }
 
-Tensor mean_softmax_cross_entropy(const Tensor& logits, const Tensor& targets, const char* operation) {
+Tensor mean_softmax_cross_entropy(const Tensor& logits, const Tensor& targets, std::string_view operation) {
   return apply_operation(SoftmaxCrossEntropy(true, operation), logits, targets);
 }
 
-void check_cross_entropy(const char* operation, const Tensor& logits, const Tensor& targets) {
+void check_cross_entropy(std::string_view operation, const Tensor& logits, const Tensor& targets) {
   are_labels(targets) ? common_floating_dtype(operation, logits) : common_floating_dtype(operation, logits, targets);
   const Shape& shape = logits.shape();
   const bool fits =

@@ -37,7 +37,8 @@ Gradients Sweep::run(std::span<const Tensor> outputs, std::span<const Tensor> co
 }
 
 /// Gives the outputs their cotangents; the number of the last operation that takes part.
-inline std::uint32_t Sweep::begin(std::span<const Tensor> outputs, std::span<const Tensor> cotangents) {
+[[gnu::always_inline]] inline std::uint32_t Sweep::begin(std::span<const Tensor> outputs,
+                                                         std::span<const Tensor> cotangents) {
   if (outputs.empty() || outputs.size() != cotangents.size())
     throw_as<TapeError>("backward: {} outputs and {} cotangents; need one cotangent for each output, and one at least",
                         outputs.size(), cotangents.size());
@@ -61,7 +62,7 @@ inline std::uint32_t Sweep::begin(std::span<const Tensor> outputs, std::span<con
 }
 
 /// With `only`: marks its tensors, and in the order of recording all that is made from them.
-inline void Sweep::choose() {
+void Sweep::choose() {
   if (options_.only.empty()) return;
   wanted_.assign(recorder_.size(), 0);
   for (const auto* list : {&options_.also, &options_.only})
@@ -74,12 +75,12 @@ inline void Sweep::choose() {
   }
 }
 
-inline bool Sweep::wants_any_input(const Node& entry) const {
+bool Sweep::wants_any_input(const Node& entry) const {
   return wanted_.empty() || std::any_of(entry.inputs, entry.inputs + entry.input_count,
                                         [this](std::uint32_t input) { return wants(input); });
 }
 
-inline void Sweep::check_output(const Tensor& output, const Tensor& cotangent, std::size_t k) const {
+void Sweep::check_output(const Tensor& output, const Tensor& cotangent, std::size_t k) const {
   if (!cotangent.defined()) {
     if (output.size() != 1)
       throw_as<ShapeError>(
@@ -95,7 +96,7 @@ inline void Sweep::check_output(const Tensor& output, const Tensor& cotangent, s
   output_number(output);
 }
 
-inline std::uint32_t Sweep::output_number(const Tensor& output) const {
+std::uint32_t Sweep::output_number(const Tensor& output) const {
   const std::uint32_t number = recorder_.number_of(output);
   if (number != Node::none) return number;
   if (is_recorded(output))
@@ -107,7 +108,7 @@ inline std::uint32_t Sweep::output_number(const Tensor& output) const {
 }
 
 /// Passes the cotangents of an operation's outputs on to its inputs, and lets go of what it saved.
-inline void Sweep::pass(std::uint32_t number) {
+[[gnu::always_inline]] inline void Sweep::pass(std::uint32_t number) {
   Node& entry = node(number);
   if (entry.operation == nullptr) return;
   const std::uint32_t first = number + 1 - entry.output_count;
@@ -138,7 +139,7 @@ void Sweep::pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t las
     if (wants(entry.inputs[i])) node(entry.inputs[i]).vanishing = true;
 }
 
-inline void Sweep::run_vjp(Node& entry, std::uint32_t number) {
+[[gnu::always_inline]] inline void Sweep::run_vjp(Node& entry, std::uint32_t number) {
   const Operation& operation = *entry.operation;
   if (options_.differentiable && !entry.recorded_vjp)
     throw_as<TapeError>("backward: {} cannot be differentiated twice; its vjp is not built from recorded operations",
@@ -181,7 +182,7 @@ template <class E>
 
 }  // namespace
 
-inline void Sweep::contribute(const Node& from, std::size_t input, Tensor&& gradient) {
+[[gnu::always_inline]] inline void Sweep::contribute(const Node& from, std::size_t input, Tensor&& gradient) {
   Node& to = node(from.inputs[input]);
   if (gradient.dtype() != to.dtype) throw_contribution<TypeError>(from, input, to, gradient, "need equal dtypes");
   const Shape& shape = gradient.shape();
@@ -208,7 +209,7 @@ inline void Sweep::contribute(const Node& from, std::size_t input, Tensor&& grad
 void Sweep::keep_intermediate(std::uint32_t number, Tensor cotangent) {
   for (const auto* list : {&options_.also, &options_.only})
     for (const Tensor& x : *list)
-      if (recorder_.number_of(x) == number && !intermediate_.contains(x)) intermediate_.append(x, std::move(cotangent));
+      if (cotangent.defined() && recorder_.number_of(x) == number) intermediate_.emplace_back(x, std::move(cotangent));
 }
 
 Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& output) {
@@ -231,7 +232,7 @@ class ConstantGradient final : public Operation {
 }  // namespace
 
 /// The leaves' gradients, and those asked for, each with a buffer of its own.
-inline Gradients Sweep::collect() {
+[[gnu::always_inline]] inline Gradients Sweep::collect() {
   Gradients gradients;
   gradients.entries_.reserve(recorder_.leaves().size());
   const auto add = [&](const Tensor& x, Tensor gradient) {
@@ -250,7 +251,7 @@ inline Gradients Sweep::collect() {
     else if (vanishing)
       add(entry.leaf, zeros(entry.shape, entry.dtype));
   }
-  for (Gradients::Entry& entry : intermediate_.entries_) add(entry.first, std::move(entry.second));
+  for (Gradients::Entry& entry : intermediate_) add(entry.first, std::move(entry.second));
   return gradients;
 }
 

@@ -49,7 +49,7 @@ class Sweep {
   bool complete_ = false;  // every cotangent has been passed on
   RecordingScope scope_;
   std::vector<char> wanted_;  // with `only`: the nodes between its tensors and the outputs
-  Gradients intermediate_;
+  std::vector<Gradients::Entry> intermediate_;
   std::vector<Tensor> absent_cotangents_;  // of the operation whose vjp runs, as it asks for them
 };
 
