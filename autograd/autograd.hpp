@@ -6,6 +6,8 @@
 // elementwise functions; SIMD) and xtensor.hpp (conversions to and from xtensor).
 
 #include <autograd/check/gradient_check.hpp>
+#include <autograd/functional/functional.hpp>
+#include <autograd/functional/recompute.hpp>
 #include <autograd/ops/activations.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/compare.hpp>
@@ -17,7 +19,6 @@
 #include <autograd/ops/reduce.hpp>
 #include <autograd/ops/softmax.hpp>
 #include <autograd/tape/broadcasting.hpp>
-#include <autograd/tape/functional.hpp>
 #include <autograd/tape/gradients.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tape/tape.hpp>

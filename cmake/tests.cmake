@@ -44,8 +44,8 @@ function(xgrad_engine_fault name original patched)
 endfunction()
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/autograd/tape/sweep.cpp)
 if(NOT BUILD_SHARED_LIBS)  # the copy takes the place of the library's
-  xgrad_engine_fault(overwrites "if (!to.cotangent.defined())" "if (true)")
-  xgrad_engine_fault(loses_cotangent "kernels::add_scaled(to.cotangent, gradient, 1.0)" "static_cast<void>(gradient)")
+  xgrad_engine_fault(overwrites "if (!sum.defined())" "if (true)")
+  xgrad_engine_fault(loses_cotangent "kernels::add_scaled(sum, gradient, 1.0)" "static_cast<void>(gradient)")
 endif()
 
 # Errors over the whole range against MPFR, which takes an hour or two: .ci/full builds and runs it.

@@ -171,7 +171,7 @@ void declare_flags(examples::CommandLine& line, Settings& settings) {
             {"automatic", "full", "sampled", "directional"});
   line.flag("all", settings.all, "check every operation, layer and loss of xgrad");
   line.flag("operation", settings.operation, "check one of them, by name");
-  line.flag("order", settings.order, "1: gradients; 2: their gradients", {1, 2});
+  line.flag("order", settings.order, "1: gradients; 2: their gradients; 3: those of the latter", {1, 3});
   line.flag("dtype", settings.dtype, "float64: against differences; float32: its backward against float64's",
             {"float64", "float32"});
   line.flag("seeds", settings.seeds, "so many different inputs of each sample", {1, 1e6});
@@ -233,7 +233,7 @@ void check_tables(const Settings& settings, examples::CommandLine& line) {
   }
   const bool ok = sum.failures.empty();
   if (rows.size() > 1) progress.print(line_of(fmt::format("all {}", rows.size()), sum));
-  progress.print(fmt::format("{} order, {}, {} {}: {}", settings.order == 2 ? "second" : "first", settings.dtype, done,
+  progress.print(fmt::format("{} order, {}, {} {}: {}", ordinal(settings.order), settings.dtype, done,
                              done == 1 ? "seed" : "seeds",
                              ok ? "ok" : fmt::format("{} checks failed", sum.failures.size())));
   line.result("ok", ok);
@@ -249,8 +249,9 @@ int main(int argc, char** argv) {
   examples::CommandLine line("check_gradients", "checks the gradients of a network, an operation, or all of xgrad");
   declare_flags(line, settings);
   return line.run(argc, argv, [&] {
-    if (settings.dtype == "float32" && settings.order == 2)
-      throw examples::UsageError("--dtype float32 with --order 2; backward in float32 is checked for order 1");
+    if (settings.dtype == "float32" && settings.order > 1)
+      throw examples::UsageError(
+          fmt::format("--dtype float32 with --order {}; backward in float32 is checked for order 1", settings.order));
     settings.all || !settings.operation.empty() ? check_tables(settings, line) : check_one_network(settings, line);
   });
 }

@@ -176,11 +176,19 @@ std::vector<Tensor> Experiment::sweep(Tape& tape, const std::vector<Tensor>& res
   return list;
 }
 
+/// What is compared: f's value, or the gradients of order 1 below.
+std::vector<Tensor> Experiment::derived(Tape& tape, bool differentiable) {
+  std::vector<Tensor> results = {call()};
+  for (int order = 2; order <= options_.order; ++order)
+    results = sweep(tape, results, order == 2 ? std::vector<Tensor>{cotangent_} : weights_, 1,
+                    differentiable || order < options_.order);
+  return results;
+}
+
 std::vector<Tensor> Experiment::analytical(double factor) {
   Tape tape;
-  const Tensor y = call();
-  if (options_.order == 1) return sweep(tape, {y}, weights_, factor);
-  return sweep(tape, sweep(tape, {y}, {cotangent_}, 1, true), weights_, factor);
+  const std::vector<Tensor> results = derived(tape, true);  // sets the weights up
+  return sweep(tape, results, weights_, factor);
 }
 
 std::vector<Tensor> Experiment::analytical_of_two_calls() {
@@ -191,10 +199,9 @@ std::vector<Tensor> Experiment::analytical_of_two_calls() {
 
 std::vector<Tensor> Experiment::outputs() {
   ++evaluations_;
-  if (options_.order == 2) {
+  if (options_.order > 1) {
     Tape tape;
-    const Tensor y = call();
-    return sweep(tape, {y}, {cotangent_});
+    return derived(tape, false);
   }
   const Pause pause;
   Tensor y = call();

@@ -21,8 +21,8 @@ struct Move {
   bool along_direction() const { return direction.defined(); }
 };
 
-/// A function of tensors that can be moved, and what is compared: for order 1 its value, for order 2 its gradients,
-/// each weighted and summed to one number. The tensors are put back at the end.
+/// A function of tensors that can be moved, and what is compared: for order 1 its value, for order n the gradients of
+/// what order n - 1 compares, each weighted and summed to one number. The tensors are put back at the end.
 class Experiment {
  public:
   /// dtype: that the tensors have, and the result must have.
@@ -59,6 +59,7 @@ class Experiment {
   void check_tensors_unchanged() const;
   std::vector<Tensor> sweep(Tape& tape, const std::vector<Tensor>& results, const std::vector<Tensor>& weights,
                             double factor = 1, bool differentiable = false) const;
+  std::vector<Tensor> derived(Tape& tape, bool differentiable);
   std::vector<Tensor> outputs_at(double step);
   std::string what_moved() const;
   double moved(std::size_t i, double step) const;

@@ -102,7 +102,7 @@ void conclude(GradientRow& row, std::span<const Finding> findings, const Tensor&
   const bool reached = gradient.defined();
   if (!reached || (all_vanish && scale_of(gradient).largest <= noise)) {
     // A function that is linear has no second derivative on the tape, and needs none.
-    row.verdict = reached || (order == 2 && row.largest == 0) ? GradientVerdict::zero : GradientVerdict::unreachable;
+    row.verdict = reached || (order > 1 && row.largest == 0) ? GradientVerdict::zero : GradientVerdict::unreachable;
     row.others.clear();
   }
   if (refusals > 0) row.note = fmt::format("the function refused moved values {} times: {}", refusals, refusal);

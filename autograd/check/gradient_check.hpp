@@ -23,7 +23,8 @@ enum class GradientMode : std::uint8_t {
 
 struct GradientCheckOptions {
   /// 1: the gradient against differences of the function. 2: the gradient's own gradient, along a random direction v
-  /// (<∇f, v> by a differentiable backward), against differences of the gradient; check order 1 too.
+  /// (<∇f, v> by a differentiable backward), against differences of the gradient. n: the same of <∇..<∇f, v>.., v>, n -
+  /// 1 times along v. Check the orders below too.
   int order = 1;
   /// For a function whose result is not one number: the check is of <cotangent, f>. Any floating dtype.
   Tensor cotangent = {};

@@ -149,7 +149,7 @@ std::string GradientReport::text(bool colours) const {
   }
   const std::string verdict = ok() ? "ok" : rows.empty() ? "nothing was checked" : fmt::format("{} failed", failures);
   return aligned(table, 5) + text_of_rows +
-         fmt::format("{} order, {}{}{}, {} evaluations: {}\n", order == 2 ? "second" : "first",
+         fmt::format("{} order, {}{}{}, {} evaluations: {}\n", ordinal(order),
                      in_float32 ? "float32 against float64, " : "", mode.empty() ? "" : mode + ", ",
                      counted(rows.size(), "tensor"), evaluations,
                      colours ? coloured(verdict, ok() ? green : red) : verdict);

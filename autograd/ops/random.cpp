@@ -1,4 +1,5 @@
 #include <autograd/ops/random.hpp>
+#include <autograd/tape/replay.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <cmath>
@@ -51,10 +52,12 @@ Generator Generator::split(std::uint64_t index) const {
 }
 
 Generator::State Generator::take(std::uint64_t positions) {
-  const std::lock_guard lock(mutex_);
-  const State before = state_;
-  state_.position += positions;
-  return before;
+  return Replay::draw([&] {
+    const std::lock_guard lock(mutex_);
+    const State before = state_;
+    state_.position += positions;
+    return before;
+  });
 }
 
 Generator& default_generator() {

@@ -103,7 +103,7 @@ class OpRow {
   std::vector<OpPoint> extremes = {};  ///< 0, points where a formula switches, ±1e4, limits at ±inf
   std::vector<BadCall> bad = {};
 
-  int order = 2;                ///< to which gradients are tested and promised; 0: none flows
+  int order = 3;                ///< to which gradients are tested and promised; 0: none flows
   bool elementwise = false;     ///< its inputs broadcast against each other
   bool linear = false;          ///< in all inputs together
   bool curved = true;           ///< has a second derivative that is not zero everywhere

@@ -39,10 +39,15 @@ GradientSubject op_subject(const OpRow& row, const OpSample& sample, std::uint64
 
 GradientReport check_table_gradients(const GradientSubject& subject, int order, GradientCheckOptions options) {
   GradientSubject checked = subject;
-  if (order == 2)
-    checked.f = [f = subject.f] {
+  if (order > 1)
+    checked.f = [f = subject.f, order] {
       const Tensor y = f();
-      return y + square(y) * 0.5;
+      Tensor sum = y, term = y;
+      for (int power = 2; power <= order; ++power) {
+        term = term * y * (1.0 / power);
+        sum = sum + term;
+      }
+      return sum;
     };
   options.order = order;
   options.mode = GradientMode::full;

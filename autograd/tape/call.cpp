@@ -19,10 +19,13 @@ const Tensor& Call::cotangent(std::size_t i) const {
   return g;
 }
 
-Node& Call::earlier_output_node(std::size_t i) const {
+std::uint32_t Call::number_of_output(std::size_t i) const {
   if (i >= node_.output_count) throw_missing("output", i, node_.output_count);
-  return sweep_.node(number_ - node_.output_count + 1 + static_cast<std::uint32_t>(i));
+  return number_ - node_.output_count + 1 + static_cast<std::uint32_t>(i);
 }
+
+Node& Call::earlier_output_node(std::size_t i) const { return sweep_.node(number_of_output(i)); }
+Tensor& Call::cotangent_of(std::uint32_t number) const { return sweep_.cotangent(number); }
 
 Tensor& Call::absent_cotangent(std::size_t i) const {
   return sweep_.absent_cotangent(i, node_.output_count, output_node(i));

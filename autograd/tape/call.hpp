@@ -67,8 +67,8 @@ class Call {
 
  private:
   friend class Sweep;
-  Call(Sweep& sweep, Node& node, std::uint32_t number, bool recording, const char* wanted)
-      : sweep_(sweep), node_(node), number_(number), recording_(recording), wanted_(wanted) {}
+  Call(Sweep& sweep, Node& node, std::uint32_t number, Tensor& cotangent, bool recording, const char* wanted)
+      : sweep_(sweep), node_(node), number_(number), cotangent_(cotangent), recording_(recording), wanted_(wanted) {}
   const Tensor& saved(std::size_t place, bool exists, const char* kind, std::size_t i) const {
     if (!exists || place >= node_.saved_count || !node_.saved[place].tensor.defined()) [[unlikely]]
       throw_not_saved(kind, i);
@@ -76,10 +76,12 @@ class Call {
   }
   Node& output_node(std::size_t i) const { return i + 1 == node_.output_count ? node_ : earlier_output_node(i); }
   Tensor& cotangent_slot(std::size_t i) const {
-    Tensor& cotangent = output_node(i).cotangent;
+    Tensor& cotangent = i + 1 == node_.output_count ? cotangent_ : cotangent_of(number_of_output(i));
     return cotangent.defined() ? cotangent : absent_cotangent(i);
   }
+  std::uint32_t number_of_output(std::size_t i) const;
   Node& earlier_output_node(std::size_t i) const;
+  Tensor& cotangent_of(std::uint32_t number) const;
   Tensor& absent_cotangent(std::size_t i) const;
   [[noreturn]] void throw_not_saved(const char* kind, std::size_t i) const;
   [[noreturn]] void throw_missing(const char* kind, std::size_t i, std::size_t count) const;
@@ -87,6 +89,7 @@ class Call {
   Sweep& sweep_;
   Node& node_;
   std::uint32_t number_;
+  Tensor& cotangent_;  // of the last output
   bool recording_;
   const char* wanted_;  // by number of a node, or none: all are
 };

@@ -40,6 +40,10 @@ class Recorder {
   /// Appends the call: what its vjp reads, the numbers of its inputs, and a node for each output.
   void record(Operation* operation, const Inputs& inputs, std::span<Tensor> outputs);
 
+  /// x as a result of this tape, whether it needs a gradient or not, so that gradients can be asked of it alone
+  /// (`only`): a tensor of its own with x's values. TapeError for a tensor of another living tape.
+  Tensor argument(const Tensor& x);
+
   std::uint64_t id() const { return id_; }
   std::uint32_t size() const { return size_; }
   Node& node(std::size_t i) const { return chunks_[i / chunk_nodes][i % chunk_nodes]; }

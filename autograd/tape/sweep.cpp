@@ -8,21 +8,22 @@
 
 namespace xgrad {
 
-Sweep::Sweep(Recorder& recorder, const BackwardOptions& options)
+Sweep::Sweep(Recorder& recorder, const BackwardOptions& options, Slots slots)
     : recorder_(recorder),
       options_(options),
       keep_(options.keep || options.differentiable),
       keeps_intermediates_(!options.also.empty() || !options.only.empty()),
-      scope_{options.differentiable ? &recorder : nullptr, nullptr} {
+      scope_{options.differentiable ? &recorder : nullptr, nullptr},
+      own_(slots == Slots::own ? recorder.size() : 0) {
   open_scope(scope_);
 }
 
 Sweep::~Sweep() {
   close_scope(scope_);
-  if (!complete_)
+  if (!complete_ && own_.empty())
     for (std::uint32_t i = 0; i < recorder_.size(); ++i) {
-      node(i).cotangent = Tensor();
-      node(i).vanishing = false;
+      cotangent(i) = Tensor();
+      vanishing(i) = false;
     }
   if (keep_) return;
   recorder_.close();
@@ -30,7 +31,9 @@ Sweep::~Sweep() {
 }
 
 Gradients Sweep::run(std::span<const Tensor> outputs, std::span<const Tensor> cotangents) {
-  for (std::uint32_t number = begin(outputs, cotangents) + 1; number-- > 0;) pass(number);
+  std::uint32_t number = begin(outputs, cotangents) + 1;
+  while (number > lowest_) pass(--number);
+  while (!keep_ && number > 0) recorder_.release_saved(node(--number));  // what nobody wanted
   Gradients gradients = collect();
   complete_ = true;
   return gradients;
@@ -52,10 +55,11 @@ Gradients Sweep::run(std::span<const Tensor> outputs, std::span<const Tensor> co
   std::uint32_t last = 0;
   for (std::size_t k = 0; k < outputs.size(); ++k) {
     const std::uint32_t number = output_number(outputs[k]);
+    if (!wants(number)) continue;
     last = std::max(last, number);
-    Tensor cotangent = cotangents[k].defined() ? cotangents[k] : ones(outputs[k].shape(), outputs[k].dtype());
-    Tensor& slot = node(number).cotangent;
-    slot = slot.defined() ? accumulate(slot, cotangent) : std::move(cotangent);
+    Tensor given = cotangents[k].defined() ? cotangents[k] : ones(outputs[k].shape(), outputs[k].dtype());
+    Tensor& slot = cotangent(number);
+    slot = slot.defined() ? accumulate(slot, given) : std::move(given);
   }
   while (node(last).operation == nullptr && !node(last).leaf.defined()) ++last;  // to the operation of several outputs
   return last;
@@ -65,9 +69,14 @@ Gradients Sweep::run(std::span<const Tensor> outputs, std::span<const Tensor> co
 void Sweep::choose() {
   if (options_.only.empty()) return;
   wanted_.assign(recorder_.size(), 0);
+  lowest_ = recorder_.size();
   for (const auto* list : {&options_.also, &options_.only})
-    for (const Tensor& x : *list) wanted_[recorder_.number_of(x)] = 1;
-  for (std::uint32_t number = 0; number < recorder_.size(); ++number) {
+    for (const Tensor& x : *list) {
+      const std::uint32_t number = recorder_.number_of(x);
+      wanted_[number] = 1;
+      lowest_ = std::min(lowest_, number);
+    }
+  for (std::uint32_t number = lowest_; number < recorder_.size(); ++number) {
     const Node& entry = node(number);
     if (entry.operation == nullptr) continue;
     if (!wants_any_input(entry)) continue;
@@ -112,19 +121,19 @@ std::uint32_t Sweep::output_number(const Tensor& output) const {
   Node& entry = node(number);
   if (entry.operation == nullptr) return;
   const std::uint32_t first = number + 1 - entry.output_count;
-  bool reached = entry.cotangent.defined();
-  bool vanishing = entry.vanishing;
+  bool reached = cotangent(number).defined();
+  bool has_zeros = vanishing(number);
   for (std::uint32_t output = first; output < number; ++output) {
-    reached |= node(output).cotangent.defined();
-    vanishing |= node(output).vanishing;
+    reached |= cotangent(output).defined();
+    has_zeros |= vanishing(output);
   }
-  if (vanishing) [[unlikely]]
+  if (has_zeros) [[unlikely]]
     pass_zeros(entry, first, number, !reached);
   if (reached) {
     if (wants_any_input(entry)) run_vjp(entry, number);
     for (std::uint32_t output = first; output <= number; ++output) {
-      Tensor cotangent = std::move((output == number ? entry : node(output)).cotangent);
-      if (keeps_intermediates_ && cotangent.defined()) keep_intermediate(output, std::move(cotangent));
+      Tensor passed_on = std::move(cotangent(output));
+      if (keeps_intermediates_ && passed_on.defined()) keep_intermediate(output, std::move(passed_on));
     }
   }
   if (!keep_) recorder_.release_saved(entry);
@@ -132,11 +141,11 @@ std::uint32_t Sweep::output_number(const Tensor& output) const {
 
 void Sweep::pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t last, bool nothing_else) {
   for (std::uint32_t output = first; output <= last; ++output) {
-    node(output).vanishing = false;
+    vanishing(output) = false;
     if (nothing_else && keeps_intermediates_) keep_intermediate(output, zeros(node(output).shape, node(output).dtype));
   }
   for (std::size_t i = 0; nothing_else && i < entry.input_count; ++i)
-    if (wants(entry.inputs[i])) node(entry.inputs[i]).vanishing = true;
+    if (wants(entry.inputs[i])) vanishing(entry.inputs[i]) = true;
 }
 
 [[gnu::always_inline]] inline void Sweep::run_vjp(Node& entry, std::uint32_t number) {
@@ -155,15 +164,15 @@ void Sweep::pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t las
           operation.name(), saved.tensor.shape(), saved.version, now);
   }
   if (!absent_cotangents_.empty()) absent_cotangents_.clear();
-  Tensors gradients =
-      operation.vjp(Call(*this, entry, number, options_.differentiable, wanted_.empty() ? nullptr : wanted_.data()));
+  Tensors gradients = operation.vjp(Call(*this, entry, number, cotangent(number), options_.differentiable,
+                                         wanted_.empty() ? nullptr : wanted_.data()));
   if (gradients.size() != entry.input_count)
     throw_as<TapeError>("backward: the vjp of {} gives {} gradients for {} inputs; need one for each", operation.name(),
                         gradients.size(), entry.input_count);
   for (std::size_t i = 0; i < entry.input_count; ++i) {
     if (!wants(entry.inputs[i])) continue;
     if (!gradients[i].defined()) {
-      node(entry.inputs[i]).vanishing = true;
+      vanishing(entry.inputs[i]) = true;
       continue;
     }
     if (tracing()) recorder_.trace(number, gradients[i], true, "");
@@ -198,12 +207,13 @@ template <class E>
       throw_contribution<ShapeError>(from, input, to, gradient, "need one that broadcasts to the result");
     if (!(from.shape == to.shape)) gradient = sum_back(gradient, from.shape, to.shape);
   }
-  if (!to.cotangent.defined())
-    to.cotangent = std::move(gradient);
-  else if (!options_.differentiable && to.cotangent.shape() == gradient.shape() && to.cotangent.unique())
-    kernels::add_scaled(to.cotangent, gradient, 1.0);
+  Tensor& sum = cotangent(from.inputs[input]);
+  if (!sum.defined())
+    sum = std::move(gradient);
+  else if (!options_.differentiable && sum.shape() == gradient.shape() && sum.unique())
+    kernels::add_scaled(sum, gradient, 1.0);
   else
-    to.cotangent = accumulate(to.cotangent, gradient);
+    sum = accumulate(sum, gradient);
 }
 
 void Sweep::keep_intermediate(std::uint32_t number, Tensor cotangent) {
@@ -243,12 +253,12 @@ class ConstantGradient final : public Operation {
   };
   for (const std::uint32_t number : recorder_.leaves()) {
     Node& entry = node(number);
-    const bool vanishing = std::exchange(entry.vanishing, false);
-    Tensor gradient = std::move(entry.cotangent);
     if (!wants(number)) continue;
+    const bool zero = std::exchange(vanishing(number), false);
+    Tensor gradient = std::move(cotangent(number));
     if (gradient.defined())
       add(entry.leaf, std::move(gradient));
-    else if (vanishing)
+    else if (zero)
       add(entry.leaf, zeros(entry.shape, entry.dtype));
   }
   for (Gradients::Entry& entry : intermediate_) add(entry.first, std::move(entry.second));

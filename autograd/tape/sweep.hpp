@@ -1,6 +1,7 @@
 #pragma once
 
 #include <autograd/tape/recorder.hpp>
+#include <autograd/tensor/memory.hpp>
 
 #include <cstdint>
 #include <span>
@@ -12,7 +13,11 @@ namespace xgrad {
 /// tape is closed unless the options keep it.
 class Sweep {
  public:
-  Sweep(Recorder& recorder, const BackwardOptions& options);
+  /// Where cotangents gather: in the tape's nodes, or in slots of the sweep's own, so that several that keep the tape
+  /// and record nothing may walk at the same time, each on any thread.
+  enum class Slots : bool { of_tape, own };
+
+  Sweep(Recorder& recorder, const BackwardOptions& options, Slots slots = Slots::of_tape);
   ~Sweep();
   Sweep(const Sweep&) = delete;
   Sweep& operator=(const Sweep&) = delete;
@@ -22,12 +27,14 @@ class Sweep {
 
   // For the Call that a vjp sees.
   Node& node(std::uint32_t number) const { return recorder_.node(number); }
+  Tensor& cotangent(std::uint32_t number) { return own_.empty() ? node(number).cotangent : own_[number].cotangent; }
   bool tracing() const { return recorder_.tracing(); }
   void report_masked(std::size_t count) { recorder_.masked_derivatives += count; }
   /// Zeros that stand for the cotangent of output i of an operation of several.
   Tensor& absent_cotangent(std::size_t i, std::size_t outputs, const Node& output);
 
  private:
+  bool& vanishing(std::uint32_t number) { return own_.empty() ? node(number).vanishing : own_[number].vanishing; }
   void choose();
   bool wants(std::uint32_t input) const { return input != Node::none && (wanted_.empty() || wanted_[input] != 0); }
   bool wants_any_input(const Node& entry) const;
@@ -48,7 +55,13 @@ class Sweep {
   const bool keeps_intermediates_;
   bool complete_ = false;  // every cotangent has been passed on
   RecordingScope scope_;
-  std::vector<char> wanted_;  // with `only`: the nodes between its tensors and the outputs
+  struct Slot {
+    Tensor cotangent;
+    bool vanishing = false;
+  };
+  std::vector<Slot, CachedAllocator<Slot>> own_;
+  std::vector<char, CachedAllocator<char>> wanted_;  // with `only`: the nodes between its tensors and the outputs
+  std::uint32_t lowest_ = 0;                         // of those
   std::vector<Gradients::Entry> intermediate_;
   std::vector<Tensor> absent_cotangents_;  // of the operation whose vjp runs, as it asks for them
 };

@@ -31,6 +31,11 @@ std::string counted(std::size_t count, std::string_view noun, std::string_view p
   return fmt::format("{} {}", count, count == 1 ? noun : plural);
 }
 
+std::string ordinal(std::int64_t n) {
+  constexpr const char* words[] = {"first", "second", "third"};
+  return n >= 1 && n <= 3 ? words[n - 1] : fmt::format("{}th", n);
+}
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
   std::string nearest;
   std::size_t smallest = 2 + word.size() / 3;  // what differs by as many letters was not meant

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,9 @@ namespace xgrad {
 
 /// `1 row`, `2 rows`; of a noun with a plural of its own `1 entry`, `2 entries`.
 std::string counted(std::size_t count, std::string_view noun, std::string_view plural = "");
+
+/// `first`, `second`, `third`, `4th`, ...
+std::string ordinal(std::int64_t n);
 
 /// `a, b, c`. word: what to write of an item, a function or a member such as `&GradientRow::name`.
 template <class Items, class Word = std::identity>

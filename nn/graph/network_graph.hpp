@@ -46,8 +46,8 @@ struct GraphPlan;
 ///     v_j = f_j(b_j + Σ w_e · v_i)   over the edges e from i to j
 ///
 /// and y (batch, outputs) are the values of the outputs for x (batch, inputs). A call and its gradient take time and
-/// memory proportional to edges and nodes, in as many topological levels as the graph has. Gradients are of order 1: a
-/// differentiable backward throws a TapeError.
+/// memory proportional to edges and nodes, in as many topological levels as the graph has. A differentiable backward
+/// records the graph's derivatives by levels, with the values of all levels so far at each.
 ///
 /// Weights and biases begin uniform on ±1/√n for a node with n edges into it, as those of Linear do.
 class NetworkGraph : public Module {

@@ -1,8 +1,11 @@
+#include <autograd/functional/functional.hpp>
 #include <autograd/ops/activations.hpp>
+#include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/elementary.hpp>
+#include <autograd/ops/indexing.hpp>
+#include <autograd/ops/layout.hpp>
 #include <autograd/ops/sparse.hpp>
 #include <autograd/parallel/parts.hpp>
-#include <autograd/tape/functional.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/graph/plan.hpp>
@@ -10,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 
 namespace xgrad::nn {
 
@@ -181,12 +185,38 @@ void sweep(const GraphPlan& plan, const T* dy, const T* weight, const T* values,
     for (std::size_t c = 0; c < chunk.count; ++c) dx[(chunk.first + c) * plan.inputs + row] = g[row * width + c];
 }
 
+Tensor indices_of(std::span<const std::uint32_t> list) {
+  Tensor indices = vector_of(list.size(), int64);
+  std::transform(list.begin(), list.end(), indices.fresh_data<std::int64_t>(),
+                 [](std::uint32_t i) { return std::int64_t{i}; });
+  return indices;
+}
+
+/// y (batch, outputs) by recorded operations, a few for each run, for derivatives of derivatives.
+Tensor composed(const GraphPlan& plan, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  Tensor values = transpose(x);  // (rows so far, batch)
+  for (const GraphPlan::Run& run : plan.runs) {
+    const std::size_t first = plan.into.begin[run.begin], count = plan.into.begin[run.end] - first;
+    const std::size_t rows = run.end - run.begin;
+    std::vector<std::uint32_t> to;
+    for (std::size_t row = run.begin; row < run.end; ++row)
+      to.resize(plan.into.begin[row + 1] - first, static_cast<std::uint32_t>(row - run.begin));
+    const std::span<const std::uint32_t> from(plan.into.row), edges(plan.into.edge), nodes(plan.node);
+    const Tensor weights = take(weight, indices_of(edges.subspan(first, count)));
+    const Tensor products = take(values, indices_of(from.subspan(first, count))) * unsqueeze(weights, 1);
+    const Tensor biases = take(bias, indices_of(nodes.subspan(run.begin - plan.inputs, rows)));
+    const Tensor sums = scatter_add(products, indices_of(to), static_cast<std::int64_t>(rows)) + unsqueeze(biases, 1);
+    values = concatenate({values, run.activation == nullptr ? sums : run.activation(sums)});
+  }
+  return transpose(take(values, indices_of(plan.outputs)));
+}
+
 /// x (batch, inputs), weight (edges,), bias (nodes,) to y (batch, outputs) and the values of all nodes.
 class GraphOperation : public Operation {
  public:
   explicit GraphOperation(std::shared_ptr<const GraphPlan> plan) : plan_(std::move(plan)) {}
   std::string_view name() const override { return "network_graph"; }
-  OperationTraits traits() const override { return {.saved_inputs = Which::only(1), .saved_outputs = Which::only(1)}; }
+  OperationTraits traits() const override { return {.saved_outputs = Which::only(1), .recorded_vjp = true}; }
 
   Tensors forward(const Inputs& inputs) override {
     const GraphPlan& plan = *plan_;
@@ -206,6 +236,7 @@ class GraphOperation : public Operation {
   }
 
   Tensors vjp(const Call& call) const override {
+    if (call.recording()) return recorded_vjp(call);
     const GraphPlan& plan = *plan_;
     const Tensor& dy = call.cotangent();
     const Tensor& values = call.output(1);
@@ -243,6 +274,13 @@ class GraphOperation : public Operation {
   }
 
  private:
+  Tensors recorded_vjp(const Call& call) const {
+    const auto graph = [this](const std::vector<Tensor>& in) { return composed(*plan_, in[0], in[1], in[2]); };
+    const std::vector<Tensor> found =
+        vector_jacobian_product(graph, {call.input(0), call.input(1), call.input(2)}, call.cotangent());
+    return {found[0], found[1], found[2]};
+  }
+
   std::shared_ptr<const GraphPlan> plan_;
 };
 

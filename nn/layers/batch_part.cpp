@@ -1,3 +1,4 @@
+#include <autograd/tape/replay.hpp>
 #include <nn/layers/batch_part.hpp>
 
 #include <algorithm>
@@ -28,6 +29,7 @@ LayerNotes& BatchPart::notes_of(const std::shared_ptr<LayerMemory>& memory) {
 }
 
 void BatchPart::note(const std::shared_ptr<LayerMemory>& memory, LayerNote call) {
+  if (Replay::again()) return;
   if (BatchPart* const part = current())
     part->notes_of(memory).push_back(std::move(call));
   else

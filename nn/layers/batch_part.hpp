@@ -56,7 +56,8 @@ class BatchPart {
   /// How many calls left notes for this memory.
   std::size_t calls_of(const LayerMemory& memory) const;
 
-  /// A call of a layer: noted in this thread's part, remembered at once outside of any.
+  /// A call of a layer: noted in this thread's part, remembered at once outside of any. Nothing while `recompute` calls
+  /// a layer again.
   static void note(const std::shared_ptr<LayerMemory>& memory, LayerNote call);
   using Notes = std::vector<std::pair<std::shared_ptr<LayerMemory>, LayerNotes>>;
   Notes take_notes() { return std::exchange(notes_, {}); }

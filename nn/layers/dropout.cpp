@@ -1,4 +1,5 @@
 #include <autograd/pointwise.hpp>
+#include <autograd/tape/replay.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/layers/dropout.hpp>
 
@@ -16,11 +17,13 @@ Generator::State start_of_stream(Generator& source) {
 LayerStream::LayerStream(Generator& source) : counter_(std::make_shared<Counter>(start_of_stream(source))) {}
 
 Generator LayerStream::next() const {
-  BatchPart* const part = BatchPart::current();
-  if (part == nullptr) return Generator(counter_->start).split(counter_->calls.fetch_add(1));
-  const Generator::State numbers = at(part, *counter_).state();
-  BatchPart::note(counter_.pointer(), {});
-  return Generator(numbers);
+  return Generator(Replay::draw([this] {
+    BatchPart* const part = BatchPart::current();
+    if (part == nullptr) return Generator(counter_->start).split(counter_->calls.fetch_add(1)).state();
+    const Generator::State numbers = at(part, *counter_).state();
+    BatchPart::note(counter_.pointer(), {});
+    return numbers;
+  }));
 }
 
 std::uint64_t LayerStream::calls() const { return counter_->calls.load(); }

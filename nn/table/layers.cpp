@@ -171,7 +171,6 @@ ModuleRow network_graph_row() {
                                                       generator),
                                          {tensor({2, 3, 10}), tensor({1, 0})});
   ModuleRow row("NetworkGraph", layer, "v_j = f_j(b_j + Σ w·v_i) over the edges i to j of an acyclic graph");
-  row.order = 1;
   for (const std::int64_t batch : {1, 5, 17}) row.sample(drawn(made(skipping), {{batch, 2}}));
   row.big_sample(drawn(made(wide), {{301, 2}}));
   row.point(layer_case(small, tensor({{1}, {-1}})), tensor({{19}, {-10}}),

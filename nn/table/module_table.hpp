@@ -52,7 +52,7 @@ class ModuleRow {
   std::vector<MakeCase> kinks = {};    ///< the declared gradient where there is no derivative
   std::vector<BadCall> bad = {};       ///< the text is the message's beginning, with the path of the layer
 
-  int order = 2;  ///< to which gradients are tested and promised; 0: none flows
+  int order = 3;  ///< to which gradients are tested and promised; 0: none flows
 
   // Building: each returns the row.
 

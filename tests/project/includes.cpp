@@ -27,6 +27,7 @@ const std::vector<std::string> rooms = {
     "autograd/pointwise",
     "autograd/xtensor",
     "autograd/ops/",
+    "autograd/functional/",
     "autograd/check/",
     "autograd/table/",
     "autograd/autograd",

@@ -9,8 +9,8 @@ using namespace table_loop;
 
 namespace {
 
-/// Gradients (order 1) or their gradients (order 2) of a sample against differences in float64. An input that a sample
-/// ignores (the smaller one of a maximum) proves nothing; `proved` has the answers of the samples by name.
+/// Gradients (order 1), or the gradients of those below, of a sample against differences in float64. An input that a
+/// sample ignores (the smaller one of a maximum) proves nothing; `proved` has the answers of the samples by name.
 Findings check_differences(const OpRow& row, const OpSample& sample, int order,
                            std::map<std::string, std::vector<bool>>& proved) {
   const GradientSubject subject = op_subject(row, sample);
@@ -160,6 +160,11 @@ TEST_CASE("second-order gradients agree with differences of the first") {
     if (row.order >= 2) report(check_differences(row, 2));
 }
 
+TEST_CASE("third-order gradients agree with differences of the second") {
+  for (const OpRow& row : op_table())
+    if (row.order >= 3) report(check_differences(row, 3));
+}
+
 TEST_CASE("numerical gradients of smooth operations are good to 1e-8 of the larger of entry and rms") {
   double worst = 0;
   for (const OpRow& row : op_table())
@@ -185,6 +190,7 @@ TEST_CASE("a rule that is wrong by 0.05 percent is found") {
   CHECK(!check_differences(exponential_row(1.0005, 1), 1).empty());
   CHECK(check_differences(exponential_row(1, 1.0005), 1).empty());
   CHECK(!check_differences(exponential_row(1, 1.0005), 2).empty());
+  CHECK(check_differences(exponential_row(1, 1), 3).empty());
 }
 
 TEST_CASE("vjps are linear in the cotangent") {

@@ -15,6 +15,13 @@ TEST_CASE("a count comes with its noun") {
   CHECK(counted(7, "entry", "entries") == "7 entries");
 }
 
+TEST_CASE("the first ordinal numbers are words") {
+  CHECK(ordinal(1) == "first");
+  CHECK(ordinal(2) == "second");
+  CHECK(ordinal(3) == "third");
+  CHECK(ordinal(4) == "4th");
+}
+
 TEST_CASE("words are joined by commas") {
   CHECK(joined(std::vector<std::string>{}) == "");
   CHECK(joined(std::vector<std::string>{"a", "b", "c"}) == "a, b, c");

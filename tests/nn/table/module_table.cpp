@@ -106,7 +106,7 @@ Findings check_point(const std::string& name, const ModuleCase& point, DType dty
   return findings;
 }
 
-/// Gradients (order 1) or their gradients (order 2) against differences: every tensor must prove something.
+/// Gradients (order 1), or the gradients of those below, against differences: every tensor must prove something.
 Findings check_smooth(const std::string& name, const ModuleCase& example, int order) {
   Findings findings;
   const GradientReport checked = check_table_gradients(example, order);
@@ -185,7 +185,7 @@ TEST_CASE("every layer and loss that a header declares has a row, and every row 
     CHECK(!row.big.empty());
     CHECK(!row.known.empty());
     CHECK(!row.bad.empty());
-    CHECK(row.order >= 0);
+    CHECK((row.order == 3 || row.name == "Step"));
   }
   const std::set<std::string> declared = declared_modules();
   REQUIRE(declared.size() > 20);
@@ -238,7 +238,7 @@ TEST_CASE("bad inputs of layers and losses throw the right error, with the layer
     for (const BadCall& bad : row.bad) report(check_refused(bad, leaves_of(bad.inputs), bad.text));
 }
 
-TEST_CASE("first- and second-order gradients of layers and losses agree with differences") {
+TEST_CASE("gradients of layers and losses agree with differences") {
   for (const ModuleRow& row : module_table())
     for (const MakeCase& make : row.samples)
       for (const std::uint64_t seed : {0u, 1u, 2u})

@@ -13,12 +13,19 @@ namespace xgrad {
 //
 //     const Tensor h = hessian([](const Tensor& x) { return sum(exp(x)); }, x);     // diag(e^x)
 //
-// f is called once, on a tape of its own, with copies of the given tensors: they need not require a gradient, and are
-// left alone whatever f does. Other tensors that f uses, parameters among them, count as constants. Results are
-// constants too, and nothing is recorded on a tape of the caller, so that nothing may depend on one: a tensor that was
-// recorded by a tape that is still open is a TapeError (pass detach(x)), as an argument here, captured by f, or on a
-// tape that f opens itself. Hence these functions do not nest; `hessian` and BackwardOptions::differentiable go beyond
-// the first derivative.
+// f is called once, with copies of the given tensors: they need not require a gradient, and are left alone whatever f
+// does. Other tensors that f uses, parameters among them, are held constant in the derivative. f may also ignore its
+// arguments and use the tensors themselves, if they require gradients or are on the tape, as a model does with its
+// parameters:
+//
+//     hessian_vector_product([&](const auto&) { return nn::mse(net(x), y); }, net.parameters(), v)
+//
+// A TapeError if it uses a tensor both ways: one of them would silently be held constant.
+//
+// While a tape records, f and its derivatives are recorded there: results can be differentiated again, by everything
+// that they depend on (a physics-informed network's loss by its weights), and the functions nest, to any order. Without
+// one, or in a Pause, results are constants; then a tensor that was recorded by a tape that is still open is a
+// TapeError (pass detach(x)). As ever, one tape's tensors are not used on another, such as one that f opens itself.
 //
 // Where f does not depend on a tensor, its derivative is zeros. Ranks from 0 and sizes from 0 on are valid.
 //
@@ -54,7 +61,8 @@ std::pair<Tensor, std::vector<Tensor>> value_and_gradient(const FunctionOf<std::
                                                           const std::vector<Tensor>& x);
 
 /// J[i..., j...] = ∂f(x)[i...] / ∂x[j...], of shape f(x).shape + x.shape (ShapeError beyond rank 8) and x's dtype. One
-/// sweep for each entry of f(x).
+/// sweep for each entry of f(x); unless they are recorded, they run in parallel: the vjps of operations of your own are
+/// called from several threads.
 Tensor jacobian(const FunctionOf<Tensor>& f, const Tensor& x);
 /// One for each tensor, from the same sweeps.
 std::vector<Tensor> jacobian(const FunctionOf<std::vector<Tensor>>& f, const std::vector<Tensor>& x);
