@@ -4,7 +4,7 @@
 #include <autograd/tensor/error.hpp>
 #include <autograd/text/json.hpp>
 #include <autograd/text/words.hpp>
-#include <nn/report/whole_file.hpp>
+#include <nn/files/whole_file.hpp>
 
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/info.h>
@@ -15,6 +15,7 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <variant>
@@ -22,25 +23,28 @@
 namespace examples {
 namespace {
 
-std::atomic<bool> interrupt_requested{false};
-static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler writes it");
+std::atomic<int> received_signal{0};
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler writes it");
 
-/// Turns the first Ctrl-C into a request for the scope; the second one finds the system's own handler.
+/// Turns the first Ctrl-C, or SIGTERM, into a request for the scope; the second one finds the system's own handler.
 class InterruptHandler {
  public:
   InterruptHandler() {
-    interrupt_requested = false;
+    received_signal = 0;
     struct sigaction action = {};
-    action.sa_handler = [](int) { interrupt_requested = true; };
+    action.sa_handler = [](int signal) { received_signal = signal; };
     action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-    sigaction(SIGINT, &action, &previous_);
+    for (std::size_t i = 0; i < std::size(signals); ++i) sigaction(signals[i], &action, &previous_[i]);
   }
-  ~InterruptHandler() { sigaction(SIGINT, &previous_, nullptr); }
+  ~InterruptHandler() {
+    for (std::size_t i = 0; i < std::size(signals); ++i) sigaction(signals[i], &previous_[i], nullptr);
+  }
   InterruptHandler(const InterruptHandler&) = delete;
   InterruptHandler& operator=(const InterruptHandler&) = delete;
 
  private:
-  struct sigaction previous_ = {};
+  static constexpr int signals[] = {SIGINT, SIGTERM};
+  struct sigaction previous_[std::size(signals)] = {};
 };
 
 std::unique_ptr<xgrad::nn::WholeFile> json_file(const std::string& path) {
@@ -78,7 +82,7 @@ std::string underscored(std::string name) {
 
 }  // namespace
 
-bool interrupted() { return interrupt_requested; }
+bool interrupted() { return received_signal != 0; }
 
 struct CommandLine::Flag {
   std::string name;
@@ -228,7 +232,7 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
       throw;
     }
     if (file) file->write(json(interrupted(), ""));
-    return interrupted() ? 130 : failed_ ? 1 : 0;
+    return interrupted() ? 128 + received_signal : failed_ ? 1 : 0;  // as shells have it
   } catch (const CLI::CallForHelp&) {
     std::cout << parser.help() << std::flush;
     return 0;

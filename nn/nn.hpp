@@ -10,8 +10,12 @@
 #include <nn/data/idx.hpp>
 #include <nn/data/scaler.hpp>
 #include <nn/data/split.hpp>
+#include <nn/data/write_csv.hpp>
 #include <nn/doctor/doctor.hpp>
 #include <nn/doctor/doctor_report.hpp>
+#include <nn/files/npy.hpp>
+#include <nn/files/npz.hpp>
+#include <nn/files/safetensors.hpp>
 #include <nn/graph/network_graph.hpp>
 #include <nn/inspection/diagnostics.hpp>
 #include <nn/inspection/gradient_check.hpp>
@@ -22,6 +26,7 @@
 #include <nn/layers/dropout.hpp>
 #include <nn/layers/embedding.hpp>
 #include <nn/layers/init.hpp>
+#include <nn/layers/layer_stream.hpp>
 #include <nn/layers/linear.hpp>
 #include <nn/layers/module.hpp>
 #include <nn/layers/normalization.hpp>
@@ -36,6 +41,8 @@
 #include <nn/report/picture.hpp>
 #include <nn/report/report.hpp>
 #include <nn/report/samples.hpp>
+#include <nn/saving/model_file.hpp>
+#include <nn/saving/preparation.hpp>
 #include <nn/training/batch_gradients.hpp>
 #include <nn/training/digest.hpp>
 #include <nn/training/metrics.hpp>

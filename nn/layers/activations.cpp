@@ -22,7 +22,7 @@ Tensor Identity::apply(const Tensor& x) const { return reshape(x, x.shape()); }
 
 PReLU::PReLU(std::int64_t features, double initial_slope) {
   if (features < 1) throw_as<ValueError>("PReLU: {} slopes; need at least one", features);
-  slope = parameter("slope", full({features}, initial_slope));
+  slope = parameter("slope", full({features}, initial_slope), {.name = "weight"});
 }
 
 Tensor PReLU::apply(const Tensor& x) const {

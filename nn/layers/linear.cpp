@@ -7,7 +7,7 @@ namespace xgrad::nn {
 
 Linear::Linear(std::int64_t in, std::int64_t out, const LinearOptions& options, Generator& generator) {
   if (in < 1 || out < 1) throw_as<ValueError>("Linear: {} inputs and {} outputs; need at least one of each", in, out);
-  weight = parameter("weight", zeros({in, out}));
+  weight = parameter("weight", zeros({in, out}), {.transposed = true});
   init::linear_default(weight, in, generator);
   if (!options.bias) return;
   bias = parameter("bias", zeros({out}));

@@ -1,4 +1,5 @@
 #include <autograd/tensor/format.hpp>
+#include <nn/layers/layer_stream.hpp>
 #include <nn/layers/module.hpp>
 
 #include <optional>
@@ -13,6 +14,8 @@ struct Module::State {
     bool is_buffer;
     Tensor tensor;  // or
     std::optional<Shared<State>> child;
+    std::optional<LayerStream> stream;
+    TorchForm torch;
   };
   std::string path;
   bool added = false;
@@ -36,13 +39,26 @@ struct Module::State {
   }
 
   /// Appends the buffers, or parameters, of this module and all below it, in order of registration, each once.
-  void collect(bool buffers, const std::string& prefix, Seen& seen, std::vector<NamedTensor>& list) const {
+  void collect(bool buffers, const std::string& prefix, Seen& seen, std::vector<NamedTensor>& list,
+               std::vector<TorchForm>& forms) const {
     if (!seen.insert(this).second) return;
     for (const Item& item : items) {
       if (item.child)
-        (*item.child)->collect(buffers, join(prefix, item.name), seen, list);
-      else if (seen.insert(item.tensor.body_or_null()).second && item.is_buffer == buffers)
+        (*item.child)->collect(buffers, join(prefix, item.name), seen, list, forms);
+      else if (!item.stream && seen.insert(item.tensor.body_or_null()).second && item.is_buffer == buffers) {
         list.push_back({join(prefix, item.name), item.tensor});
+        forms.push_back(item.torch);
+      }
+    }
+  }
+
+  void collect_streams(const std::string& prefix, Seen& seen, std::vector<NamedStream>& list) const {
+    if (!seen.insert(this).second) return;
+    for (const Item& item : items) {
+      if (item.child)
+        (*item.child)->collect_streams(join(prefix, item.name), seen, list);
+      else if (item.stream && seen.insert(item.stream->identity()).second)
+        list.push_back({join(prefix, item.name), *item.stream});
     }
   }
 
@@ -52,7 +68,7 @@ struct Module::State {
       if (!item.first) continue;
       if (item.child)
         (*item.child)->place(join(path, item.name));
-      else
+      else if (!item.stream)
         item.tensor.label(join(path, item.name));
     }
   }
@@ -87,35 +103,59 @@ void Module::add_child(std::string_view name, const Module& child) {
   parent.check_name("child", name);
   for (const State* const below : added.modules())
     if (below == &parent) throw_as<ValueError>("module: child '{}' contains its parent", name);
-  parent.items.push_back({std::string(name), !added.added, false, Tensor(), child.state_});
+  parent.items.push_back({std::string(name), !added.added, false, Tensor(), child.state_, std::nullopt, {}});
   if (added.added) return;
   added.added = true;
   added.place(State::join(parent.path, std::string(name)));
 }
 
-Tensor Module::add_tensor(bool is_buffer, std::string_view name, Tensor tensor) {
+Tensor Module::add_tensor(bool is_buffer, std::string_view name, Tensor tensor, const TorchForm& torch) {
   State& state = *state_;
   state.check_name(is_buffer ? "buffer" : "parameter", name);
   if (!is_buffer) tensor.requires_gradient();
   const bool first = CopyScope::mark(tensor);
   if (first) tensor.label(State::join(state.path, std::string(name)));
-  state.items.push_back({std::string(name), first, is_buffer, tensor, std::nullopt});
+  state.items.push_back({std::string(name), first, is_buffer, tensor, std::nullopt, std::nullopt, torch});
   return tensor;
 }
 
-Tensor Module::parameter(std::string_view name, Tensor tensor) { return add_tensor(false, name, std::move(tensor)); }
+Tensor Module::parameter(std::string_view name, Tensor tensor, const TorchForm& torch) {
+  return add_tensor(false, name, std::move(tensor), torch);
+}
 
-Tensor Module::buffer(std::string_view name, Tensor tensor) { return add_tensor(true, name, std::move(tensor)); }
+Tensor Module::buffer(std::string_view name, Tensor tensor) { return add_tensor(true, name, std::move(tensor), {}); }
+
+LayerStream Module::add_stream(std::string_view name, const LayerStream& numbers) {
+  state_->check_name("stream", name);
+  state_->items.push_back({std::string(name), false, false, Tensor(), std::nullopt, numbers, {}});
+  return numbers;
+}
 
 std::vector<NamedTensor> Module::named_tensors(bool buffers) const {
   std::vector<NamedTensor> list;
+  std::vector<TorchForm> forms;
   State::Seen seen;
-  state_->collect(buffers, "", seen, list);
+  state_->collect(buffers, "", seen, list, forms);
   return list;
 }
 
 std::vector<NamedTensor> Module::named_parameters() const { return named_tensors(false); }
 std::vector<NamedTensor> Module::named_buffers() const { return named_tensors(true); }
+
+std::vector<TorchForm> Module::torch_forms() const {
+  std::vector<NamedTensor> list;
+  std::vector<TorchForm> forms;
+  State::Seen seen;
+  state_->collect(false, "", seen, list, forms);
+  return forms;
+}
+
+std::vector<NamedStream> Module::named_streams() const {
+  std::vector<NamedStream> list;
+  State::Seen seen;
+  state_->collect_streams("", seen, list);
+  return list;
+}
 
 std::vector<Tensor> Module::parameters() const {
   std::vector<Tensor> list;

@@ -2,9 +2,9 @@
 
 #include <autograd/tape/operation.hpp>
 #include <autograd/tape/tape.hpp>
-#include <autograd/tensor/copy_scope.hpp>
 #include <autograd/tensor/error.hpp>
 #include <autograd/tensor/tensor.hpp>
+#include <nn/layers/shared.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -16,40 +16,12 @@
 
 namespace xgrad::nn {
 
-/// An object that the copies of a module share, and that a clone gets a copy of: once, however many refer to it.
-template <class T>
-class Shared {
- public:
-  explicit Shared(std::shared_ptr<T> object) : object_(std::move(object)) {}
-  Shared(const Shared& other) : object_(shared_or_copied(other.object_)) {}
-  Shared(Shared&& other) noexcept : object_(other.object_) {}  // what was moved from stays usable
-  Shared& operator=(const Shared& other) {
-    object_ = Shared(other).object_;
-    return *this;
-  }
-  ~Shared() = default;
+class LayerStream;
 
-  T& operator*() const { return *object_; }
-  T* operator->() const { return object_.get(); }
-  const std::shared_ptr<T>& pointer() const { return object_; }
-
- private:
-  // The originals are kept too, so that no other object can take their address while the scope lives.
-  struct Copied {
-    std::shared_ptr<T> original;
-    std::shared_ptr<T> copy;
-  };
-  static std::shared_ptr<T> shared_or_copied(const std::shared_ptr<T>& original) {
-    CopyScope* const scope = CopyScope::current();
-    if (scope == nullptr) return original;
-    if (const auto& known = scope->copy_of(original.get())) return static_cast<const Copied*>(known.get())->copy;
-    auto copy = std::make_shared<T>(*original);
-    scope->copy_of(original.get()) = std::make_shared<Copied>(Copied{original, copy});
-    scope->copy_of(copy.get()) = std::make_shared<Copied>(Copied{copy, copy});  // a copy of the copy is the copy
-    return copy;
-  }
-
-  std::shared_ptr<T> object_;
+/// How PyTorch keeps a parameter that it keeps otherwise than we do.
+struct TorchForm {
+  const char* name = nullptr;  ///< in place of ours, a literal
+  bool transposed = false;     ///< (out, in) in place of (in, out)
 };
 
 /// A tensor of a module with its path from there: `encoder.hidden.weight`.
@@ -57,6 +29,9 @@ struct NamedTensor {
   std::string path;
   Tensor tensor;
 };
+
+/// A layer's random numbers with the path of the layer.
+struct NamedStream;
 
 /// A part of a model: it owns parameters, buffers and children, each under a name. Derive, register members by `add`,
 /// `parameter` and `buffer` where they are initialised, and write `Tensor operator()(const Tensor& x) const`:
@@ -88,14 +63,19 @@ class Module {
   }
   /// Registers a tensor that is learned: marks it by requires_gradient and labels it with its path. TypeError for
   /// int64.
-  Tensor parameter(std::string_view name, Tensor tensor);
+  Tensor parameter(std::string_view name, Tensor tensor, const TorchForm& torch = {});
   /// Registers a tensor that belongs to the model and is not learned: running statistics, tables.
   Tensor buffer(std::string_view name, Tensor tensor);
+  /// Registers the random numbers of a layer, so that a checkpoint has their place.
+  LayerStream add_stream(std::string_view name, const LayerStream& numbers);
 
   /// From here down, in order of registration, each tensor once however many modules share it.
   std::vector<Tensor> parameters() const;
   std::vector<NamedTensor> named_parameters() const;
   std::vector<NamedTensor> named_buffers() const;
+  /// Of the parameters, in the order of `named_parameters`.
+  std::vector<TorchForm> torch_forms() const;
+  std::vector<NamedStream> named_streams() const;
   /// Numbers in all parameters.
   std::size_t parameter_count() const;
 
@@ -120,7 +100,7 @@ class Module {
   friend M clone(const M& model);
 
   void add_child(std::string_view name, const Module& child);
-  Tensor add_tensor(bool is_buffer, std::string_view name, Tensor tensor);
+  Tensor add_tensor(bool is_buffer, std::string_view name, Tensor tensor, const TorchForm& torch);
   std::vector<NamedTensor> named_tensors(bool buffers) const;
   void become_outermost();
 

@@ -1,9 +1,9 @@
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/numbers.hpp>
 #include <autograd/text/utf8.hpp>
+#include <nn/files/whole_file.hpp>
 #include <nn/report/gnuplot.hpp>
 #include <nn/report/picture.hpp>
-#include <nn/report/whole_file.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,10 +1,10 @@
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/numbers.hpp>
 #include <autograd/text/words.hpp>
+#include <nn/files/whole_file.hpp>
 #include <nn/report/html.hpp>
 #include <nn/report/picture.hpp>
 #include <nn/report/report.hpp>
-#include <nn/report/whole_file.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -1,7 +1,7 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 
-#include <nn/report/whole_file.hpp>
+#include <nn/files/whole_file.hpp>
 
 #include <doctest/doctest.h>
 
