@@ -7,18 +7,26 @@ find_library(ADOLC_LIBRARY adolc REQUIRED)
 file(GLOB_RECURSE test_sources RELATIVE ${PROJECT_SOURCE_DIR}/tests CONFIGURE_DEPENDS
   tests/autograd/*.cpp tests/nn/*.cpp tests/examples/*.cpp tests/usage/*.cpp tests/project/*.cpp)
 list(TRANSFORM test_sources PREPEND tests/ OUTPUT_VARIABLE test_files)
-add_executable(xgrad_tests tests/main.cpp ${test_files})
+add_executable(xgrad_tests tests/main.cpp tests/support/faulty_disk.cpp ${test_files})
 xgrad_own_target(xgrad_tests)
 target_link_libraries(xgrad_tests PRIVATE
   xgrad::nn xgrad::tables xgrad_examples doctest::doctest nlohmann_json::nlohmann_json ZLIB::ZLIB
   ${ADOLC_LIBRARY})
 target_include_directories(xgrad_tests SYSTEM PRIVATE ${ADOLC_INCLUDE_DIR})
-target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+  XGRAD_CHECKPOINT_VICTIM="$<TARGET_FILE:checkpoint_victim>")
 # What nearly every test includes, read once.
 target_precompile_headers(xgrad_tests PRIVATE <doctest/doctest.h> <autograd/autograd.hpp> <nn/nn.hpp>)
-set_source_files_properties(tests/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+set_source_files_properties(tests/main.cpp tests/support/faulty_disk.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 # The work is done by the library; with -O3 the checks around it take more than twice as long to compile.
 target_compile_options(xgrad_tests PRIVATE $<$<CONFIG:Release>:-Og>)
+
+# A training that a test kills.
+add_executable(checkpoint_victim tests/support/checkpoint_victim.cpp)
+xgrad_own_target(checkpoint_victim)
+target_compile_options(checkpoint_victim PRIVATE $<$<CONFIG:Release>:-Og>)
+target_link_libraries(checkpoint_victim PRIVATE xgrad::nn)
+add_dependencies(xgrad_tests checkpoint_victim)
 
 foreach(source IN LISTS test_sources)
   cmake_path(REMOVE_EXTENSION source OUTPUT_VARIABLE name)

@@ -12,7 +12,7 @@
 ///   }
 ///
 /// Every program has --help, --threads, --quiet and --json FILE. The exit code is 0 for a run that ended, 1 for one
-/// that failed (one line says why), 2 for bad usage, 130 for one that Ctrl-C ended early.
+/// that failed (one line says why), 2 for bad usage, 130 for one that Ctrl-C ended early, 143 for SIGTERM.
 
 #include <concepts>
 #include <cstdint>
@@ -47,7 +47,8 @@ struct Json {
   std::string text;
 };
 
-/// True once Ctrl-C was pressed in a run: training loops end after the current step. A second Ctrl-C kills.
+/// True once Ctrl-C was pressed in a run, or SIGTERM came: training loops end after the current step. A second one
+/// kills.
 bool interrupted();
 
 /// f(0), f(1), ... f(times - 1), or fewer if Ctrl-C ends it; how many there were.

@@ -11,6 +11,9 @@ using namespace xgrad;
 
 Training::Training(CommandLine& line, const std::string& title) : page{.title = title}, line_(line) {
   line.flag("report", path_, "write a page of the run, with pictures by gnuplot, to this HTML file");
+  line.flag("checkpoint", checkpoint_, "save the training to this file, and the one before to FILE.1");
+  line.flag("checkpoint-every", checkpoint_every_, "steps between checkpoints", {1, 1e9});
+  line.flag("resume", resume_, "go on from this checkpoint");
 }
 
 void Training::write_page() const {

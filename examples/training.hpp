@@ -9,16 +9,18 @@
 
 #include <algorithm>
 #include <concepts>
+#include <cstdint>
 #include <optional>
 #include <string>
 
 namespace examples {
 
-/// A training as the programs show it: Ctrl-C ends it after the step, its figures stand in the JSON file, and with
-/// --report FILE it makes a page with curves and what every layer did.
+/// A training as the programs show it: Ctrl-C and SIGTERM end it after the step, its figures stand in the JSON file,
+/// with --report FILE it makes a page with curves and what every layer did, with --checkpoint FILE it saves itself,
+/// every so many steps and where it ends, and with --resume FILE it goes on from there, to the same bits.
 class Training {
  public:
-  /// Declares --report.
+  /// Declares --report, --checkpoint, --checkpoint-every and --resume.
   Training(CommandLine& line, const std::string& title);
 
   /// What else is to stand on the page.
@@ -36,6 +38,9 @@ class Training {
     options.on_step = [](const xgrad::nn::StepRecord&) {
       return interrupted() ? xgrad::nn::Next::stop : xgrad::nn::Next::go_on;
     };
+    options.checkpoint.path = checkpoint_;
+    options.checkpoint.every = checkpoint_every_;
+    options.resume = resume_;
     std::optional<xgrad::nn::Diagnostics> diagnostics;
     if (has_page()) {
       begin_page();
@@ -62,6 +67,8 @@ class Training {
 
   CommandLine& line_;
   std::string path_;
+  std::string checkpoint_, resume_;
+  std::int64_t checkpoint_every_ = 100;
 };
 
 }  // namespace examples

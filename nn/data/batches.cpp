@@ -27,6 +27,7 @@ class BatchPrefetch {
 
   void start(std::int64_t number, std::span<const std::int64_t> rows) {
     number_ = number;
+    generator_ = default_generator().state();
     rows_.assign(rows.begin(), rows.end());
     task_ = BackgroundTask([this] { batch_ = prepare(dataset_, dtype_, transform_, rows_); });
   }
@@ -42,11 +43,17 @@ class BatchPrefetch {
     return std::exchange(batch_, Batch());
   }
 
+  /// Of default_generator when the batch that is not yet taken was started.
+  std::optional<Generator::State> generator() const {
+    return task_.pending() ? std::optional(generator_) : std::nullopt;
+  }
+
  private:
   const Dataset dataset_;
   const std::optional<DType> dtype_;
   const BatchTransform transform_;
   std::int64_t number_ = 0;
+  Generator::State generator_;
   std::vector<std::int64_t> rows_;
   Batch batch_;
   BackgroundTask task_;  // last, so that it ends before what it uses
@@ -77,8 +84,13 @@ Batches::Iterator Batches::begin() {
     shuffle(order_, generator);
   }
   ++epoch_;
-  return {this, 0, ++pass_,
-          options_.prefetch ? std::make_shared<BatchPrefetch>(dataset_, options_.dtype, transform_) : nullptr};
+  prefetch_ = options_.prefetch ? std::make_shared<BatchPrefetch>(dataset_, options_.dtype, transform_) : nullptr;
+  return {this, 0, ++pass_, prefetch_};
+}
+
+Generator::State Batches::generator_of_next() const {
+  const std::optional<Generator::State> ahead = prefetch_ ? prefetch_->generator() : std::nullopt;
+  return ahead ? *ahead : default_generator().state();
 }
 
 std::span<const std::int64_t> Batches::rows_of(std::int64_t batch) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <autograd/ops/random.hpp>
 #include <nn/data/data.hpp>
 
 #include <cstddef>
@@ -82,6 +83,9 @@ class Batches {
   /// The epoch of the next pass, 0 at first: so many passes have begun.
   std::uint64_t epoch() const { return epoch_; }
   void set_epoch(std::uint64_t epoch) { epoch_ = epoch; }
+  /// The state of default_generator with which the transform of the next batch begins, or began, ahead of its use: what
+  /// must be saved to prepare that batch again.
+  Generator::State generator_of_next() const;
 
  private:
   /// The examples of a batch of the current pass.
@@ -93,6 +97,7 @@ class Batches {
   std::uint64_t epoch_ = 0;
   std::uint64_t pass_ = 0;  // unlike the epoch never set back
   std::vector<std::int64_t> order_;
+  std::shared_ptr<BatchPrefetch> prefetch_;  // of this pass
 };
 
 }  // namespace xgrad::nn

@@ -65,6 +65,21 @@ class ReduceOnPlateau {
   double rate() const { return rate_; }
   double best() const { return best_; }
 
+  /// What it has learned of the metrics: what must be saved to go on later.
+  struct State {
+    double rate;
+    double best;
+    std::int64_t bad;
+    std::int64_t cooldown;
+  };
+  State state() const { return {rate_, best_, bad_, cooldown_}; }
+  void state(const State& values) {
+    rate_ = values.rate;
+    best_ = values.best;
+    bad_ = values.bad;
+    cooldown_ = values.cooldown;
+  }
+
  private:
   bool improves(double metric) const;
 

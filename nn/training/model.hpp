@@ -1,6 +1,7 @@
 #pragma once
 
 #include <autograd/tensor/tensor.hpp>
+#include <nn/layers/layer_stream.hpp>
 #include <nn/layers/module.hpp>
 
 #include <concepts>
@@ -84,6 +85,9 @@ class AnyModel {
   }
   std::vector<NamedTensor> buffers() const {
     return module_ != nullptr ? module_->named_buffers() : std::vector<NamedTensor>();
+  }
+  std::vector<NamedStream> streams() const {
+    return module_ != nullptr ? module_->named_streams() : std::vector<NamedStream>();
   }
   std::vector<Tensor> with_buffers(std::vector<Tensor> tensors) const {
     for (NamedTensor& named : buffers()) tensors.push_back(std::move(named.tensor));

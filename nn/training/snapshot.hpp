@@ -3,6 +3,7 @@
 #include <autograd/tensor/tensor.hpp>
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace xgrad::nn {
@@ -16,6 +17,9 @@ class Snapshot {
   void save();
   /// Writes the saved values into the tensors.
   void restore();
+  /// The saved values, and others, of the same shapes and dtypes, in their place.
+  const std::vector<Tensor>& values() const { return values_; }
+  void values(std::vector<Tensor> others) { values_ = std::move(others); }
   /// The largest |present - saved| of all elements; NaN if one is.
   double largest_change() const;
   /// ‖present - saved‖ / ‖saved‖ of each tensor; none for one that was 0.

@@ -2,6 +2,7 @@
 #include <autograd/tape/tape.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/training/batch_gradients.hpp>
+#include <nn/training/checkpoint.hpp>
 #include <nn/training/nonfinite.hpp>
 #include <nn/training/progress.hpp>
 #include <nn/training/snapshot.hpp>
@@ -35,6 +36,8 @@ void check(const FitOptions& options) {
   check_count("epochs", options.epochs);
   check_count("accumulate", options.accumulate);
   check_count("stopping.patience", stopping.patience.value_or(1));
+  check_count("checkpoint.every", options.checkpoint.every);
+  check_count("checkpoint.keep", options.checkpoint.keep);
   check_positive("clip_norm", options.clip_norm);
   check_positive("clip_value", options.clip_value);
   check_positive("stopping.seconds", stopping.seconds);
@@ -52,15 +55,18 @@ class LossTotal {
  public:
   explicit LossTotal(Reduction reduction) : reduction_(reduction) {}
   void add(double loss, std::int64_t rows) {
-    sum_ += reduction_ == Reduction::sum ? loss : loss * static_cast<double>(rows);
-    rows_ += rows;
+    state_.sum += reduction_ == Reduction::sum ? loss : loss * static_cast<double>(rows);
+    state_.rows += rows;
   }
-  double value() const { return reduction_ == Reduction::sum ? sum_ : sum_ / static_cast<double>(rows_); }
+  double value() const {
+    return reduction_ == Reduction::sum ? state_.sum : state_.sum / static_cast<double>(state_.rows);
+  }
+  const LossState& state() const { return state_; }
+  void state(const LossState& values) { state_ = values; }
 
  private:
   Reduction reduction_;
-  double sum_ = 0;
-  std::int64_t rows_ = 0;
+  LossState state_;
 };
 
 /// What the batches of one optimizer step give together.
@@ -99,10 +105,17 @@ class Judge {
   /// Of the history's last epoch; notes whether it is the best.
   std::optional<StopReason> judge(History& history) {
     const EpochRecord& record = history.epochs.back();
-    if (!record.complete) return std::nullopt;
-    if (record.validation_loss) compare(*record.validation_loss, history);
-    if (stopping_.training_loss && record.loss < *stopping_.training_loss) return StopReason::training_loss;
-    if (stopping_.patience && epochs_without_improvement_ >= *stopping_.patience) return StopReason::no_improvement;
+    if (record.complete && record.validation_loss) compare(*record.validation_loss, history);
+    return verdict(history);
+  }
+
+  /// By what is known of the epochs so far.
+  std::optional<StopReason> verdict(const History& history) const {
+    if (history.epochs.empty() || !history.epochs.back().complete) return std::nullopt;
+    if (stopping_.training_loss && history.epochs.back().loss < *stopping_.training_loss)
+      return StopReason::training_loss;
+    if (stopping_.patience && seen_.epochs_without_improvement >= *stopping_.patience)
+      return StopReason::no_improvement;
     if (epoch_begin_ && epoch_begin_->largest_change() < *stopping_.weight_change) return StopReason::weights_settled;
     return std::nullopt;
   }
@@ -111,25 +124,35 @@ class Judge {
     if (best_) best_->restore();
   }
 
+  StoppingState state() const {
+    StoppingState state = seen_;
+    if (best_) state.best = best_->values();
+    if (epoch_begin_) state.epoch_begin = epoch_begin_->values();
+    return state;
+  }
+  void state(const StoppingState& values) {
+    seen_ = values;
+    if (stopping_.restore_best && !values.best.empty()) best_.emplace(state_).values(values.best);
+    if (epoch_begin_ && !values.epoch_begin.empty()) epoch_begin_->values(values.epoch_begin);
+  }
+
  private:
   void compare(double loss, History& history) {
-    if (loss < least_loss_) {
-      least_loss_ = loss;
+    if (loss < seen_.least_loss) {
+      seen_.least_loss = loss;
       history.best_epoch = history.epochs.size() - 1;
       if (stopping_.restore_best) best_.emplace(state_);
     }
-    const bool improved = loss < reference_loss_ - stopping_.min_change;
-    if (improved) reference_loss_ = loss;
-    epochs_without_improvement_ = improved ? 0 : epochs_without_improvement_ + 1;
+    const bool improved = loss < seen_.reference_loss - stopping_.min_change;
+    if (improved) seen_.reference_loss = loss;
+    seen_.epochs_without_improvement = improved ? 0 : seen_.epochs_without_improvement + 1;
   }
 
   const Stopping& stopping_;
   const std::vector<Tensor>& state_;
   std::optional<Snapshot> best_;
   std::optional<Snapshot> epoch_begin_;
-  double least_loss_ = std::numeric_limits<double>::infinity();
-  double reference_loss_ = std::numeric_limits<double>::infinity();  // of the last improvement
-  std::int64_t epochs_without_improvement_ = 0;
+  StoppingState seen_;
 };
 
 /// The line of an epoch on the screen.
@@ -147,56 +170,69 @@ class Training {
   Training(const AnyModel& model, Optimizer& optimizer, const Dataset& data, const FitOptions& options)
       : model_(model), optimizer_(optimizer), options_(options), batches_(data, options.batches, options.transform) {
     for (const Metric& metric : options.metrics) history_.metrics.push_back(metric.name);
+    if (!options.resume.empty()) resume();
   }
 
   History run() {
     const std::int64_t steps_of_epoch = (batches_.size() + options_.accumulate - 1) / options_.accumulate;
     if (options_.progress != nullptr) options_.progress->begin(options_.epochs * steps_of_epoch, "steps");
-    std::optional<StopReason> reason;
-    for (std::int64_t epoch = 0; epoch < options_.epochs && !reason; ++epoch) {
-      reason = run_epoch(epoch);
+    std::optional<StopReason> reason = judge_.verdict(history_);  // of a training that goes on
+    while (epochs_done_ < options_.epochs && !reason) {
+      reason = run_epoch();
       evaluate_epoch();
       if (options_.progress != nullptr) options_.progress->print(line(history_.epochs.back(), history_.metrics));
       const std::optional<StopReason> settled = judge_.judge(history_);
       if (!reason) reason = settled;
       if (options_.on_epoch && options_.on_epoch(history_.epochs.back()) == Next::stop && !reason)
         reason = StopReason::callback;
+      if (history_.epochs.back().complete) {
+        ++epochs_done_;
+        batches_done_ = 0;
+      }
     }
+    if (!options_.checkpoint.path.empty()) saved_.write(progress());
     judge_.restore_best();
     return end(reason.value_or(StopReason::epochs));
   }
 
  private:
-  std::optional<StopReason> run_epoch(std::int64_t epoch) {
+  /// The next epoch, or what is left of it.
+  std::optional<StopReason> run_epoch() {
     const ModeScope mode(model_, true);
-    const Clock::time_point begin = Clock::now();
-    judge_.begin_epoch();
-    history_.epochs.push_back({.epoch = epoch, .learning_rate = optimizer_.learning_rate()});
+    if (batches_done_ == 0) begin_epoch();
     EpochRecord& record = history_.epochs.back();
-    LossTotal loss(options_.reduction);
+    const double seconds_before = record.seconds;
+    const Clock::time_point begin = Clock::now();
     std::optional<Step> step;
     std::optional<StopReason> reason;
-    std::int64_t number = 0;
-    for (const Batch& batch : batches_) {
-      if (number % options_.accumulate == 0) {
-        step.emplace(begin_step(number));
+    auto next = batches_.begin();
+    for (std::int64_t i = 0; i < batches_done_; ++i) ++next;
+    for (; !reason && next != batches_.end(); ++next) {
+      const Batch batch = *next;
+      if (batches_done_ % options_.accumulate == 0) {
+        step.emplace(begin_step(batches_done_));
         record.learning_rate = optimizer_.learning_rate();
       }
       BatchGradients found = gradients_of(batch);
-      loss.add(found.loss, batch.rows());
-      record.loss = loss.value();
-      record.seconds = seconds_since(begin);
+      loss_.add(found.loss, batch.rows());
+      record.loss = loss_.value();
+      record.seconds = seconds_before + seconds_since(begin);
       if (!std::isfinite(found.loss)) give_up("loss", batch);
       step->add(std::move(found), batch.rows(), options_.reduction);
-      if (++number % options_.accumulate != 0 && number < batches_.size()) continue;
+      if (++batches_done_ % options_.accumulate != 0 && batches_done_ < batches_.size()) continue;
       make_step(step->gradients, batch);
       ++record.steps;
       reason = after_step(record, step->loss.value());
-      if (reason) break;
     }
-    record.complete = number == batches_.size();
-    record.seconds = seconds_since(begin);
+    record.complete = batches_done_ == batches_.size();
+    record.seconds = seconds_before + seconds_since(begin);
     return reason;
+  }
+
+  void begin_epoch() {
+    judge_.begin_epoch();
+    history_.epochs.push_back({.epoch = epochs_done_, .learning_rate = optimizer_.learning_rate()});
+    loss_ = LossTotal(options_.reduction);
   }
 
   /// Of which this is the first batch.
@@ -241,6 +277,7 @@ class Training {
                                               .mean_loss = record.loss,
                                               .learning_rate = record.learning_rate}) == Next::stop)
       return StopReason::callback;
+    if (!options_.checkpoint.path.empty() && history_.steps % options_.checkpoint.every == 0) saved_.write(progress());
     const std::optional<double>& limit = options_.stopping.seconds;
     if (limit && seconds_since(start_) >= *limit) return StopReason::time_limit;
     return std::nullopt;
@@ -269,8 +306,27 @@ class Training {
 
   History end(StopReason reason) {
     history_.reason = reason;
-    history_.seconds = seconds_since(start_);
+    history_.seconds = seconds_before_ + seconds_since(start_);
     return std::move(history_);
+  }
+
+  TrainingState progress() const {
+    TrainingState state{history_, epochs_done_, batches_done_, loss_.state(), judge_.state()};
+    state.history.seconds = seconds_before_ + seconds_since(start_);
+    return state;
+  }
+
+  void resume() {
+    TrainingState state = saved_.read(options_.resume);
+    history_ = std::move(state.history);
+    seconds_before_ = history_.seconds;
+    epochs_done_ = state.epochs_done;
+    batches_done_ = state.batches_done;
+    batches_.set_epoch(static_cast<std::uint64_t>(epochs_done_));
+    loss_.state(state.loss);
+    judge_.state(state.stopping);
+    checkpoint_.save();
+    checkpoint_step_ = history_.steps;
   }
 
   const AnyModel& model_;
@@ -282,7 +338,12 @@ class Training {
   std::int64_t checkpoint_step_ = 0;
   Judge judge_{options_.stopping, optimizer_.parameters(), state_};
   Clock::time_point start_ = Clock::now();
+  double seconds_before_ = 0;  // of a training that goes on
   History history_;
+  std::int64_t epochs_done_ = 0;
+  std::int64_t batches_done_ = 0;       // of the next epoch
+  LossTotal loss_{options_.reduction};  // of these
+  const CheckpointWriter saved_{model_, optimizer_, options_, batches_};
 };
 
 }  // namespace

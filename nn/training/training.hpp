@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -97,6 +98,23 @@ struct Stopping {
   std::optional<double> weight_change = std::nullopt;
 };
 
+/// Something of a training that fit does not know: the state of a rule that a callback follows. Saved as text.
+struct SavedState {
+  std::function<std::string()> save;
+  std::function<void(const std::string& text)> load;  ///< an xgrad::Error for text that save does not give
+};
+/// Of a rule that on_epoch asks for the learning rate, which must outlive it.
+SavedState saved_state(ReduceOnPlateau& rule);
+
+/// Where fit saves all that it takes to go on, bit by bit: the model's parameters and buffers, the optimizer's state,
+/// random streams, the place in the epoch, the history, what stopping looks at. A schedule is a function of the step.
+struct CheckpointOptions {
+  std::string path = {};     ///< none: nothing is saved
+  std::int64_t every = 100;  ///< optimizer steps; besides, whenever the training ends
+  std::int64_t keep = 2;     ///< so many are there: the last at the path, those before at path.1, path.2, ...
+  std::map<std::string, SavedState> also = {};  ///< by name
+};
+
 struct FitOptions {
   std::int64_t epochs = 10;
   /// Size 1 is online training, the size of the data full-batch training.
@@ -123,6 +141,10 @@ struct FitOptions {
   std::function<Next(const EpochRecord&)> on_epoch = {};
   Progress* progress = nullptr;  ///< shows the steps and prints a line for each epoch
   Stopping stopping = {};
+  CheckpointOptions checkpoint = {};
+  /// A checkpoint to go on from: with the same options, data and code the training ends with the bits that it would
+  /// have had without the interruption, whatever number of threads computes. More epochs may be asked for than before.
+  std::string resume = {};
 };
 
 /// What a model gives on a dataset.
@@ -154,7 +176,8 @@ Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const Evaluat
 ///
 /// ValueError for options that do not fit: no epochs, accumulate or patience below 1, limits that are not positive,
 /// patience or restore_best without validation data, Reduction::none, an empty dataset; what model, loss and optimizer
-/// throw; NonFiniteLoss.
+/// throw; NonFiniteLoss. FileError for a checkpoint that cannot be written or read, is damaged, or is of another model,
+/// optimizer or, within an epoch, of other batches.
 template <TrainableModel M, TrainingLoss L>
 History fit(M& model, const L& loss, Optimizer& optimizer, const Dataset& data, const FitOptions& options = {}) {
   return fit_of(AnyModel(model, loss), optimizer, data, options);

@@ -234,25 +234,28 @@ TEST_CASE("a device takes the JSON without being replaced") {
   CHECK(std::filesystem::is_character_file("/dev/null"));
 }
 
-TEST_CASE("the first Ctrl-C is a request, the second would kill, and the results are kept") {
-  const Folder folder;
-  Program program;
-  struct sigaction before = {}, during = {}, after = {};
-  sigaction(SIGINT, nullptr, &before);
-  const Outcome outcome = run(program.line, {"--json", folder.file("a.json").c_str()}, [&] {
-    CHECK_FALSE(examples::interrupted());
-    raise(SIGINT);
-    CHECK(examples::interrupted());
-    sigaction(SIGINT, nullptr, &during);
-    program.line.result("epochs_done", std::int64_t{2});
-  });
-  sigaction(SIGINT, nullptr, &after);
-  CHECK(outcome.code == 130);
-  CHECK((during.sa_handler == SIG_DFL));
-  CHECK((after.sa_handler == before.sa_handler));
-  CHECK(read(folder.file("a.json"))["interrupted"] == true);
-  CHECK(read(folder.file("a.json"))["epochs_done"] == 2);
-  CHECK(run(program.line, {}, [] { CHECK_FALSE(examples::interrupted()); }).code == 0);
+TEST_CASE("the first Ctrl-C or SIGTERM is a request, the second would kill, and the results are kept") {
+  for (const int signal : {SIGINT, SIGTERM}) {
+    CAPTURE(signal);
+    const Folder folder;
+    Program program;
+    struct sigaction before = {}, during = {}, after = {};
+    sigaction(signal, nullptr, &before);
+    const Outcome outcome = run(program.line, {"--json", folder.file("a.json").c_str()}, [&] {
+      CHECK_FALSE(examples::interrupted());
+      raise(signal);
+      CHECK(examples::interrupted());
+      sigaction(signal, nullptr, &during);
+      program.line.result("epochs_done", std::int64_t{2});
+    });
+    sigaction(signal, nullptr, &after);
+    CHECK(outcome.code == 128 + signal);
+    CHECK((during.sa_handler == SIG_DFL));
+    CHECK((after.sa_handler == before.sa_handler));
+    CHECK(read(folder.file("a.json"))["interrupted"] == true);
+    CHECK(read(folder.file("a.json"))["epochs_done"] == 2);
+    CHECK(run(program.line, {}, [] { CHECK_FALSE(examples::interrupted()); }).code == 0);
+  }
 }
 
 // ThreadSanitizer cannot see into TBB.

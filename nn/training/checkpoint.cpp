@@ -1,0 +1,288 @@
+#include <autograd/ops/random.hpp>
+#include <autograd/tensor/format.hpp>
+#include <autograd/text/numbers.hpp>
+#include <autograd/text/words.hpp>
+#include <nn/training/checkpoint.hpp>
+#include <nn/training/checkpoint_file.hpp>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+#include <utility>
+
+namespace xgrad::nn {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr const char* state_key = "state";
+
+// JSON has no word for numbers that are not finite.
+Json exact(double value) { return std::isfinite(value) ? Json(value) : Json(exact_number(value)); }
+double exact(const Json& value) {
+  if (!value.is_string()) return value.get<double>();
+  const std::string text = value;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  return text == "inf" ? infinity : text == "-inf" ? -infinity : std::numeric_limits<double>::quiet_NaN();
+}
+
+template <class T>
+Json maybe(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json to_json(const EpochRecord& record) {
+  Json metrics = Json::array();
+  for (const double metric : record.metrics) metrics.push_back(exact(metric));
+  return {{"epoch", record.epoch},
+          {"steps", record.steps},
+          {"complete", record.complete},
+          {"loss", exact(record.loss)},
+          {"validation_loss", record.validation_loss ? exact(*record.validation_loss) : Json()},
+          {"metrics", metrics},
+          {"learning_rate", exact(record.learning_rate)},
+          {"seconds", exact(record.seconds)}};
+}
+
+EpochRecord record_of(const Json& json) {
+  EpochRecord record{.epoch = json.at("epoch"),
+                     .steps = json.at("steps"),
+                     .complete = json.at("complete"),
+                     .loss = exact(json.at("loss")),
+                     .learning_rate = exact(json.at("learning_rate")),
+                     .seconds = exact(json.at("seconds"))};
+  if (const Json& loss = json.at("validation_loss"); !loss.is_null()) record.validation_loss = exact(loss);
+  for (const Json& metric : json.at("metrics")) record.metrics.push_back(exact(metric));
+  return record;
+}
+
+Json to_json(const History& history) {
+  Json epochs = Json::array();
+  for (const EpochRecord& record : history.epochs) epochs.push_back(to_json(record));
+  return {{"metrics", history.metrics},
+          {"epochs", epochs},
+          {"steps", history.steps},
+          {"seconds", exact(history.seconds)},
+          {"best_epoch", maybe(history.best_epoch)}};
+}
+
+History history_of(const Json& json) {
+  History history{.metrics = json.at("metrics"), .steps = json.at("steps"), .seconds = exact(json.at("seconds"))};
+  for (const Json& record : json.at("epochs")) history.epochs.push_back(record_of(record));
+  if (const Json& best = json.at("best_epoch"); !best.is_null()) history.best_epoch = best.get<std::size_t>();
+  return history;
+}
+
+Json to_json(const Generator::State& state) { return {state.seed, state.stream, state.position}; }
+Generator::State generator_of(const Json& json) { return {json.at(0), json.at(1), json.at(2)}; }
+
+/// What the place in an epoch depends on.
+Json sampler_of(const FitOptions& options, const Batches& batches) {
+  const BatchesOptions& sampler = options.batches;
+  return {{"examples", batches.dataset().size()}, {"size", sampler.size},
+          {"shuffle", sampler.shuffle},           {"seed", sampler.seed},
+          {"drop_last", sampler.drop_last},       {"accumulate", options.accumulate}};
+}
+
+std::string numbered(const char* name, std::size_t i) { return fmt::format("{}.{}", name, i); }
+std::string moment_name(std::size_t kind, std::size_t i) { return fmt::format("optimizer.{}.{}", kind, i); }
+
+void add_all(TensorFile& file, const char* name, const std::vector<Tensor>& tensors) {
+  for (std::size_t i = 0; i < tensors.size(); ++i) file.tensors[numbered(name, i)] = tensors[i];
+}
+
+/// The tensors that add_all wrote, as many as there are.
+std::vector<Tensor> take_all(const TensorFile& file, const char* name) {
+  std::vector<Tensor> tensors;
+  for (auto found = file.tensors.find(numbered(name, 0)); found != file.tensors.end();
+       found = file.tensors.find(numbered(name, tensors.size())))
+    tensors.push_back(found->second);
+  return tensors;
+}
+
+Json to_json(const OptimizerState& state) {
+  return {{"steps", state.steps},
+          {"learning_rate", exact(state.learning_rate)},
+          {"updates", state.updates},
+          {"kinds", state.moments.size()}};
+}
+
+OptimizerState optimizer_of(const Json& json, const TensorFile& file, std::size_t kinds, std::size_t parameters) {
+  OptimizerState state{.steps = json.at("steps"),
+                       .learning_rate = exact(json.at("learning_rate")),
+                       .updates = json.at("updates"),
+                       .moments = {}};
+  if (json.at("kinds").get<std::size_t>() == kinds) state.moments.assign(kinds, std::vector<Tensor>(parameters));
+  for (std::size_t kind = 0; kind < state.moments.size(); ++kind)
+    for (std::size_t i = 0; i < parameters; ++i)
+      if (const auto found = file.tensors.find(moment_name(kind, i)); found != file.tensors.end())
+        state.moments[kind][i] = found->second;
+  return state;
+}
+
+/// A checkpoint's text taken apart, before anything is set.
+struct Parsed {
+  TrainingState training;
+  OptimizerState optimizer;
+  Json sampler;
+  Generator::State generator;
+  std::map<std::string, LayerStream::State> streams;
+  std::map<std::string, std::string> also;
+};
+
+}  // namespace
+
+SavedState saved_state(ReduceOnPlateau& rule) {
+  const auto save = [&rule] {
+    const ReduceOnPlateau::State state = rule.state();
+    return Json({exact(state.rate), exact(state.best), state.bad, state.cooldown}).dump();
+  };
+  const auto load = [&rule](const std::string& text) {
+    try {
+      const Json json = Json::parse(text);
+      rule.state({exact(json.at(0)), exact(json.at(1)), json.at(2), json.at(3)});
+    } catch (const Json::exception& error) {
+      throw_as<FileError>("ReduceOnPlateau: a state that is none: {}", error.what());
+    }
+  };
+  return {save, load};
+}
+
+std::vector<NamedTensor> CheckpointWriter::tensors() const {
+  std::vector<NamedTensor> list;
+  std::unordered_set<const TensorBody*> seen;
+  const auto add = [&](std::string name, const Tensor& tensor) {
+    if (seen.insert(tensor.body_or_null()).second) list.push_back({std::move(name), tensor});
+  };
+  for (const auto& [path, tensor] : model_.parameters()) add("model." + path, tensor);
+  for (const auto& [path, tensor] : model_.buffers()) add("model." + path, tensor);
+  for (std::size_t i = 0; i < optimizer_.parameters().size(); ++i)
+    add(numbered("parameter", i), optimizer_.parameters()[i]);
+  return list;
+}
+
+void CheckpointWriter::write(const TrainingState& state) const {
+  TensorFile file;
+  for (const auto& [name, tensor] : tensors()) file.tensors[name] = tensor;
+  const OptimizerState optimizer = optimizer_.state();
+  for (std::size_t kind = 0; kind < optimizer.moments.size(); ++kind)
+    for (std::size_t i = 0; i < optimizer.moments[kind].size(); ++i)
+      if (const Tensor& moment = optimizer.moments[kind][i]; moment.defined())
+        file.tensors[moment_name(kind, i)] = moment;
+  add_all(file, "best", state.stopping.best);
+  add_all(file, "epoch_begin", state.stopping.epoch_begin);
+
+  Json streams = Json::object(), also = Json::object();
+  for (const auto& [path, stream] : model_.streams()) {
+    const LayerStream::State at = stream.state();
+    streams[path] = {{"start", to_json(at.start)}, {"calls", at.calls}};
+  }
+  for (const auto& [name, saved] : options_.checkpoint.also) also[name] = saved.save();
+  const Json json = {{"history", to_json(state.history)},
+                     {"epochs_done", state.epochs_done},
+                     {"batches_done", state.batches_done},
+                     {"loss", {{"sum", exact(state.loss.sum)}, {"rows", state.loss.rows}}},
+                     {"stopping",
+                      {{"least_loss", exact(state.stopping.least_loss)},
+                       {"reference_loss", exact(state.stopping.reference_loss)},
+                       {"epochs_without_improvement", state.stopping.epochs_without_improvement}}},
+                     {"optimizer", to_json(optimizer)},
+                     {"sampler", sampler_of(options_, batches_)},
+                     {"generator", to_json(batches_.generator_of_next())},
+                     {"streams", streams},
+                     {"also", also}};
+  try {
+    file.metadata[state_key] = json.dump();
+  } catch (const Json::exception&) {
+    throw ValueError("fit: the name of a metric, or what checkpoint.also saves, is not UTF-8");
+  }
+  write_checkpoint(options_.checkpoint.path, file, options_.checkpoint.keep);
+}
+
+TrainingState CheckpointWriter::read(const std::string& path) const {
+  const TensorFile file = read_checkpoint(path);
+  const auto refuse = [&path](const std::string& what) { throw_as<FileError>("fit: {}: {}", path, what); };
+
+  Parsed parsed;
+  try {
+    const auto text = file.metadata.find(state_key);
+    const Json json = Json::parse(text == file.metadata.end() ? "" : text->second);
+    const Json& stopping = json.at("stopping");
+    parsed.training = {.history = history_of(json.at("history")),
+                       .epochs_done = json.at("epochs_done"),
+                       .batches_done = json.at("batches_done"),
+                       .loss = {exact(json.at("loss").at("sum")), json.at("loss").at("rows")},
+                       .stopping = {.least_loss = exact(stopping.at("least_loss")),
+                                    .reference_loss = exact(stopping.at("reference_loss")),
+                                    .epochs_without_improvement = stopping.at("epochs_without_improvement"),
+                                    .best = take_all(file, "best"),
+                                    .epoch_begin = take_all(file, "epoch_begin")}};
+    parsed.optimizer =
+        optimizer_of(json.at("optimizer"), file, optimizer_.state().moments.size(), optimizer_.parameters().size());
+    parsed.sampler = json.at("sampler");
+    parsed.generator = generator_of(json.at("generator"));
+    for (const auto& [name, stream] : json.at("streams").items())
+      parsed.streams[name] = {generator_of(stream.at("start")), stream.at("calls")};
+    parsed.also = json.at("also");
+  } catch (const Json::exception& error) {
+    refuse(fmt::format("the state of the training is not what fit writes: {}", error.what()));
+  }
+  const TrainingState& training = parsed.training;
+  if (training.epochs_done < 0 || training.batches_done < 0 ||
+      training.history.epochs.size() !=
+          static_cast<std::size_t>(training.epochs_done) + (training.batches_done > 0 ? 1 : 0))
+    refuse(fmt::format("has {} records for {} epochs and {} batches", training.history.epochs.size(),
+                       training.epochs_done, training.batches_done));
+  if (const Json now = sampler_of(options_, batches_);
+      training.batches_done > 0 && (parsed.sampler != now || training.batches_done > batches_.size()))
+    refuse(
+        fmt::format("was made within an epoch of other batches, {}, than these, {}; need the same until the epoch ends",
+                    parsed.sampler.dump(), now.dump()));
+
+  // All is checked before anything is set.
+  const std::vector<NamedTensor> present = tensors();
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : file.tensors) names.push_back(name);
+  for (const auto& [name, tensor] : present) {
+    const auto found = file.tensors.find(name);
+    if (found == file.tensors.end()) refuse("has no " + name + did_you_mean(name, names));
+    const Tensor& saved = found->second;
+    if (saved.shape() != tensor.shape() || saved.dtype() != tensor.dtype())
+      refuse(fmt::format("has {} as {} {}, the model as {} {}; need the model that was saved", name, saved.dtype(),
+                         saved.shape(), tensor.dtype(), tensor.shape()));
+  }
+  const auto is_of_model = [](const std::string& name) {
+    return name.starts_with("model.") || name.starts_with("parameter.");
+  };
+  std::unordered_set<std::string> known;
+  for (const NamedTensor& named : present) known.insert(named.path);
+  for (const std::string& name : names)
+    if (is_of_model(name) && !known.contains(name)) refuse("has " + name + ", which the model has not");
+  const auto check_like = [&](const char* what, const std::vector<Tensor>& saved, const std::vector<Tensor>& as) {
+    bool fits = saved.empty() || saved.size() == as.size();
+    for (std::size_t i = 0; fits && i < saved.size(); ++i)
+      fits = saved[i].shape() == as[i].shape() && saved[i].dtype() == as[i].dtype();
+    if (!fits) refuse(fmt::format("has {} of other tensors than the model's", what));
+  };
+  check_like("the best parameters", training.stopping.best, model_.with_buffers(optimizer_.parameters()));
+  check_like("parameters at the epoch's begin", training.stopping.epoch_begin, optimizer_.parameters());
+  const std::vector<NamedStream> streams = model_.streams();
+  for (const NamedStream& stream : streams)
+    if (!parsed.streams.contains(stream.path)) refuse("has no random stream " + stream.path);
+  for (const auto& [name, saved] : options_.checkpoint.also)
+    if (!parsed.also.contains(name)) refuse("has no state of " + name + ", which checkpoint.also asks for");
+
+  for (const auto& [name, saved] : options_.checkpoint.also) saved.load(parsed.also.at(name));
+  try {
+    optimizer_.state(parsed.optimizer);
+  } catch (const Error& error) {
+    refuse(fmt::format("does not fit the optimizer: {}", error.what()));
+  }
+  for (auto [name, tensor] : present) tensor.assign(file.tensors.at(name));
+  for (NamedStream stream : streams) stream.stream.state(parsed.streams.at(stream.path));
+  default_generator() = Generator(parsed.generator);
+  return std::move(parsed.training);
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <nn/data/batches.hpp>
+#include <nn/files/safetensors.hpp>
+#include <nn/optimizers/optimizer.hpp>
+#include <nn/training/model.hpp>
+#include <nn/training/training.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace xgrad::nn {
+
+/// The losses of the batches of an epoch so far.
+struct LossState {
+  double sum = 0;  ///< of all rows
+  std::int64_t rows = 0;
+};
+
+/// What Stopping looks at.
+struct StoppingState {
+  double least_loss = std::numeric_limits<double>::infinity();
+  double reference_loss = std::numeric_limits<double>::infinity();  ///< of the last improvement
+  std::int64_t epochs_without_improvement = 0;
+  std::vector<Tensor> best = {};         ///< parameters and buffers of the best epoch, if it is to be restored
+  std::vector<Tensor> epoch_begin = {};  ///< parameters, if their change is looked at
+};
+
+/// How far a training is, apart from model, optimizer and random numbers.
+struct TrainingState {
+  History history = {};
+  std::int64_t epochs_done = 0;   ///< and judged
+  std::int64_t batches_done = 0;  ///< of the next epoch, whose record stands in the history if there are any
+  LossState loss = {};            ///< of these
+  StoppingState stopping = {};
+};
+
+/// Takes a training down and brings it back: its state, and that of all that it refers to, which must outlive it.
+class CheckpointWriter {
+ public:
+  CheckpointWriter(const AnyModel& model, Optimizer& optimizer, const FitOptions& options, const Batches& batches)
+      : model_(model), optimizer_(optimizer), options_(options), batches_(batches) {}
+
+  /// Saves to options.checkpoint.path. FileError when the system refuses.
+  void write(const TrainingState& state) const;
+  /// Sets model, optimizer, random streams, the default generator and options.checkpoint.also. FileError for a
+  /// checkpoint that cannot be read or does not fit; then nothing has changed.
+  TrainingState read(const std::string& path) const;
+
+ private:
+  /// All tensors that a checkpoint has the values of, by their names there.
+  std::vector<NamedTensor> tensors() const;
+
+  const AnyModel& model_;
+  Optimizer& optimizer_;
+  const FitOptions& options_;
+  const Batches& batches_;
+};
+
+}  // namespace xgrad::nn
