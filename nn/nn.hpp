@@ -25,6 +25,7 @@
 #include <nn/layers/batch_part.hpp>
 #include <nn/layers/dropout.hpp>
 #include <nn/layers/embedding.hpp>
+#include <nn/layers/functional_call.hpp>
 #include <nn/layers/init.hpp>
 #include <nn/layers/layer_stream.hpp>
 #include <nn/layers/linear.hpp>
@@ -44,6 +45,7 @@
 #include <nn/saving/model_file.hpp>
 #include <nn/saving/preparation.hpp>
 #include <nn/training/batch_gradients.hpp>
+#include <nn/training/derivatives.hpp>
 #include <nn/training/digest.hpp>
 #include <nn/training/metrics.hpp>
 #include <nn/training/nonfinite.hpp>

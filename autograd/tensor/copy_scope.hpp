@@ -3,6 +3,7 @@
 #include <autograd/tensor/tensor.hpp>
 
 #include <memory>
+#include <span>
 
 namespace xgrad {
 
@@ -12,6 +13,9 @@ namespace xgrad {
 class CopyScope {
  public:
   CopyScope();
+  /// Instead of copying: handles to originals[i] become handles to substitutes[i], and all else is shared. Both lists
+  /// are equally long; the originals are marked.
+  CopyScope(std::span<const Tensor> originals, std::span<const Tensor> substitutes);
   ~CopyScope();
   CopyScope(const CopyScope&) = delete;
   CopyScope& operator=(const CopyScope&) = delete;
@@ -20,10 +24,14 @@ class CopyScope {
   static CopyScope* current() noexcept;
   /// Marks a tensor; false if it was marked already.
   static bool mark(const Tensor& x) { return !std::exchange(x.body().copied_in_scope, true); }
+  bool substitutes() const;
+  /// Whether a handle to an original was copied so far.
+  bool met(const Tensor& original) const;
   /// Slot for the copy of the object at this address, empty at first; the scope keeps what is put there.
   std::shared_ptr<void>& copy_of(const void* original);
 
  private:
+  friend class Tensor;
   struct Copies;
   std::unique_ptr<Copies> copies_;
   CopyScope* outer_;
