@@ -18,6 +18,7 @@
 #include <autograd/ops/random.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/ops/softmax.hpp>
+#include <autograd/parallel/threads.hpp>
 #include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/gradients.hpp>
 #include <autograd/tape/operation.hpp>

@@ -51,6 +51,15 @@ inline Tensor where(const Tensor& condition, const Tensor& x, double y) {
 inline Tensor where(const Tensor& condition, double x, const Tensor& y) {
   return where(condition, constant_like(y, x), y);
 }
+// x += y and its like: x becomes the new tensor x + y, as in x = x + y. Other handles keep the old one.
+inline Tensor& operator+=(Tensor& x, const Tensor& y) { return x = add(x, y); }
+inline Tensor& operator-=(Tensor& x, const Tensor& y) { return x = sub(x, y); }
+inline Tensor& operator*=(Tensor& x, const Tensor& y) { return x = mul(x, y); }
+inline Tensor& operator/=(Tensor& x, const Tensor& y) { return x = div(x, y); }
+inline Tensor& operator+=(Tensor& x, double y) { return x = add(x, y); }
+inline Tensor& operator-=(Tensor& x, double y) { return x = sub(x, y); }
+inline Tensor& operator*=(Tensor& x, double y) { return x = mul(x, y); }
+inline Tensor& operator/=(Tensor& x, double y) { return x = div(x, y); }
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 inline Tensor operator+(const Tensor& x, const Tensor& y) { return add(x, y); }
 inline Tensor operator-(const Tensor& x, const Tensor& y) { return sub(x, y); }

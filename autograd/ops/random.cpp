@@ -3,6 +3,7 @@
 #include <autograd/tensor/format.hpp>
 
 #include <cmath>
+#include <utility>
 
 namespace xgrad {
 
@@ -60,10 +61,20 @@ Generator::State Generator::take(std::uint64_t positions) {
   });
 }
 
+namespace {
+
+constinit thread_local Generator* generator_of_scope = nullptr;
+
+}  // namespace
+
 Generator& default_generator() {
   static Generator generator;
-  return generator;
+  return generator_of_scope != nullptr ? *generator_of_scope : generator;
 }
+
+DefaultGenerator::DefaultGenerator(const Generator& start)
+    : generator_(start), outer_(std::exchange(generator_of_scope, &generator_)) {}
+DefaultGenerator::~DefaultGenerator() { generator_of_scope = outer_; }
 
 void seed(std::uint64_t n) { default_generator() = Generator(n); }
 

@@ -38,13 +38,32 @@ class Generator {
   State state_;
 };
 
-/// The program's generator, which functions draw from when they get none. It begins as Generator(0). Save its state by
+/// The generator which functions and layers of this thread draw from when they get none: that of the innermost
+/// DefaultGenerator, or else the program's, which begins as Generator(0). Save its state by
 /// `default_generator().state()`, restore by `default_generator() = Generator(state)`; both are safe beside drawing
 /// threads.
 Generator& default_generator();
 
-/// Starts the program's generator afresh: `default_generator() = Generator(n)`.
+/// Starts the default generator afresh: `default_generator() = Generator(n)`.
 void seed(std::uint64_t n);
+
+/// Scope in which this thread draws from a generator of its own, so that models which threads make side by side are the
+/// same in every run:
+///
+///     const DefaultGenerator numbers(Generator(seed).split(i));
+///     Net net;
+class DefaultGenerator {
+ public:
+  explicit DefaultGenerator(const Generator& start);
+  ~DefaultGenerator();
+  DefaultGenerator(const DefaultGenerator&) = delete;
+  DefaultGenerator& operator=(const DefaultGenerator&) = delete;
+  Generator& generator() { return generator_; }
+
+ private:
+  Generator generator_;
+  Generator* const outer_;
+};
 
 // Drawing functions. Floating tensors are float32 or float64 (TypeError for int64); none is recorded.
 

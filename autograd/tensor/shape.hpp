@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -68,6 +69,10 @@ class Extents {
 class Shape : public Extents {
  public:
   using Extents::Extents;
+  /// One axis: `zeros(3)` as `zeros({3})`.
+  template <std::integral I>
+  requires(!std::same_as<I, bool>) Shape(I extent)  // NOLINT(google-explicit-constructor)
+      : Extents({static_cast<std::int64_t>(extent)}) {}
 
   std::size_t rank() const { return size(); }
   /// Extent of one axis in [0, rank) as a count.
@@ -84,6 +89,10 @@ class Shape : public Extents {
 class Axes : public Extents {
  public:
   using Extents::Extents;
+  /// `sum(x, 0)` as `sum(x, {0})`.
+  template <std::integral I>
+  requires(!std::same_as<I, bool>) Axes(I axis)  // NOLINT(google-explicit-constructor)
+      : Extents({static_cast<std::int64_t>(axis)}) {}
 };
 
 /// `(2, 3)`, `(2,)` for one entry, `()` for none: as NumPy prints shapes.

@@ -3,6 +3,7 @@
 #include <autograd/tensor/dtype.hpp>
 #include <autograd/tensor/shape.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <concepts>
 #include <cstdint>
@@ -11,7 +12,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace xgrad {
 
@@ -218,6 +221,24 @@ Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, DType d
 template <class = void>  // so that {{1}, {2}} are two rows and not a list of two numbers in braces
 Tensor tensor(std::initializer_list<double> values, DType dtype = default_dtype()) {
   return tensor(std::span(values.begin(), values.size()), Shape{static_cast<std::int64_t>(values.size())}, dtype);
+}
+
+/// The numbers of a vector (n,), or with a shape: `tensor(std::vector<float>{1, 2})`. int64 stays exact.
+template <class T>
+requires(std::is_arithmetic_v<T> && !std::same_as<T, bool>) Tensor
+    tensor(const std::vector<T>& values, const Shape& shape, DType dtype = default_dtype()) {
+  if constexpr (std::same_as<T, double>) return tensor(std::span<const double>(values), shape, dtype);
+  if (dtype != DType::int64 || std::floating_point<T>)
+    return tensor(std::span<const double>(std::vector<double>(values.begin(), values.end())), shape, dtype);
+  Tensor result = tensor(std::span<const double>(std::vector<double>(values.size())), shape, dtype);
+  std::transform(values.begin(), values.end(), result.template fresh_data<std::int64_t>(),
+                 [](T value) { return static_cast<std::int64_t>(value); });
+  return result;
+}
+template <class T>
+requires(std::is_arithmetic_v<T> && !std::same_as<T, bool>) Tensor
+    tensor(const std::vector<T>& values, DType dtype = default_dtype()) {
+  return tensor(values, Shape{static_cast<std::int64_t>(values.size())}, dtype);
 }
 
 /// xtensor's notation, long tensors abridged, then dtype and shape: `{ 1.,  2.} float32 (2,)`.

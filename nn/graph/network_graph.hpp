@@ -64,8 +64,8 @@ class NetworkGraph : public Module {
   std::size_t depth() const;
 
   // Handles: write new values by `modify` or `assign`.
-  Tensor weight;  ///< (edges,), in the order of the description
-  Tensor bias;    ///< (nodes,), in the order of the description
+  Registered weight;  ///< (edges,), in the order of the description
+  Registered bias;    ///< (nodes,), in the order of the description
 
  private:
   std::shared_ptr<const GraphPlan> plan_;

@@ -88,7 +88,7 @@ struct PReLU : Activation<PReLU, "PReLU"> {
   explicit PReLU(std::int64_t features = 1, double initial_slope = 0.25);
   /// ShapeError unless there is one slope, or x (..., features).
   Tensor apply(const Tensor& x) const;
-  Tensor slope;  ///< (features,)
+  Registered slope;  ///< (features,)
 };
 
 /// x·sigmoid(beta·x) with a constant beta (Ramachandran et al. 2017): 1 gives SiLU, larger ones come close to relu, 0

@@ -31,7 +31,7 @@ class Embedding : public Module {
   /// outside [0, rows); ShapeError for a bag of indices without axes.
   Tensor operator()(const Tensor& indices) const;
 
-  Tensor weight;  ///< a handle: write new values by `modify` or `assign`
+  Registered weight;  ///< a handle: write new values by `modify` or `assign`
 
  private:
   void check(const Tensor& indices) const;

@@ -22,8 +22,8 @@ class Linear : public Module {
   Tensor operator()(const Tensor& x) const;
 
   // Handles: write new values by `modify` or `assign`.
-  Tensor weight;
-  Tensor bias;  ///< an empty handle without bias
+  Registered weight;
+  Registered bias;  ///< an empty handle without bias
 };
 
 }  // namespace xgrad::nn

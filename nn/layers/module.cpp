@@ -7,19 +7,20 @@
 
 namespace xgrad::nn {
 
-struct Module::State {
+struct ModuleState {
   struct Item {
     std::string name;
     bool first;  // this module gave it its path
     bool is_buffer;
     Tensor tensor;  // or
-    std::optional<Shared<State>> child;
+    std::optional<Shared<ModuleState>> child;
     std::optional<LayerStream> stream;
     TorchForm torch;
   };
   std::string path;
   bool added = false;
   bool training = true;
+  bool released = false;  // a model that held it was assigned another as a whole
   std::vector<Item> items;
 
   using Seen = std::unordered_set<const void*>;
@@ -29,8 +30,8 @@ struct Module::State {
   }
 
   /// This module and all below it, each once.
-  std::vector<State*> modules() {
-    std::vector<State*> list = {this};
+  std::vector<ModuleState*> modules() {
+    std::vector<ModuleState*> list = {this};
     Seen seen = {this};
     for (std::size_t i = 0; i < list.size(); ++i)
       for (const Item& item : list[i]->items)
@@ -82,48 +83,59 @@ struct Module::State {
   }
 };
 
-Module::Module() : state_(std::make_shared<State>()) {}
+void Registered::throw_exchange() const {
+  throw_as<ValueError>(
+      "{}: another tensor is assigned to the handle of a registered one, which optimizers and parameters() would keep; "
+      "write values by assign(...) or modify(...)",
+      label().empty() ? "module" : label());
+}
+
+Module::Module() : state_(std::make_shared<ModuleState>()) {}
 Module::Module(const Module& other) = default;
 Module::Module(Module&& other) noexcept = default;
 Module::~Module() = default;
 
 Module& Module::operator=(const Module& other) {
-  if (state_->added && !other.state_->added)
+  if (&*state_ == &*other.state_) return *this;
+  if (state_->added && !(state_->released && other.state_->added))
     throw_as<ValueError>(
-        "{}: a new module is assigned to one that was added; the parent would keep the old one: write into its "
-        "parameters, or construct the parent anew",
+        "{}: another module is assigned to one that was added; the parent would keep the old one: write into its "
+        "parameters by assign(...), or construct the parent anew",
         state_->path);
+  for (ModuleState* const below : state_->modules()) below->released = true;  // its members follow
   state_ = other.state_;
   return *this;
 }
 
 void Module::add_child(std::string_view name, const Module& child) {
-  State& parent = *state_;
-  State& added = *child.state_;
+  ModuleState& parent = *state_;
+  ModuleState& added = *child.state_;
   parent.check_name("child", name);
-  for (const State* const below : added.modules())
+  for (const ModuleState* const below : added.modules())
     if (below == &parent) throw_as<ValueError>("module: child '{}' contains its parent", name);
   parent.items.push_back({std::string(name), !added.added, false, Tensor(), child.state_, std::nullopt, {}});
   if (added.added) return;
   added.added = true;
-  added.place(State::join(parent.path, std::string(name)));
+  added.place(ModuleState::join(parent.path, std::string(name)));
 }
 
 Tensor Module::add_tensor(bool is_buffer, std::string_view name, Tensor tensor, const TorchForm& torch) {
-  State& state = *state_;
+  ModuleState& state = *state_;
   state.check_name(is_buffer ? "buffer" : "parameter", name);
   if (!is_buffer) tensor.requires_gradient();
   const bool first = CopyScope::mark(tensor);
-  if (first) tensor.label(State::join(state.path, std::string(name)));
+  if (first) tensor.label(ModuleState::join(state.path, std::string(name)));
   state.items.push_back({std::string(name), first, is_buffer, tensor, std::nullopt, std::nullopt, torch});
   return tensor;
 }
 
-Tensor Module::parameter(std::string_view name, Tensor tensor, const TorchForm& torch) {
+Registered Module::parameter(std::string_view name, Tensor tensor, const TorchForm& torch) {
   return add_tensor(false, name, std::move(tensor), torch);
 }
 
-Tensor Module::buffer(std::string_view name, Tensor tensor) { return add_tensor(true, name, std::move(tensor), {}); }
+Registered Module::buffer(std::string_view name, Tensor tensor) {
+  return add_tensor(true, name, std::move(tensor), {});
+}
 
 LayerStream Module::add_stream(std::string_view name, const LayerStream& numbers) {
   state_->check_name("stream", name);
@@ -134,7 +146,7 @@ LayerStream Module::add_stream(std::string_view name, const LayerStream& numbers
 std::vector<NamedTensor> Module::named_tensors(bool buffers) const {
   std::vector<NamedTensor> list;
   std::vector<TorchForm> forms;
-  State::Seen seen;
+  ModuleState::Seen seen;
   state_->collect(buffers, "", seen, list, forms);
   return list;
 }
@@ -145,14 +157,14 @@ std::vector<NamedTensor> Module::named_buffers() const { return named_tensors(tr
 std::vector<TorchForm> Module::torch_forms() const {
   std::vector<NamedTensor> list;
   std::vector<TorchForm> forms;
-  State::Seen seen;
+  ModuleState::Seen seen;
   state_->collect(false, "", seen, list, forms);
   return forms;
 }
 
 std::vector<NamedStream> Module::named_streams() const {
   std::vector<NamedStream> list;
-  State::Seen seen;
+  ModuleState::Seen seen;
   state_->collect_streams("", seen, list);
   return list;
 }
@@ -170,11 +182,11 @@ std::size_t Module::parameter_count() const {
 }
 
 void Module::train() {
-  for (State* const module : state_->modules()) module->training = true;
+  for (ModuleState* const module : state_->modules()) module->training = true;
 }
 
 void Module::eval() {
-  for (State* const module : state_->modules()) module->training = false;
+  for (ModuleState* const module : state_->modules()) module->training = false;
 }
 
 bool Module::training() const { return state_->training; }

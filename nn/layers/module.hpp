@@ -1,5 +1,6 @@
 #pragma once
 
+#include <autograd/ops/arithmetic.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tape/tape.hpp>
 #include <autograd/tensor/error.hpp>
@@ -33,6 +34,37 @@ struct NamedTensor {
 /// A layer's random numbers with the path of the layer.
 struct NamedStream;
 
+/// A module's handle to a tensor that it has registered. It does not become another tensor, of which `parameters()` and
+/// optimizers would not know: `linear.weight = x` throws a ValueError, and `linear.weight.assign(x)` writes x's values.
+/// In all else it is a Tensor.
+class Registered : public Tensor {
+ public:
+  /// An empty handle, to be set in a constructor.
+  Registered() = default;
+  Registered(Tensor tensor) : Tensor(std::move(tensor)) {}  // NOLINT(google-explicit-constructor)
+  /// ValueError unless the handle is empty, or the tensor the same.
+  Registered& operator=(Tensor tensor) {
+    if (defined() && !is(tensor)) throw_exchange();
+    Tensor::operator=(std::move(tensor));
+    return *this;
+  }
+
+ private:
+  [[noreturn]] void throw_exchange() const;
+};
+
+template <class T>
+Registered& operator+=(Registered&, const T&) = delete;  // x += y makes a new tensor: assign(x + y)
+template <class T>
+Registered& operator-=(Registered&, const T&) = delete;
+template <class T>
+Registered& operator*=(Registered&, const T&) = delete;
+template <class T>
+Registered& operator/=(Registered&, const T&) = delete;
+
+/// What a module and its copies share.
+struct ModuleState;
+
 /// A part of a model: it owns parameters, buffers and children, each under a name. Derive, register members by `add`,
 /// `parameter` and `buffer` where they are initialised, and write `Tensor operator()(const Tensor& x) const`:
 ///
@@ -49,8 +81,8 @@ class Module {
   Module();
   Module(const Module& other);
   Module(Module&& other) noexcept;
-  /// Refers to what other refers to. ValueError for a module that was added to another when `other` is new: the parent
-  /// would keep the old one.
+  /// Refers to what other refers to, for models as a whole. ValueError for a module that was added to another: the
+  /// parent would keep the old one.
   Module& operator=(const Module& other);
   ~Module();
 
@@ -61,11 +93,16 @@ class Module {
     add_child(name, child);
     return child;
   }
+  /// xgrad::add, the sum, which the name above would hide in a module.
+  static Tensor add(const Tensor& x, const Tensor& y) { return xgrad::add(x, y); }
+  static Tensor add(const Tensor& x, double y) { return xgrad::add(x, y); }
+  static Tensor add(double x, const Tensor& y) { return xgrad::add(x, y); }
+
   /// Registers a tensor that is learned: marks it by requires_gradient and labels it with its path. TypeError for
   /// int64.
-  Tensor parameter(std::string_view name, Tensor tensor, const TorchForm& torch = {});
+  Registered parameter(std::string_view name, Tensor tensor, const TorchForm& torch = {});
   /// Registers a tensor that belongs to the model and is not learned: running statistics, tables.
-  Tensor buffer(std::string_view name, Tensor tensor);
+  Registered buffer(std::string_view name, Tensor tensor);
   /// Registers the random numbers of a layer, so that a checkpoint has their place.
   LayerStream add_stream(std::string_view name, const LayerStream& numbers);
 
@@ -95,7 +132,6 @@ class Module {
   const std::string& path() const;
 
  private:
-  struct State;
   template <std::copy_constructible M>
   friend M clone(const M& model);
 
@@ -104,7 +140,7 @@ class Module {
   std::vector<NamedTensor> named_tensors(bool buffers) const;
   void become_outermost();
 
-  Shared<State> state_;
+  Shared<ModuleState> state_;
 };
 
 /// A model with parameters, buffers and modules of its own, equal in value and bits: copy-constructs in a CopyScope, in

@@ -30,10 +30,10 @@ class BatchNorm : public Module {
   Tensor operator()(const Tensor& x) const;
 
   // Handles, all (features,): write new values by `modify` or `assign`.
-  Tensor weight;
-  Tensor bias;
-  Tensor running_mean;  ///< buffers
-  Tensor running_var;
+  Registered weight;
+  Registered bias;
+  Registered running_mean;  ///< buffers
+  Registered running_var;
 
  private:
   Tensor in_training(const Tensor& x) const;
@@ -63,8 +63,8 @@ class LayerNorm : public Module {
   Tensor operator()(const Tensor& x) const;
 
   // Handles, both (features,): write new values by `modify` or `assign`.
-  Tensor weight;
-  Tensor bias;
+  Registered weight;
+  Registered bias;
 
  private:
   double epsilon_;

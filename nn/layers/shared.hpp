@@ -32,7 +32,7 @@ class Shared {
   };
   static std::shared_ptr<T> shared_or_copied(const std::shared_ptr<T>& original) {
     CopyScope* const scope = CopyScope::current();
-    if (scope == nullptr) return original;
+    if (scope == nullptr || scope->substitutes()) return original;
     if (const auto& known = scope->copy_of(original.get())) return static_cast<const Copied*>(known.get())->copy;
     auto copy = std::make_shared<T>(*original);
     scope->copy_of(original.get()) = std::make_shared<Copied>(Copied{original, copy});

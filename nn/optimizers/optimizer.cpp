@@ -45,6 +45,12 @@ void Optimizer::step(const Gradients& gradients) {
     check_like(i, "gradient", *gradient);
     changes_.push_back({i, gradient});
   }
+  if (changes_.empty() && steps_ == 0)
+    throw_as<ValueError>(
+        "{}: none of the {} gradients belongs to one of its {} parameters, {} the first; was the optimizer made from "
+        "the "
+        "parameters of the model that ran, after the last change of the model, and are they not frozen?",
+        name_, gradients.size(), parameters_.size(), describe(0));
   update(changes_);
   for (const Change& change : changes_) ++updates_[change.parameter];
   ++steps_;

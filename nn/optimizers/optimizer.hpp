@@ -46,7 +46,8 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   /// One step. Parameters that are absent from the gradients are left alone, with their moments. Everything is checked
-  /// before anything is written: TypeError for a parameter whose dtype changed since the optimizer was made.
+  /// before anything is written: TypeError for a parameter whose dtype changed since the optimizer was made, ValueError
+  /// when at the first step no parameter has a gradient: then it was made for another model.
   void step(const Gradients& gradients);
 
   /// Those of all groups, in order.

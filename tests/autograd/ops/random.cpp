@@ -352,3 +352,29 @@ TEST_CASE("a draw that is refused uses up no numbers") {
   expect::error_of([&] { normal({-2}, 0, 1, float32, generator); });
   CHECK(generator.state().position == 0);
 }
+
+TEST_CASE("a generator of a scope is this thread's default, and models made by threads are the same in every run") {
+  const Generator::State before = default_generator().state();
+  const auto drawn = [](std::uint64_t i) {
+    const DefaultGenerator numbers(Generator(7).split(i));
+    return expect::values(normal({5}));
+  };
+  std::vector<std::vector<double>> side_by_side(8);
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < side_by_side.size(); ++i) threads.emplace_back([&, i] { side_by_side[i] = drawn(i); });
+  }
+  for (std::size_t i = 0; i < side_by_side.size(); ++i) CHECK(side_by_side[i] == drawn(i));
+  CHECK(side_by_side[0] != side_by_side[1]);
+  {
+    const DefaultGenerator outer(Generator(1));
+    seed(3);
+    const std::vector<double> of_three = expect::values(uniform({4}));
+    {
+      const DefaultGenerator inner(Generator(3));
+      CHECK(expect::values(uniform({4})) == of_three);
+    }
+    CHECK(expect::values(uniform({4})) != of_three);
+  }
+  CHECK(default_generator().state() == before);
+}

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <autograd/parallel/parallel.hpp>
+#include <autograd/parallel/threads.hpp>
 #include <cfenv>
 #include <chrono>
 #include <mutex>
@@ -204,3 +205,15 @@ TEST_CASE("a thread that waits for its blocks picks up no other task of the prog
 }
 
 #endif
+
+TEST_CASE("set_threads limits the threads that compute, and 0 gives all cores again") {
+  const std::size_t all = xgrad::thread_count();
+  xgrad::set_threads(1);
+  CHECK(thread_count() == 1);
+  const std::thread::id self = std::this_thread::get_id();
+  std::atomic<std::size_t> elsewhere{0};
+  parallel_blocks(100, [&](std::size_t) { elsewhere += std::this_thread::get_id() != self; });
+  CHECK(elsewhere == 0);
+  xgrad::set_threads(0);
+  CHECK(xgrad::thread_count() == all);
+}

@@ -437,3 +437,39 @@ TEST_CASE("adopted memory is used in place and given back with the last tensor t
   }
   CHECK(freed);
 }
+
+TEST_CASE("one axis or extent stands for a list of one, and vectors make tensors") {
+  const Tensor x = tensor({{1, 2}, {3, 4}});
+  CHECK(expect::values(sum(x, 0)) == std::vector<double>{4, 6});
+  CHECK(expect::values(mean(x, -1, true)) == std::vector<double>{1.5, 3.5});
+  CHECK(expect::values(max(x, std::size_t{1})) == std::vector<double>{2, 4});
+  CHECK(zeros(3).shape() == Shape{3});
+  CHECK(ones(std::int64_t{2}, float64).dtype() == float64);
+  CHECK(reshape(x, -1).shape() == Shape{4});
+  CHECK(expect::error_of([&] { sum(x, 2); }).find("ShapeError: sum") == 0);
+  CHECK(expect::error_of([&] { zeros(-1); }).find("ShapeError") == 0);
+
+  const Tensor floats = tensor(std::vector<float>{1, 2.5F});
+  CHECK(floats.dtype() == float32);
+  CHECK(expect::values(floats) == std::vector<double>{1, 2.5});
+  CHECK(tensor(std::vector<double>{0.1}, float64).item() == 0.1);
+  CHECK(tensor(std::vector<int>{1, 2, 3, 4}, {2, 2}).shape() == Shape{2, 2});
+  const std::int64_t large = (std::int64_t{1} << 62) + 1;  // no double
+  const Tensor exact = tensor(std::vector<std::int64_t>{large}, int64);
+  CHECK(exact.data<std::int64_t>()[0] == large);
+  CHECK(tensor(std::vector<float>{}).shape() == Shape{0});
+  CHECK(expect::error_of([&] { tensor(std::vector<float>{1, 2}, {3}); }).find("ShapeError: tensor") == 0);
+}
+
+TEST_CASE("x += y makes a new tensor, as x = x + y does, and is recorded") {
+  const Tensor start = expect::leaf(tensor({1, 2}, float64));
+  Tape tape;
+  Tensor x = start;
+  x += tensor({10, 20}, float64);
+  x -= 1.0;
+  x *= x;
+  x /= 2.0;
+  CHECK(expect::values(x) == std::vector<double>{50, 220.5});
+  CHECK(expect::values(start) == std::vector<double>{1, 2});
+  CHECK(expect::values(tape.backward(sum(x))[start]) == std::vector<double>{10, 21});
+}

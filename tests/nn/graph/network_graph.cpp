@@ -144,7 +144,7 @@ TEST_CASE("a random graph agrees with single recorded operations, in values and 
     const Tensor same = by_definition(description, graph, x);
     const Gradients expected = other.backward(same, cotangent);
     CHECK(expect::difference(y, same) < 1e-13);
-    for (const Tensor& leaf : {x, graph.weight, graph.bias})
+    for (const Tensor& leaf : std::vector<Tensor>{x, graph.weight, graph.bias})
       CHECK(expect::difference(gradients[leaf], expected[leaf]) < 1e-12 * static_cast<double>(batch));
   }
 }

@@ -247,8 +247,21 @@ TEST_CASE("a clone can be assigned, a new layer in the place of an added one can
   CHECK(best.scale.item() == 9);
   CHECK(best.output.weight.is(best.parameters()[3]));
   const Tensor before = net.output.weight;
-  CHECK(expect::contains(expect::error_of([&] { net.output = nn::Linear(4, 2); }), "ValueError: output: a new module"));
+  CHECK(
+      expect::contains(expect::error_of([&] { net.output = nn::Linear(4, 2); }), "ValueError: output: another module"));
+  CHECK(expect::contains(expect::error_of([&] { net.output = best.output; }), "ValueError: output: another module"));
+  CHECK(expect::contains(expect::error_of([&] { net.encoder = best.encoder; }), "ValueError: encoder: another module"));
+  CHECK(expect::contains(expect::error_of([&] {
+                           net.output.weight = ones({4, 2});
+                         }),
+                         "ValueError: output.weight: another tensor is assigned to the handle of a registered one"));
   CHECK(net.output.weight.is(before));
+  net.output.weight.assign(ones(before.shape()));
+  CHECK(before.item({0, 0}) == 1);
+  const Net same = net;
+  net = best;  // as a whole, members and all
+  CHECK(net.output.weight.is(best.output.weight));
+  CHECK(same.output.weight.is(before));
 }
 
 TEST_CASE("to converts parameters and floating buffers in place, for every handle") {
@@ -314,4 +327,28 @@ TEST_CASE("threads share a module") {
     });
   for (std::thread& thread : threads) thread.join();
   for (const auto& result : results) CHECK(result == expected);
+}
+
+namespace {
+
+/// A user's own names beside the module's.
+struct State {
+  int count = 0;
+};
+
+struct Residual : nn::Module {
+  nn::Linear a = add("a", nn::Linear(2, 2));
+  State state = {.count = 1};
+  Tensor operator()(const Tensor& in) const {
+    const State own = state;
+    return add(add(a(in), in), static_cast<double>(own.count));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a module's author may call add of tensors, and have a State") {
+  const Residual net;
+  const Tensor in = ones({1, 2});
+  CHECK(expect::values(net(in)) == expect::values(net.a(in) + in + 1.0));
 }

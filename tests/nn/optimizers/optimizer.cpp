@@ -275,3 +275,19 @@ TEST_CASE("options of groups that make no sense are refused") {
         "ValueError: SGD: parameter 2 is listed twice; it would move twice");
   CHECK(groups({{}, {}}) == "ValueError: SGD: no parameters; need at least one");
 }
+
+TEST_CASE("the first step of an optimizer that no gradient belongs to is an error") {
+  nn::Linear trained(2, 1), other(2, 1);
+  nn::SGD optimizer(other.parameters(), {.learning_rate = 0.1});
+  const auto gradients = [&](const nn::Linear& model) {
+    Tape tape;
+    return tape.backward(sum(model(ones({1, 2}))));
+  };
+  CHECK(expect::contains(
+      expect::error_of([&] { optimizer.step(gradients(trained)); }),
+      "ValueError: SGD: none of the 2 gradients belongs to one of its 2 parameters, weight the first"));
+  CHECK(optimizer.steps() == 0);
+  optimizer.step(gradients(other));
+  optimizer.step(gradients(trained));  // later it may be meant
+  CHECK(optimizer.steps() == 2);
+}
