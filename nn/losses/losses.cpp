@@ -3,9 +3,13 @@
 #include <autograd/tensor/format.hpp>
 #include <nn/losses/losses.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <limits>
-#include <string>
+#include <optional>
+#include <span>
+#include <vector>
 
 namespace xgrad::nn {
 
@@ -56,6 +60,55 @@ void check_weights(const Tensor& weights, const Tensor& logits) {
     throw_as<ShapeError>("cross_entropy: logits are {}, class weights are {}; need logits (n, c) and weights (c,)",
                          logits.shape(), weights.shape());
   common_floating_dtype("cross_entropy", logits, weights);
+  visit_floating(weights.dtype(), [&](auto zero) {
+    const auto values = weights.values<decltype(zero)>();
+    for (std::size_t c = 0; c < values.size(); ++c)
+      if (!(values[c] >= 0 && std::isfinite(values[c])))
+        throw_as<ValueError>("cross_entropy: class {} has the weight {}; need a finite number >= 0", c, values[c]);
+  });
+}
+
+/// ValueError unless every row is a distribution. NaN passes, to come out as NaN.
+void check_distributions(const Tensor& targets) {
+  constexpr double largest_error = 1e-3;
+  visit_floating(targets.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const std::size_t classes = targets.extent(1);
+    for (std::size_t row = 0; row < targets.extent(0); ++row) {
+      const std::span<const T> of_row = targets.values<T>().subspan(row * classes, classes);
+      double sum = 0;
+      T least = 0;
+      for (const T value : of_row) {
+        sum += static_cast<double>(value);
+        least = value < least ? value : least;
+      }
+      if (!(least < 0) && !(std::abs(sum - 1) > largest_error)) continue;
+      throw_as<ValueError>(
+          "cross_entropy: {} in row {} of the soft targets; need numbers >= 0 whose sum is 1 (the logits come first, "
+          "then the targets)",
+          least < 0 ? fmt::format("{}", least) : fmt::format("a sum of {}", sum), row);
+    }
+  });
+}
+
+/// The rows whose label counts, int64 (m,); nothing if all do.
+std::optional<Tensor> labelled_rows(const Tensor& logits, const Tensor& labels, std::int64_t ignored) {
+  if (labels.dtype() != int64)
+    throw_as<ValueError>("cross_entropy: ignore_index {} with soft targets; need class indices", ignored);
+  std::vector<std::int64_t> rows;
+  Tensor others = labels.clone();
+  others.modify([&](std::span<std::int64_t> values) {
+    for (std::size_t row = 0; row < values.size(); ++row)
+      if (values[row] == ignored)
+        values[row] = 0;
+      else
+        rows.push_back(static_cast<std::int64_t>(row));
+  });
+  check_cross_entropy("cross_entropy", logits, others);
+  if (rows.size() == labels.size()) return std::nullopt;
+  Tensor kept = Tensor::uninitialized({static_cast<std::int64_t>(rows.size())}, int64);
+  std::copy(rows.begin(), rows.end(), kept.fresh_data<std::int64_t>());
+  return kept;
 }
 
 /// t' = (1 - ε)·t + ε/c for targets (n, c).
@@ -149,13 +202,20 @@ Tensor BinaryCrossEntropyWithLogits::operator()(const Tensor& logits, const Tens
 Tensor CrossEntropy::operator()(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options) const {
   const double smoothing = options.label_smoothing;
   if (!(smoothing >= 0 && smoothing <= 1))
-    throw ValueError("cross_entropy: label smoothing " + std::to_string(smoothing) + "; need 0 <= smoothing <= 1");
+    throw_as<ValueError>("cross_entropy: label smoothing {}; need 0 <= smoothing <= 1", smoothing);
+  if (options.ignore_index)
+    if (const auto rows = labelled_rows(logits, targets, *options.ignore_index)) {
+      const CrossEntropyOptions of_labelled = {options.reduction, options.weights, smoothing};
+      const Tensor losses = (*this)(take(logits, *rows), take(targets, *rows), of_labelled);
+      return options.reduction == Reduction::none ? scatter_add(losses, *rows, logits.shape(0)) : losses;
+    }
   const Tensor& weights = options.weights;
-  if (!weights.defined() && smoothing == 0) return reduced_cross_entropy(logits, targets, options.reduction);
+  const bool indexed = targets.dtype() == int64;
+  if (!weights.defined() && smoothing == 0 && indexed) return reduced_cross_entropy(logits, targets, options.reduction);
   check_cross_entropy("cross_entropy", logits, targets);
   check_weights(weights, logits);
-  const bool indexed = targets.dtype() == int64;
   if (!indexed) {
+    check_distributions(targets);
     const Tensor smoothed = smooth(targets, smoothing);
     return reduced_cross_entropy(logits, weights.defined() ? smoothed * weights : smoothed, options.reduction);
   }

@@ -3,6 +3,7 @@
 #include <autograd/tensor/tensor.hpp>
 
 #include <cstdint>
+#include <optional>
 
 namespace xgrad::nn {
 
@@ -65,11 +66,15 @@ struct BinaryCrossEntropyWithLogits {
 
 struct CrossEntropyOptions {
   Reduction reduction = Reduction::mean;
-  /// One weight per class (c,); the mean over labelled rows then is the sum over the sum of their weights.
+  /// One weight per class (c,), none below 0; the mean over labelled rows then is the sum over the sum of their
+  /// weights.
   Tensor weights = {};
   /// ε in [0, 1]: targets are t' = (1 - ε)·t + ε/c (Szegedy et al. 2016, section 7, with the uniform distribution over
   /// the c classes), so that the loss has its minimum at finite logits.
   double label_smoothing = 0;
+  /// Rows with this class index, any integer (PyTorch's is -100), are left out: their losses and gradients are 0, and
+  /// the mean is over the others; NaN if there are none.
+  std::optional<std::int64_t> ignore_index = std::nullopt;
 };
 
 /// log Σ_j e^{x_j} - x_label of each row of logits (n, c), for class indices, int64 (n,);
@@ -79,8 +84,10 @@ struct CrossEntropyOptions {
 /// over rows for soft targets, and the sum over Σ w_label for class indices: also the smoothed part is divided by the
 /// weights of the labels alone.
 ///
-/// ValueError, with row and value, for an index outside [0, c), and for a smoothing outside [0, 1]; ShapeError and
-/// TypeError for targets or weights that do not fit. All begin with `cross_entropy:`.
+/// ValueError, with row and value, for an index outside [0, c) and for soft targets that are no distribution (below 0,
+/// or a sum that is off 1 by more than 1e-3: so are logits in the place of targets); for a smoothing outside [0, 1], a
+/// class weight that is negative or not finite, and ignore_index with soft targets; ShapeError and TypeError for
+/// targets or weights that do not fit. All begin with `cross_entropy:`.
 struct CrossEntropy {
   Tensor operator()(const Tensor& logits, const Tensor& targets, const CrossEntropyOptions& options = {}) const;
 };
@@ -93,5 +100,23 @@ inline constexpr SummedSquaredError sse{};
 inline constexpr BinaryCrossEntropy binary_cross_entropy{};
 inline constexpr BinaryCrossEntropyWithLogits binary_cross_entropy_with_logits{};
 inline constexpr CrossEntropy cross_entropy{};
+
+/// Whether a loss, called with prediction and target alone, is a mean over rows in which every row counts alike,
+/// whatever the other rows are. fit and evaluate may then put the losses of several batches together by their numbers
+/// of rows; others they ask about all rows at once. Specialise it for a loss of yours.
+template <class Loss>
+inline constexpr bool mean_over_rows = false;
+template <>
+inline constexpr bool mean_over_rows<MeanSquaredError> = true;
+template <>
+inline constexpr bool mean_over_rows<MeanAbsoluteError> = true;
+template <>
+inline constexpr bool mean_over_rows<Huber> = true;
+template <>
+inline constexpr bool mean_over_rows<BinaryCrossEntropy> = true;
+template <>
+inline constexpr bool mean_over_rows<BinaryCrossEntropyWithLogits> = true;
+template <>
+inline constexpr bool mean_over_rows<CrossEntropy> = true;
 
 }  // namespace xgrad::nn

@@ -1,4 +1,8 @@
 #include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/indexing.hpp>
+#include <autograd/ops/reduce.hpp>
+#include <autograd/ops/softmax.hpp>
+#include <autograd/text/numbers.hpp>
 #include <nn/losses/losses.hpp>
 #include <nn/table/module_table.hpp>
 
@@ -26,7 +30,23 @@ OpCall smoothed(double smoothing, Reduction reduction = Reduction::mean) {
         x[0], x[1], {.reduction = reduction, .weights = x.size() > 2 ? x[2] : Tensor(), .label_smoothing = smoothing});
   };
 }
+OpCall ignoring(std::int64_t index, Reduction reduction, double smoothing = 0) {
+  return [=](const OpInputs& x) {
+    return cross_entropy(x[0], x[1],
+                         {.reduction = reduction,
+                          .weights = x.size() > 2 ? x[2] : Tensor(),
+                          .label_smoothing = smoothing,
+                          .ignore_index = index});
+  };
+}
 OpCall reduced(const CrossEntropy&, Reduction reduction) { return smoothed(0, reduction); }
+/// With rows of the targets divided by their sums, so that differences leave them distributions.
+OpCall normalised(const OpCall& call) {
+  return [=](OpInputs x) {
+    x[1] = x[1] / sum(x[1], {1}, true);
+    return call(x);
+  };
+}
 
 /// The loss of drawn values. Labels are drawn by themselves, so that every class occurs.
 MakeCase drawn(const OpCall& loss, const std::vector<Argument>& arguments) {
@@ -241,6 +261,32 @@ void add_cross_entropy_points(ModuleRow& row) {
       "by hand");
 }
 
+/// Of rows with losses log 2, a, log(1 + e) the second is left out, whatever its logits are.
+void add_ignoring_points(ModuleRow& row) {
+  const double sigmoid_1 = 0.7310585786300049;   // e/(1 + e), OEIS A001113
+  const double softplus_1 = 1.3132616875182228;  // log(1 + e)
+  const Tensor slope = tensor({{-0.5, 0.5}, {0, 0}, {sigmoid_1, -sigmoid_1}});
+  const std::string source = "log 2 and log(1 + e); documentation of PyTorch's ignore_index";
+  for (const double ignored : {-100.0, 7.0}) {
+    const auto at = [&](const Tensor& logits, const OpInputs& rest, Reduction reduction) {
+      OpInputs inputs = {logits, tensor({0, ignored, 1}, int64)};
+      inputs.insert(inputs.end(), rest.begin(), rest.end());
+      return loss_case(ignoring(static_cast<std::int64_t>(ignored), reduction), inputs);
+    };
+    for (const double x : {5.0, inf, nan}) {
+      const Tensor logits = tensor({{0, 0}, {x, 0}, {1, 0}});
+      row.point(at(logits, {}, Reduction::none), tensor({ln2, 0, softplus_1}), {slope}, source)
+          .point(at(logits, {}, Reduction::sum), tensor(ln2 + softplus_1), {slope}, source)
+          .point(at(logits, {}, Reduction::mean), tensor((ln2 + softplus_1) / 2), {slope / 2.0}, source)
+          .point(at(logits, {tensor({1, 3})}, Reduction::mean), tensor((ln2 + 3 * softplus_1) / 4), {}, source);
+    }
+  }
+  row.point(loss_case(ignoring(1, Reduction::sum), {zeros({2, 2}), tensor({1, 1}, int64)}), tensor(0.0),
+            {zeros({2, 2})}, "no row counts")
+      .point(loss_case(ignoring(1, Reduction::mean), {zeros({2, 2}), tensor({1, 1}, int64)}), tensor(nan), {},
+             "0/0, as PyTorch gives");
+}
+
 /// Logits (ln 3, 0) have the probabilities ¾ and ¼, with the losses a = ln 4 - ln 3 and b = ln 4.
 void add_smoothing_points(ModuleRow& row) {
   const double a = minus_ln_three_quarters;
@@ -282,18 +328,24 @@ ModuleRow cross_entropy_row() {
   const Argument soft = {{4, 3}, {0.1, 1}};
   const Argument weights = {{3}, {0.5, 2}};
   ModuleRow row("cross_entropy", ModuleRow::Kind::loss, "log Σ e^x - x[label], or Σ t·(log Σ e^x - x)");
-  add_samples(row, cross_entropy,
-              {{logits, labels}, {logits, soft}, {logits, labels, weights}, {logits, soft, weights}});
+  add_samples(row, cross_entropy, {{logits, labels}, {logits, labels, weights}});
   row.big_sample(drawn(reduced(cross_entropy, Reduction::mean), {{{4000, 10}}, {{4000}, indices(0, 9)}}))
-      .big_sample(
-          drawn(reduced(cross_entropy, Reduction::mean), {{{500, 157}}, {{500, 157}, {0.1, 1}}, {{157}, {0.5, 2}}}));
-  for (const Reduction reduction : reductions)
-    for (const std::vector<Argument>& arguments : {std::vector<Argument>{logits, labels}, {logits, soft, weights}})
-      row.sample(drawn(smoothed(0.3, reduction), arguments));
-  row.sample(drawn(smoothed(0.3), {logits, soft})).sample(drawn(smoothed(0.3), {logits, labels, weights}));
+      .big_sample(drawn(normalised(reduced(cross_entropy, Reduction::mean)),
+                        {{{500, 157}}, {{500, 157}, {0.1, 1}}, {{157}, {0.5, 2}}}));
+  for (const Reduction reduction : reductions) {
+    for (const std::vector<Argument>& arguments : {std::vector<Argument>{logits, soft}, {logits, soft, weights}})
+      row.sample(drawn(normalised(reduced(cross_entropy, reduction)), arguments));
+    row.sample(drawn(smoothed(0.3, reduction), {logits, labels}))
+        .sample(drawn(normalised(smoothed(0.3, reduction)), {logits, soft, weights}))
+        .sample(drawn(ignoring(1, reduction), {logits, labels}));
+    if (reduction != Reduction::mean)  // of the one or two rows that are left the weights' gradient cancels
+      row.sample(drawn(ignoring(1, reduction, 0.3), {logits, labels, weights}));
+  }
+  row.sample(drawn(normalised(smoothed(0.3)), {logits, soft})).sample(drawn(smoothed(0.3), {logits, labels, weights}));
   row.big_sample(drawn(smoothed(0.3), {{{4000, 10}}, {{4000}, indices(0, 9)}, {{10}, {0.5, 2}}}));
   add_cross_entropy_points(row);
   add_smoothing_points(row);
+  add_ignoring_points(row);
   const OpCall call = reduced(cross_entropy, Reduction::mean);
   const Tensor zero = zeros({4, 3});
   row.refuses<ValueError>(call, {zero, tensor({0, 1, 2, 3}, int64)},
@@ -310,9 +362,21 @@ ModuleRow cross_entropy_row() {
       .refuses<TypeError>(call, {zero, tensor({0, 1, 2, 0}, int64), ones({3}, float32)},
                           "cross_entropy: input 0 is float64, input 1 is float32");
   for (const double smoothing : {-0.1, 1.1, nan})
-    row.refuses<ValueError>(
-        smoothed(smoothing), {zero, tensor({0, 1, 2, 0}, int64)},
-        "cross_entropy: label smoothing " + std::to_string(smoothing) + "; need 0 <= smoothing <= 1");
+    row.refuses<ValueError>(smoothed(smoothing), {zero, tensor({0, 1, 2, 0}, int64)},
+                            "cross_entropy: label smoothing " + short_number(smoothing) + "; need 0 <= smoothing <= 1");
+  const std::string rule = "; need numbers >= 0 whose sum is 1 (the logits come first, then the targets)";
+  row.refuses<ValueError>(call, {zero, tensor({{0.5, 0.5, 0}, {1, 0, 0}, {0, 1.5, -0.5}, {0, 0, 1}})},
+                          "cross_entropy: -0.5 in row 2 of the soft targets" + rule)
+      .refuses<ValueError>(call, {zero, tensor({{0.5, 0.5, 0}, {1, 0, 1}, {0, 1, 0}, {0, 0, 1}})},
+                           "cross_entropy: a sum of 2 in row 1 of the soft targets" + rule)
+      .refuses<ValueError>(call, {one_hot(tensor({0, 1}, int64), 3), tensor({{2, -1, 0}, {0, 1, 0}})},
+                           "cross_entropy: -1 in row 0 of the soft targets")
+      .refuses<ValueError>(call, {zero, tensor({0, 1, 2, 0}, int64), tensor({1, -1, 1})},
+                           "cross_entropy: class 1 has the weight -1; need a finite number >= 0")
+      .refuses<ValueError>(ignoring(0, Reduction::mean), {zero, softmax(zero)},
+                           "cross_entropy: ignore_index 0 with soft targets; need class indices")
+      .refuses<ValueError>(ignoring(-100, Reduction::mean), {zero, tensor({-100, 0, 3, 1}, int64)},
+                           "cross_entropy: label 3 in row 2; need 0 <= label < 3");
   return row;
 }
 

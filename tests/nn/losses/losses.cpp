@@ -90,6 +90,9 @@ TEST_CASE("sae is the number of elements times mae, and sse half of it times mse
   const Tensor t = tensor(expect::numbers(12, 5), {3, 4}, float64);
   CHECK(nn::sae(p, t).item() == doctest::Approx(12 * nn::mae(p, t).item()).epsilon(1e-14));
   CHECK(nn::sse(p, t).item() == doctest::Approx(6 * nn::mse(p, t).item()).epsilon(1e-14));
+  double squares = 0;  // the lectures' 1/(2N) Σ (p - t)² of N rows is sse / N
+  for (std::size_t i = 0; i < 12; ++i) squares += std::pow(expect::values(p)[i] - expect::values(t)[i], 2);
+  CHECK(nn::sse(p, t).item() / 3 == doctest::Approx(squares / (2 * 3)).epsilon(1e-14));
 }
 
 TEST_CASE("cross-entropy with smoothing and weights is PyTorch's combination of two losses") {
