@@ -36,20 +36,27 @@ std::int64_t rows_of(TensorList inputs, TensorList targets) {
   return rows;
 }
 
-/// Where part i of n rows begins: the first n % parts of them have one row more.
-std::int64_t first_row(std::int64_t rows, std::int64_t parts, std::int64_t part) {
-  return part * (rows / parts) + std::min(part, rows % parts);
-}
+/// How a batch is cut: the first rows % parts of the parts have one row more.
+struct Cut {
+  std::int64_t rows, parts;
 
-std::vector<Tensor> slices(TensorList list, std::int64_t first, std::int64_t last) {
-  std::vector<Tensor> rows;
-  for (const Tensor& x : list) rows.push_back(slice(x, 0, first, last));
-  return rows;
-}
+  Cut(std::int64_t all, std::int64_t wanted)
+      : rows(all),
+        parts(std::min(wanted > 0 ? wanted : std::clamp<std::int64_t>(all / rows_per_part, 1, max_parts), all)) {}
+  std::int64_t first_row(std::int64_t part) const { return part * (rows / parts) + std::min(part, rows % parts); }
+  std::int64_t size(std::int64_t part) const { return first_row(part + 1) - first_row(part); }
+  std::vector<Tensor> of(TensorList list, std::int64_t part) const {
+    if (parts == 1) return {list.begin(), list.end()};
+    std::vector<Tensor> slices;
+    for (const Tensor& x : list) slices.push_back(slice(x, 0, first_row(part), first_row(part + 1)));
+    return slices;
+  }
+};
 
 struct Part {
   double loss = 0;
   Gradients gradients;
+  std::vector<Tensor> outputs;
   BatchPart::Notes notes;
 };
 
@@ -74,41 +81,73 @@ Gradients combine(List<Part>& parts) {
   return sum;
 }
 
+/// Calls work(part, i) for the parts in parallel, each with a BatchPart of its own, whose notes are merged at the end.
+template <class Work>
+List<Part> in_parts(std::int64_t count, const Work& work) {
+  const BatchPart* const outer = BatchPart::current();
+  List<Part> parts(static_cast<std::size_t>(count));
+  parallel_parts(parts.size(), [&](std::size_t i) {
+    BatchPart scope(i, outer);
+    work(parts[i], static_cast<std::int64_t>(i));
+    parts[i].notes = scope.take_notes();
+  });
+  std::vector<BatchPart::Notes> notes;
+  for (Part& part : parts) notes.push_back(std::move(part.notes));
+  BatchPart::merge(notes);
+  return parts;
+}
+
 }  // namespace
 
 BatchGradients batch_gradients_of(const AnyModel& model, TensorList inputs, TensorList targets,
                                   const BatchGradientsOptions& options) {
   check(options);
-  const std::int64_t rows = rows_of(inputs, targets);
-  const std::int64_t wanted =
-      options.parts > 0 ? options.parts : std::clamp<std::int64_t>(rows / rows_per_part, 1, max_parts);
-  const std::int64_t count = std::min(wanted, rows);
-  const BatchPart* const outer = BatchPart::current();
-  List<Part> parts(static_cast<std::size_t>(count));
-  parallel_parts(parts.size(), [&](std::size_t i) {
-    const auto part = static_cast<std::int64_t>(i);
-    const std::int64_t first = first_row(rows, count, part);
-    const std::int64_t last = first_row(rows, count, part + 1);
+  const Cut cut(rows_of(inputs, targets), options.parts);
+  List<Part> parts = in_parts(cut.parts, [&](Part& part, std::int64_t i) {
     const double weight =
-        options.reduction == Reduction::sum ? 1.0 : static_cast<double>(last - first) / static_cast<double>(rows);
-    BatchPart scope(i, outer);
+        options.reduction == Reduction::sum ? 1.0 : static_cast<double>(cut.size(i)) / static_cast<double>(cut.rows);
     Tape tape;
-    const Tensor loss = count == 1 ? model.loss_of(inputs, targets)
-                                   : model.loss_of(slices(inputs, first, last), slices(targets, first, last));
+    const Tensor loss =
+        cut.parts == 1 ? model.loss_of(inputs, targets) : model.loss_of(cut.of(inputs, i), cut.of(targets, i));
     // The weight goes into the sweep's cotangent, so that the gradients come out weighted.
-    parts[i].gradients =
+    part.gradients =
         loss.size() == 1 ? tape.backward(loss, full(loss.shape(), weight, loss.dtype())) : tape.backward(loss);
-    parts[i].loss = weight * loss.item();
-    parts[i].notes = scope.take_notes();
+    part.loss = weight * loss.item();
   });
   BatchGradients result;
-  std::vector<BatchPart::Notes> notes;
-  for (Part& part : parts) {
-    result.loss += part.loss;
-    notes.push_back(std::move(part.notes));
-  }
-  BatchPart::merge(notes);
+  for (const Part& part : parts) result.loss += part.loss;
   result.gradients = combine(parts);
+  return result;
+}
+
+std::vector<Tensor> outputs_in_parts(const AnyModel& model, TensorList inputs, std::int64_t parts) {
+  const Cut cut(rows_of(inputs, inputs), parts);
+  List<Part> found = in_parts(cut.parts, [&](Part& part, std::int64_t i) {
+    const Pause pause;
+    part.outputs = model.outputs(cut.of(inputs, i));
+  });
+  std::vector<std::vector<Tensor>> outputs;
+  for (Part& part : found) outputs.push_back(std::move(part.outputs));
+  return concatenated(outputs);
+}
+
+Gradients gradients_of_outputs(const AnyModel& model, TensorList inputs, TensorList cotangents, std::int64_t parts) {
+  const Cut cut(rows_of(inputs, cotangents), parts);
+  List<Part> found = in_parts(cut.parts, [&](Part& part, std::int64_t i) {
+    Tape tape;
+    const std::vector<Tensor> outputs = model.outputs(cut.of(inputs, i));
+    part.gradients = tape.backward(outputs, cut.of(cotangents, i));
+  });
+  return combine(found);
+}
+
+std::vector<Tensor> concatenated(std::span<const std::vector<Tensor>> lists) {
+  std::vector<Tensor> result;
+  for (std::size_t k = 0; !lists.empty() && k < lists.front().size(); ++k) {
+    std::vector<Tensor> pieces;
+    for (const std::vector<Tensor>& list : lists) pieces.push_back(list[k]);
+    result.push_back(pieces.size() == 1 ? pieces.front() : concatenate(pieces, 0));
+  }
   return result;
 }
 

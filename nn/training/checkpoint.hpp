@@ -3,6 +3,7 @@
 #include <nn/data/batches.hpp>
 #include <nn/files/safetensors.hpp>
 #include <nn/optimizers/optimizer.hpp>
+#include <nn/training/accumulation.hpp>
 #include <nn/training/model.hpp>
 #include <nn/training/training.hpp>
 
@@ -12,12 +13,6 @@
 #include <vector>
 
 namespace xgrad::nn {
-
-/// The losses of the batches of an epoch so far.
-struct LossState {
-  double sum = 0;  ///< of all rows
-  std::int64_t rows = 0;
-};
 
 /// What Stopping looks at.
 struct StoppingState {

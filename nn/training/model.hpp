@@ -3,6 +3,7 @@
 #include <autograd/tensor/tensor.hpp>
 #include <nn/layers/layer_stream.hpp>
 #include <nn/layers/module.hpp>
+#include <nn/losses/losses.hpp>
 
 #include <concepts>
 #include <memory>
@@ -41,7 +42,8 @@ class AnyModel {
         loss_of_inputs_([](const void* m, const void* l, TensorList x, TensorList t) -> Tensor {
           const Tensor y = object<M>(m)(x[0]);
           return object<L>(l)(y, t[0]);
-        }) {
+        }),
+        mean_over_rows_(nn::mean_over_rows<L>) {
     if constexpr (std::derived_from<M, Module>) module_ = &model;
     if constexpr (std::derived_from<M, Module> && !std::is_const_v<M>) mutable_module_ = &model;
   }
@@ -66,6 +68,9 @@ class AnyModel {
   Tensor loss_of(TensorList inputs, TensorList targets) const {
     return loss_of_inputs_(model_.get(), loss_, inputs, targets);
   }
+
+  /// Of the loss, see losses.hpp.
+  bool mean_over_rows() const { return mean_over_rows_; }
 
   /// The same with a clone of the model, see nn::clone.
   AnyModel clone() const {
@@ -111,6 +116,7 @@ class AnyModel {
   std::vector<Tensor> (*outputs_of_)(const void* model, TensorList inputs);
   Tensor (*loss_of_outputs_)(const void* loss, TensorList outputs, TensorList targets);
   Tensor (*loss_of_inputs_)(const void* model, const void* loss, TensorList inputs, TensorList targets);
+  bool mean_over_rows_;
   void (*clone_)(AnyModel& any) = nullptr;
   const Module* module_ = nullptr;
   Module* mutable_module_ = nullptr;

@@ -25,8 +25,8 @@ std::optional<std::size_t> first_nonfinite(const Tensor& x) {
 
 }  // namespace
 
-std::string nonfinite_origin(const AnyModel& model, TensorList inputs, TensorList targets,
-                             const std::vector<Tensor>& parameters) {
+std::optional<std::string> nonfinite_origin(const AnyModel& model, TensorList inputs, TensorList targets,
+                                            const std::vector<Tensor>& parameters) {
   for (std::size_t i = 0; i < parameters.size(); ++i)
     if (first_nonfinite(parameters[i])) {
       const std::string& label = parameters[i].label();
@@ -40,7 +40,8 @@ std::string nonfinite_origin(const AnyModel& model, TensorList inputs, TensorLis
   Tape tape({.trace_nonfinite = true});
   const Tensor loss = model.loss_of(inputs, targets);
   if (tape.nonfinite() == nullptr) tape.backward(loss);
-  return tape.nonfinite() != nullptr ? tape.nonfinite()->text() : "a second run of the step is finite";
+  if (tape.nonfinite() == nullptr) return std::nullopt;
+  return tape.nonfinite()->text();
 }
 
 }  // namespace xgrad::nn

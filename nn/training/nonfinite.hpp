@@ -3,6 +3,7 @@
 #include <autograd/tensor/tensor.hpp>
 #include <nn/training/model.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,8 +11,8 @@ namespace xgrad::nn {
 
 /// Where the first infinity or NaN of a training step comes from, in one line: a parameter, the inputs or the targets
 /// that hold one already, or else the operation that gives it, with its module path, found by running the step again on
-/// a tape that traces. Layers that draw random numbers draw others then; if all is finite this time, it says so.
-std::string nonfinite_origin(const AnyModel& model, TensorList inputs, TensorList targets,
-                             const std::vector<Tensor>& parameters);
+/// a tape that traces. Layers that draw random numbers draw others then; nothing if all is finite this time.
+std::optional<std::string> nonfinite_origin(const AnyModel& model, TensorList inputs, TensorList targets,
+                                            const std::vector<Tensor>& parameters);
 
 }  // namespace xgrad::nn

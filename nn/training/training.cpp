@@ -1,6 +1,6 @@
-#include <autograd/ops/layout.hpp>
 #include <autograd/tape/tape.hpp>
 #include <autograd/tensor/format.hpp>
+#include <nn/training/accumulation.hpp>
 #include <nn/training/batch_gradients.hpp>
 #include <nn/training/checkpoint.hpp>
 #include <nn/training/nonfinite.hpp>
@@ -31,7 +31,13 @@ void check_count(const char* name, std::int64_t value) {
   if (value < 1) throw_as<ValueError>("fit: {} {}; need at least 1", name, value);
 }
 
+void check_metrics(const char* who, const std::vector<Metric>& metrics) {
+  for (const Metric& metric : metrics)
+    if (!metric.function) throw_as<ValueError>("{}: metric '{}' has no function; need one to call", who, metric.name);
+}
+
 void check(const FitOptions& options) {
+  check_metrics("fit", options.metrics);
   const Stopping& stopping = options.stopping;
   check_count("epochs", options.epochs);
   check_count("accumulate", options.accumulate);
@@ -50,52 +56,14 @@ void check(const FitOptions& options) {
     throw ValueError("fit: stopping.patience and stopping.restore_best need validation data");
 }
 
-/// The loss of batches together: their mean over rows, or their sum.
-class LossTotal {
- public:
-  explicit LossTotal(Reduction reduction) : reduction_(reduction) {}
-  void add(double loss, std::int64_t rows) {
-    state_.sum += reduction_ == Reduction::sum ? loss : loss * static_cast<double>(rows);
-    state_.rows += rows;
-  }
-  double value() const {
-    return reduction_ == Reduction::sum ? state_.sum : state_.sum / static_cast<double>(state_.rows);
-  }
-  const LossState& state() const { return state_; }
-  void state(const LossState& values) { state_ = values; }
-
- private:
-  Reduction reduction_;
-  LossState state_;
-};
-
-/// What the batches of one optimizer step give together.
-struct Step {
-  std::int64_t rows;  // of all its batches
-  LossTotal loss;
-  Gradients gradients = {};
-
-  /// A batch counts by its share of the rows, for a mean over rows.
-  void add(BatchGradients batch, std::int64_t batch_rows, Reduction reduction) {
-    loss.add(batch.loss, batch_rows);
-    const double weight =
-        reduction == Reduction::sum ? 1.0 : static_cast<double>(batch_rows) / static_cast<double>(rows);
-    if (!gradients.empty()) {
-      gradients.add(batch.gradients, weight);
-    } else {
-      gradients = std::move(batch.gradients);
-      if (weight != 1) gradients *= weight;
-    }
-  }
-};
-
 /// When to stop by what the epochs were like, and the best of them.
 class Judge {
  public:
   /// state: what restore_best gives back.
   Judge(const Stopping& stopping, const std::vector<Tensor>& parameters, const std::vector<Tensor>& state)
-      : stopping_(stopping), state_(state) {
+      : stopping_(stopping) {
     if (stopping.weight_change) epoch_begin_.emplace(parameters);
+    if (stopping.restore_best) best_.emplace(state);  // until an epoch has a loss that is a number
   }
 
   void begin_epoch() {
@@ -115,7 +83,8 @@ class Judge {
     if (stopping_.training_loss && history.epochs.back().loss < *stopping_.training_loss)
       return StopReason::training_loss;
     if (stopping_.patience && seen_.epochs_without_improvement >= *stopping_.patience)
-      return StopReason::no_improvement;
+      return std::isfinite(history.epochs.back().validation_loss.value_or(NAN)) ? StopReason::no_improvement
+                                                                                : StopReason::validation_not_finite;
     if (epoch_begin_ && epoch_begin_->largest_change() < *stopping_.weight_change) return StopReason::weights_settled;
     return std::nullopt;
   }
@@ -132,7 +101,7 @@ class Judge {
   }
   void state(const StoppingState& values) {
     seen_ = values;
-    if (stopping_.restore_best && !values.best.empty()) best_.emplace(state_).values(values.best);
+    if (best_ && !values.best.empty()) best_->values(values.best);
     if (epoch_begin_ && !values.epoch_begin.empty()) epoch_begin_->values(values.epoch_begin);
   }
 
@@ -141,7 +110,7 @@ class Judge {
     if (loss < seen_.least_loss) {
       seen_.least_loss = loss;
       history.best_epoch = history.epochs.size() - 1;
-      if (stopping_.restore_best) best_.emplace(state_);
+      if (best_) best_->save();
     }
     const bool improved = loss < seen_.reference_loss - stopping_.min_change;
     if (improved) seen_.reference_loss = loss;
@@ -149,7 +118,6 @@ class Judge {
   }
 
   const Stopping& stopping_;
-  const std::vector<Tensor>& state_;
   std::optional<Snapshot> best_;
   std::optional<Snapshot> epoch_begin_;
   StoppingState seen_;
@@ -171,11 +139,11 @@ class Training {
       : model_(model), optimizer_(optimizer), options_(options), batches_(data, options.batches, options.transform) {
     for (const Metric& metric : options.metrics) history_.metrics.push_back(metric.name);
     if (!options.resume.empty()) resume();
+    batches_.set_epoch(passes_before() + static_cast<std::uint64_t>(epochs_done_));
   }
 
   History run() {
-    const std::int64_t steps_of_epoch = (batches_.size() + options_.accumulate - 1) / options_.accumulate;
-    if (options_.progress != nullptr) options_.progress->begin(options_.epochs * steps_of_epoch, "steps");
+    if (options_.progress != nullptr) options_.progress->begin(options_.epochs * steps_of_epoch(), "steps");
     std::optional<StopReason> reason = judge_.verdict(history_);  // of a training that goes on
     while (epochs_done_ < options_.epochs && !reason) {
       reason = run_epoch();
@@ -196,6 +164,13 @@ class Training {
   }
 
  private:
+  std::int64_t steps_of_epoch() const { return (batches_.size() + options_.accumulate - 1) / options_.accumulate; }
+  /// That earlier fits have made with the optimizer, the last of each perhaps cut short.
+  std::uint64_t passes_before() const {
+    const std::int64_t steps = optimizer_.steps() - history_.steps, each = steps_of_epoch();
+    return static_cast<std::uint64_t>(steps / each + (steps % each != 0 ? 1 : 0));
+  }
+
   /// The next epoch, or what is left of it.
   std::optional<StopReason> run_epoch() {
     const ModeScope mode(model_, true);
@@ -203,26 +178,25 @@ class Training {
     EpochRecord& record = history_.epochs.back();
     const double seconds_before = record.seconds;
     const Clock::time_point begin = Clock::now();
-    std::optional<Step> step;
+    std::optional<Accumulation> step;
     std::optional<StopReason> reason;
     auto next = batches_.begin();
     for (std::int64_t i = 0; i < batches_done_; ++i) ++next;
     for (; !reason && next != batches_.end(); ++next) {
-      const Batch batch = *next;
-      if (batches_done_ % options_.accumulate == 0) {
-        step.emplace(begin_step(batches_done_));
+      if (!step) {
+        if (options_.schedule) optimizer_.learning_rate(options_.schedule(optimizer_.steps()));
         record.learning_rate = optimizer_.learning_rate();
+        step.emplace(model_, AccumulationOptions{options_.reduction, options_.parts, options_.accumulate > 1});
       }
-      BatchGradients found = gradients_of(batch);
-      loss_.add(found.loss, batch.rows());
+      step->add(*next);
+      if (++batches_done_ % options_.accumulate != 0 && batches_done_ < batches_.size()) continue;
+      const double step_loss = make_step(*step);
+      loss_.add(step_loss, step->rows());
       record.loss = loss_.value();
       record.seconds = seconds_before + seconds_since(begin);
-      if (!std::isfinite(found.loss)) give_up("loss", batch);
-      step->add(std::move(found), batch.rows(), options_.reduction);
-      if (++batches_done_ % options_.accumulate != 0 && batches_done_ < batches_.size()) continue;
-      make_step(step->gradients, batch);
       ++record.steps;
-      reason = after_step(record, step->loss.value());
+      step.reset();
+      reason = after_step(record, step_loss);
     }
     record.complete = batches_done_ == batches_.size();
     record.seconds = seconds_before + seconds_since(begin);
@@ -235,37 +209,24 @@ class Training {
     loss_ = LossTotal(options_.reduction);
   }
 
-  /// Of which this is the first batch.
-  Step begin_step(std::int64_t first) {
-    if (options_.schedule) optimizer_.learning_rate(options_.schedule(history_.steps));
-    const std::int64_t last = std::min(first + options_.accumulate, batches_.size());
-    const std::int64_t size = options_.batches.size;
-    return {std::min(last * size, batches_.examples()) - first * size, LossTotal(options_.reduction)};
-  }
-
-  BatchGradients gradients_of(const Batch& batch) const {
-    if (options_.parts)
-      return batch_gradients_of(model_, batch.inputs, batch.targets, {*options_.parts, options_.reduction});
-    Tape tape;
-    const Tensor loss = model_.loss_of(batch.inputs, batch.targets);
-    BatchGradients result;
-    result.loss = loss.size() == 1 ? loss.item() : 0;  // backward refuses the others
-    if (std::isfinite(result.loss)) result.gradients = tape.backward(loss);
-    return result;
-  }
-
-  void make_step(Gradients& gradients, const Batch& last) {
+  /// Its loss, before.
+  double make_step(Accumulation& step) {
+    BatchGradients found = step.take();
+    if (!std::isfinite(found.loss)) {
+      history_.epochs.back().loss = found.loss;
+      give_up("loss", step);
+    }
     if (history_.steps % steps_between_checkpoints == 0) {
       checkpoint_.save();
       checkpoint_step_ = history_.steps;
     }
     const bool clips = options_.clip_norm || options_.clip_value;
-    if (clips && !std::isfinite(gradients.norm())) give_up("gradient", last);
-    if (options_.clip_norm) gradients.clip_norm(*options_.clip_norm);
-    if (options_.clip_value) gradients.clip_value(*options_.clip_value);
-    optimizer_.step(gradients);
-    gradients = {};  // the next ones get their memory, still in the cache
+    if (clips && !std::isfinite(found.gradients.norm())) give_up("gradient", step);
+    if (options_.clip_norm) found.gradients.clip_norm(*options_.clip_norm);
+    if (options_.clip_value) found.gradients.clip_value(*options_.clip_value);
+    optimizer_.step(found.gradients);
     ++history_.steps;
+    return found.loss;
   }
 
   std::optional<StopReason> after_step(const EpochRecord& record, double loss) {
@@ -283,12 +244,14 @@ class Training {
     return std::nullopt;
   }
 
-  [[noreturn]] void give_up(const char* what, const Batch& batch) {
-    const std::string origin = nonfinite_origin(model_, batch.inputs, batch.targets, optimizer_.parameters());
+  [[noreturn]] void give_up(const char* what, const Accumulation& step) {
+    std::optional<std::string> origin;
+    for (const Batch& batch : step.suspects())
+      if (!origin) origin = nonfinite_origin(model_, batch.inputs, batch.targets, optimizer_.parameters());
     checkpoint_.restore();
     const std::string text =
         fmt::format("fit: the {} is not finite at step {}: {}; the parameters are those before step {}", what,
-                    history_.steps, origin, checkpoint_step_);
+                    history_.steps, origin.value_or("a second run of the step is finite"), checkpoint_step_);
     throw NonFiniteLoss(text, end(StopReason::not_finite));
   }
 
@@ -322,7 +285,6 @@ class Training {
     seconds_before_ = history_.seconds;
     epochs_done_ = state.epochs_done;
     batches_done_ = state.batches_done;
-    batches_.set_epoch(static_cast<std::uint64_t>(epochs_done_));
     loss_.state(state.loss);
     judge_.state(state.stopping);
     checkpoint_.save();
@@ -355,7 +317,8 @@ std::string to_string(StopReason reason) {
                                    "the validation loss did not improve",
                                    "the weights did not change",
                                    "a callback asked to stop",
-                                   "the loss was not finite"};
+                                   "the loss was not finite",
+                                   "the validation loss was not finite"};
   return texts[static_cast<std::size_t>(reason)];
 }
 
@@ -366,22 +329,24 @@ History fit_of(const AnyModel& model, Optimizer& optimizer, const Dataset& data,
 
 Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const EvaluateOptions& options) {
   if (options.reduction == Reduction::none) throw ValueError("evaluate: reduction none; need mean or sum");
+  check_metrics("evaluate", options.metrics);
   const ModeScope mode(model, false);
   const Pause pause;
+  // A loss that is no mean over rows has to see all of them at once, as metrics do.
+  const bool loss_together = options.reduction == Reduction::mean && !model.mean_over_rows();
   LossTotal loss(options.reduction);
-  std::vector<Tensor> predictions, targets;
+  std::vector<std::vector<Tensor>> predictions, targets;
   for (const Batch& batch : Batches(data, {.size = options.size, .dtype = options.dtype})) {
-    const std::vector<Tensor> outputs = model.outputs(batch.inputs);
-    loss.add(model.loss(outputs, batch.targets).item(), batch.rows());
-    if (options.metrics.empty()) continue;
-    predictions.push_back(outputs.front());
-    targets.push_back(batch.targets);
+    std::vector<Tensor> outputs = model.outputs(batch.inputs);
+    if (!loss_together) loss.add(model.loss(outputs, batch.targets).item(), batch.rows());
+    if (!loss_together && options.metrics.empty()) continue;
+    predictions.push_back(std::move(outputs));
+    targets.push_back({batch.targets});
   }
-  Evaluation evaluation{loss.value()};
-  if (options.metrics.empty()) return evaluation;
-  const Tensor all_predictions = concatenate(predictions, 0), all_targets = concatenate(targets, 0);
+  const std::vector<Tensor> all_predictions = concatenated(predictions), all_targets = concatenated(targets);
+  Evaluation evaluation{loss_together ? model.loss(all_predictions, all_targets).item() : loss.value()};
   for (const Metric& metric : options.metrics)
-    evaluation.metrics.push_back(metric.function(all_predictions, all_targets));
+    evaluation.metrics.push_back(metric.function(all_predictions.front(), all_targets.front()));
   return evaluation;
 }
 

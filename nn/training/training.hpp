@@ -34,8 +34,8 @@ enum class Next : bool { go_on, stop };
 /// An optimizer step.
 struct StepRecord {
   std::int64_t epoch = 0;    ///< from 0
-  std::int64_t step = 0;     ///< of all epochs, from 0
-  double loss = 0;           ///< of its batches, before the step
+  std::int64_t step = 0;     ///< of all epochs of this fit, from 0
+  double loss = 0;           ///< of its rows, before the step
   double mean_loss = 0;      ///< of the epoch so far
   double learning_rate = 0;  ///< that it was made with
 };
@@ -45,7 +45,7 @@ struct EpochRecord {
   std::int64_t epoch = 0;  ///< from 0
   std::int64_t steps = 0;  ///< that it made
   bool complete = false;   ///< no batch was left out since a callback or the time limit stopped it
-  /// Of its batches, each before its step: the mean over rows, or the sum with Reduction::sum.
+  /// Of its steps, each before it was made: their mean by rows, or their sum with Reduction::sum.
   double loss = 0;
   std::optional<double> validation_loss = std::nullopt;  ///< with validation data, if complete
   std::vector<double> metrics = {};                      ///< in the order of the options, if complete
@@ -61,6 +61,8 @@ enum class StopReason : std::uint8_t {
   weights_settled,  ///< Stopping::weight_change
   callback,         ///< one returned Next::stop
   not_finite,       ///< the loss; see NonFiniteLoss
+  /// Stopping::patience, the last validation loss being infinite or NaN: the model diverged, or the data hold a NaN.
+  validation_not_finite,
 };
 std::string to_string(StopReason reason);
 
@@ -92,7 +94,8 @@ struct Stopping {
   /// improvement (early stopping: Prechelt 1998).
   std::optional<std::int64_t> patience = std::nullopt;
   double min_change = 0;
-  /// However the training ends, give the model the parameters and buffers of the epoch with the least validation loss.
+  /// However the training ends, give the model the parameters and buffers of the epoch with the least validation loss;
+  /// if none is below infinity, those before the training.
   bool restore_best = false;
   /// Stop when no parameter changed by this much in an epoch.
   std::optional<double> weight_change = std::nullopt;
@@ -117,20 +120,25 @@ struct CheckpointOptions {
 
 struct FitOptions {
   std::int64_t epochs = 10;
-  /// Size 1 is online training, the size of the data full-batch training.
+  /// Size 1 is online training, the size of the data full-batch training. Shuffled, epoch e has the order of pass e of
+  /// Batches, counted from the passes that the optimizer's steps make up: another fit with the same optimizer goes on
+  /// with new orders, and three fits of an epoch are one of three. With a new optimizer they begin anew.
   BatchesOptions batches = {.size = 32, .shuffle = true};
   BatchTransform transform = {};  ///< of training batches, see Batches
   std::optional<Dataset> validation = std::nullopt;
   /// Computed after every epoch on the validation data; without any, on the training data.
   std::vector<Metric> metrics = {};
   std::int64_t evaluation_size = 1000;  ///< rows of a batch of validation and metrics
-  /// The learning rate of each optimizer step, counted from 0; without, the optimizer's own.
+  /// The learning rate of each step, as Optimizer::steps counts them, so that another fit with the same optimizer goes
+  /// on; without, the optimizer's own.
   Schedule schedule = {};
   /// This many batches make one optimizer step, whose gradient is that of their rows together; fewer at the end of an
-  /// epoch.
+  /// epoch. For a loss that is no mean over rows, such as one with class weights (see mean_over_rows), the model then
+  /// runs twice on every batch.
   std::int64_t accumulate = 1;
   /// Cut every batch into this many parts that run in parallel (0: batch_gradients chooses). Without, a batch
-  /// is one tape.
+  /// is one tape. The gradient is that of the rows together, too, at the same price; but layers that couple rows
+  /// (BatchNorm) see those of a part.
   std::optional<std::int64_t> parts = std::nullopt;
   /// What the loss does with the rows of a batch: mean or sum.
   Reduction reduction = Reduction::mean;
@@ -149,7 +157,7 @@ struct FitOptions {
 
 /// What a model gives on a dataset.
 struct Evaluation {
-  double loss = 0;  ///< mean over rows, or the sum with Reduction::sum
+  double loss = 0;  ///< of all rows, whatever the size of the batches; their sum with Reduction::sum
   std::vector<double> metrics = {};
 };
 
@@ -175,15 +183,16 @@ Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const Evaluat
 /// and at the end the model is in the mode that it was in.
 ///
 /// ValueError for options that do not fit: no epochs, accumulate or patience below 1, limits that are not positive,
-/// patience or restore_best without validation data, Reduction::none, an empty dataset; what model, loss and optimizer
-/// throw; NonFiniteLoss. FileError for a checkpoint that cannot be written or read, is damaged, or is of another model,
-/// optimizer or, within an epoch, of other batches.
+/// patience or restore_best without validation data, a metric without a function, Reduction::none, an empty dataset;
+/// what model, loss and optimizer throw; NonFiniteLoss. FileError for a checkpoint that cannot be written or read, is
+/// damaged, or is of another model, optimizer or, within an epoch, of other batches.
 template <TrainableModel M, TrainingLoss L>
 History fit(M& model, const L& loss, Optimizer& optimizer, const Dataset& data, const FitOptions& options = {}) {
   return fit_of(AnyModel(model, loss), optimizer, data, options);
 }
 
-/// Loss and metrics of a model on data, in eval mode without a tape. ValueError for an empty dataset, a size below 1 or
+/// Loss and metrics of a model on data, in eval mode without a tape. Metrics, and losses that are no means over rows,
+/// get the predictions of all rows, which are kept for them. ValueError for an empty dataset, a size below 1 or
 /// Reduction::none.
 template <TrainableModel M, TrainingLoss L>
 Evaluation evaluate(M& model, const L& loss, const Dataset& data, const EvaluateOptions& options = {}) {

@@ -13,7 +13,7 @@ namespace {
 const double infinity = std::numeric_limits<double>::infinity();
 
 std::string origin(const auto& loss, const Tensor& x, const Tensor& y, const std::vector<Tensor>& parameters) {
-  return nn::nonfinite_origin(nn::AnyModel(loss), x, y, parameters);
+  return nn::nonfinite_origin(nn::AnyModel(loss), x, y, parameters).value_or("all is finite");
 }
 
 }  // namespace
@@ -27,7 +27,7 @@ TEST_CASE("parameters, inputs and targets that are not finite are named before o
   CHECK(origin(loss, right, right, {b, a}).starts_with("parameter hidden.weight is not finite"));
   CHECK(origin(loss, wrong, right, {b}) == "the inputs are not finite, first in row 1 of the batch");
   CHECK(origin(loss, right, wrong, {b}) == "the targets are not finite, first in row 1 of the batch");
-  CHECK(origin(loss, right, right, {b}) == "a second run of the step is finite");
+  CHECK(origin(loss, right, right, {b}) == "all is finite");
 }
 
 TEST_CASE("the operation is named with its layer, in the loss or in the gradient") {

@@ -287,6 +287,46 @@ TEST_CASE("the sum of a summed loss, and the mean of a mean, are the losses of a
   CHECK(loss(sum, nn::sse) == doctest::Approx(9).epsilon(1e-14));
 }
 
+TEST_CASE("a fit with the same optimizer goes on where the one before ended") {
+  const nn::Dataset data = clusters(40, 1);
+  const auto trained = [&](std::int64_t epochs, int times) {
+    seed(1);
+    Net net;
+    nn::SGD optimizer(net.parameters(), {.learning_rate = rate, .momentum = 0.9});
+    FitOptions options = like_by_hand();
+    options.epochs = epochs;
+    for (int i = 0; i < times; ++i) fit(net, nn::cross_entropy, optimizer, data, options);
+    return nn::digest(net.parameters());
+  };
+  CHECK(trained(1, 3) == trained(3, 1));
+  CHECK(trained(2, 2) == trained(4, 1));
+
+  // The orders of passes 0, 1 and 2 of Batches: the second fit is stopped after its first step.
+  std::vector<std::vector<double>> orders;
+  Line line;
+  nn::SGD optimizer(line.parameters(), {.learning_rate = 0});
+  const auto run = [&](nn::Optimizer& own, bool stops) {
+    orders.emplace_back();
+    FitOptions options = {.epochs = 1, .batches = {.size = 2, .shuffle = true, .seed = 5}};
+    options.transform = [&](const nn::Batch& batch) {
+      for (const double x : expect::values(batch.inputs)) orders.back().push_back(x);
+      return batch;
+    };
+    options.on_step = [stops](const nn::StepRecord&) { return stops ? Next::stop : Next::go_on; };
+    fit(line, nn::mse, own, points({1, 2, 3, 4, 5, 6}, {1, 2, 3, 4, 5, 6}), options);
+  };
+  for (const bool stops : {false, true, false}) run(optimizer, stops);
+  nn::SGD fresh(line.parameters(), {.learning_rate = 0});
+  run(fresh, false);
+  nn::Batches batches(points({1, 2, 3, 4, 5, 6}, {1, 2, 3, 4, 5, 6}), {.size = 6, .shuffle = true, .seed = 5});
+  std::vector<std::vector<double>> expected;
+  for (int pass = 0; pass < 3; ++pass) expected.push_back(expect::values((*batches.begin()).inputs));
+  CHECK(orders[0] == expected[0]);
+  CHECK(orders[1] == std::vector<double>(expected[1].begin(), expected[1].begin() + 2));
+  CHECK(orders[2] == expected[2]);
+  CHECK(orders[3] == expected[0]);
+}
+
 TEST_CASE("models without modes, lambdas and other optimizers can be trained") {
   Tensor w = expect::leaf(tensor({{1}}, float64));
   const auto model = [&w](const Tensor& x) { return matmul(x, w); };
@@ -338,6 +378,12 @@ TEST_CASE("options that do not fit are refused before anything is trained") {
     change(options);
     return error_of([&] { fit(line, nn::mse, optimizer, points({1}, {2}), options); });
   };
+  CHECK(refused([](FitOptions& o) {
+          o.metrics = {{"f1", {}}};
+        }) == "ValueError: fit: metric 'f1' has no function; need one to call");
+  CHECK(error_of([&] {
+          nn::evaluate(line, nn::mse, points({1}, {2}), {.metrics = {{"f1", nullptr}}});
+        }) == "ValueError: evaluate: metric 'f1' has no function; need one to call");
   CHECK(refused([](FitOptions& o) { o.epochs = 0; }) == "ValueError: fit: epochs 0; need at least 1");
   CHECK(refused([](FitOptions& o) { o.accumulate = 0; }).starts_with("ValueError: fit: accumulate 0"));
   CHECK(

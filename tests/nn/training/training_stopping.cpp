@@ -119,6 +119,35 @@ TEST_CASE("the best epoch comes back with its buffers, also when a callback stop
   CHECK(model.seen.item() == 3);
 }
 
+TEST_CASE("a validation loss that is not finite is said, and the best epoch or the beginning comes back") {
+  // w after epoch e is 2 - 0.8^e: 1.2, 1.36, 1.488, ...; validation at x = 2 wants 2.72 and is NaN from 2 w > 2.9 on.
+  const auto loss = [](const Tensor& p, const Tensor& t) { return nn::mse(p, t) + 0.0 * sum(log(2.9 - p)); };
+  const auto trained = [&](const nn::Dataset& validation, nn::Stopping stopping) {
+    Line line;
+    nn::SGD optimizer(line.parameters(), {.learning_rate = 0.1});
+    FitOptions options = in_order(1, 7);
+    options.validation = validation;
+    options.stopping = stopping;
+    const History history = fit(line, loss, optimizer, points({1}, {2}), options);
+    return std::pair(history, line.weight());
+  };
+  const auto [history, weight] = trained(points({2}, {2.72}), {.patience = 3, .restore_best = true});
+  CHECK(history.reason == StopReason::validation_not_finite);
+  CHECK(to_string(history.reason) == "the validation loss was not finite");
+  CHECK(history.epochs.size() == 5);
+  CHECK(std::isnan(*history.epochs.back().validation_loss));
+  CHECK(history.best_epoch == 1);
+  CHECK(weight == doctest::Approx(1.36).epsilon(1e-14));
+  for (const double y : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    const auto [never, first_weight] = trained(points({1}, {y}), {.patience = 2, .restore_best = true});
+    CHECK(never.reason == StopReason::validation_not_finite);
+    CHECK(never.epochs.size() == 2);
+    CHECK_FALSE(never.best_epoch);
+    CHECK(first_weight == 1);
+  }
+  CHECK(trained(points({1}, {std::numeric_limits<double>::quiet_NaN()}), {.restore_best = true}).second == 1);
+}
+
 TEST_CASE("training stops when no weight changes by as much in an epoch") {
   // The change of epoch e is 0.2 · 0.8^(e-1): below 0.05 first for e = 8 (0.0419).
   Line line;
