@@ -45,6 +45,7 @@ void adam_update(const AdamRule& rule, std::int64_t t, bool at_first, std::size_
   const Vec<T> scale(1 / std::sqrt(1 - std::pow(rule.beta2, power))), epsilon(rule.epsilon);
   const bool shrinks = rule.weight_decay != 0 && rule.decoupled_decay;
   const bool decays = rule.weight_decay != 0 && !rule.decoupled_decay;
+  const bool may_divide_by_zero = static_cast<T>(rule.epsilon) == 0;
   const Vec<T> decay(rule.weight_decay), kept(1 - rule.learning_rate * rule.weight_decay);
   for_vectors<T>(0, count, [=](std::size_t k, auto lanes) {
     Vec<T> x = load(parameter + k, lanes);
@@ -59,7 +60,10 @@ void adam_update(const AdamRule& rule, std::int64_t t, bool at_first, std::size_
     }
     store(first, m + k, lanes);
     store(second, v + k, lanes);
-    store(x - rate * first / (sqrt(second) * scale + epsilon), parameter + k, lanes);
+    const Vec<T> size = sqrt(second) * scale + epsilon;
+    Vec<T> step = rate * first / size;
+    if (may_divide_by_zero) step = where(size == 0, Vec<T>(0), step);
+    store(x - step, parameter + k, lanes);
   });
 }
 

@@ -33,7 +33,8 @@ void sgd_update(const SgdRule& rule, bool at_first, std::size_t count, const T* 
 ///     m = beta1 · m + (1 - beta1) · g,   v = beta2 · v + (1 - beta2) · g²,   both 0 at first
 ///     parameter -= learning_rate / (1 - beta1^t) · m / (√v / √(1 - beta2^t) + epsilon)
 ///
-/// What AdamW, which is decoupled, begins with differs in the last two.
+/// Where the divisor is 0, as for gradients of 0 without an epsilon, the parameter stays. What AdamW, which is
+/// decoupled, begins with differs in the last two.
 template <bool decoupled>
 struct AdamRuleOf {
   double learning_rate = 1e-3;

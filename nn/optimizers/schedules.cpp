@@ -78,7 +78,7 @@ Schedule warm_up(std::int64_t steps, Schedule schedule) {
   if (!schedule) throw ValueError("warm_up: the schedule is empty; need one to warm up to");
   return checked("warm_up", [steps, schedule = std::move(schedule)](std::int64_t step) {
     if (step >= steps) return schedule(step - steps);
-    return schedule(0) * static_cast<double>(step + 1) / static_cast<double>(steps + 1);
+    return schedule(0) * (static_cast<double>(step) + 1) / (static_cast<double>(steps) + 1);
   });
 }
 
@@ -98,10 +98,10 @@ ReduceOnPlateau::ReduceOnPlateau(double rate, const PlateauOptions& options)
 }
 
 bool ReduceOnPlateau::improves(double metric) const {
-  const double threshold = options_.threshold;
-  if (options_.better == Better::smaller)
-    return metric < (options_.relative ? best_ * (1 - threshold) : best_ - threshold);
-  return metric > (options_.relative ? best_ * (1 + threshold) : best_ + threshold);
+  const bool smaller = options_.better == Better::smaller;
+  if (std::isinf(best_)) return smaller ? metric < best_ : metric > best_;
+  const double margin = options_.relative ? options_.threshold * std::abs(best_) : options_.threshold;
+  return smaller ? metric < best_ - margin : metric > best_ + margin;
 }
 
 double ReduceOnPlateau::observe(double metric) {

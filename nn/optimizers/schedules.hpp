@@ -48,9 +48,10 @@ struct PlateauOptions {
   Better better = Better::smaller;
 };
 
-/// Lowers the rate when a metric has stopped improving, as PyTorch 1.13's ReduceLROnPlateau does. A metric m improves
-/// on the best one, b, if m < b · (1 - threshold) (relative) or m < b - threshold; for larger ones m > b · (1 +
-/// threshold) or m > b + threshold. NaN is no improvement. After more than `patience` metrics in a row without
+/// Lowers the rate when a metric has stopped improving, as PyTorch 1.13's ReduceLROnPlateau does, but for negative
+/// metrics. A metric m improves on the best one, b, if m < b - threshold · |b| (relative) or m < b - threshold; for
+/// larger ones m > b + threshold · |b| or m > b + threshold (PyTorch has b in place of |b|, by which a constant
+/// negative metric improves for ever). NaN is no improvement. After more than `patience` metrics in a row without
 /// improvement
 ///
 ///     rate ← max(factor · rate, minimum_rate)

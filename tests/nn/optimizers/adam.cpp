@@ -103,3 +103,21 @@ TEST_CASE("options of Adam that make no sense are refused") {
   CHECK(expect::error_of([&] { nn::AdamW({x}, {.beta1 = 2}); }) == "ValueError: AdamW: beta1 2; need 0 <= beta1 < 1");
   CHECK(expect::error_of([] { nn::Adam({}, {}); }) == "ValueError: Adam: no parameters; need at least one");
 }
+
+TEST_CASE("without an epsilon a gradient of 0, or one whose square is 0, leaves a parameter as it is") {
+  for (const DType dtype : {float32, float64})
+    for (const double tiny : {0.0, dtype == float32 ? 1e-30 : 1e-200})
+      for (const double epsilon : {0.0, 1e-320}) {
+        Tensor x = expect::leaf(tensor({1, 2, -3}, dtype));
+        nn::Adam optimizer({x}, {.learning_rate = 0.1, .epsilon = epsilon});
+        for (int step = 0; step < 3; ++step) {
+          Gradients gradients;
+          gradients.set(x, tensor({1, tiny, 0}, dtype));
+          optimizer.step(gradients);
+        }
+        // A constant gradient moves by the rate (Kingma and Ba 2015, section 2.1).
+        CHECK(x.item({0}) == doctest::Approx(0.7).epsilon(1e-6));
+        if (dtype == float32 || epsilon == 0) CHECK(x.item({1}) == 2);
+        CHECK(x.item({2}) == -3);
+      }
+}

@@ -116,6 +116,31 @@ TEST_CASE("an improvement on a plateau counts from the threshold on, relative or
         std::vector<double>{1, 1, 1});
 }
 
+TEST_CASE("negative metrics come to a plateau as positive ones do: the margin is a share of the best one's size") {
+  using Options = nn::PlateauOptions;
+  for (const nn::Better better : {nn::Better::smaller, nn::Better::larger})
+    for (const double metric : {-1.0, -1e-300, 0.0, 1.0, -1e300}) {
+      // The second equal metric is no improvement, so that rates fall from there on.
+      const Options options{.factor = 0.5, .patience = 0, .better = better};
+      CHECK(observed(nn::ReduceOnPlateau(1, options), {metric, metric, metric}) == std::vector<double>{1, 0.5, 0.25});
+    }
+  const auto reduced = [](Options options, double best, double metric) {
+    options.patience = 0;
+    return observed(nn::ReduceOnPlateau(1, options), {best, metric})[1] < 1;
+  };
+  CHECK(reduced({.threshold = 0.25}, -8, -10));  // needs less than -8 - 0.25·8
+  CHECK_FALSE(reduced({.threshold = 0.25}, -8, -10.1));
+  CHECK(reduced({.threshold = 0.25, .better = nn::Better::larger}, -8, -6));
+  CHECK_FALSE(reduced({.threshold = 0.25, .better = nn::Better::larger}, -8, -5.9));
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(reduced({}, -infinity, -infinity));
+}
+
+TEST_CASE("a warm-up may be as long as numbers reach") {
+  const nn::Schedule rate = nn::warm_up(std::numeric_limits<std::int64_t>::max(), nn::constant_rate(1));
+  CHECK(rate(0) == doctest::Approx(0x1p-63).epsilon(1e-15));
+}
+
 TEST_CASE("during the cooldown of a plateau nothing counts, and no rate falls below the minimum") {
   using Options = nn::PlateauOptions;
   // Patience 0, cooldown 2: reduced at the 2nd metric; the 3rd and 4th are not counted; the 5th reduces.
