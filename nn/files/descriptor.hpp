@@ -4,11 +4,12 @@
 
 namespace xgrad::nn {
 
-/// An open file of the system, closed with its scope; -1 for none.
+/// An open file of the system, closed with its scope; -1 for none. It never takes the place of a standard stream that is
+/// closed, to which others may write.
 class Descriptor {
  public:
   Descriptor() = default;
-  explicit Descriptor(int number) : number_(number) {}
+  explicit Descriptor(int number);
   Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
   Descriptor& operator=(Descriptor&& other) noexcept {
     std::swap(number_, other.number_);

@@ -26,8 +26,32 @@ std::string folder_of(const std::string& path) {
 /// Whoever writes a file holds a lock on it, which ends with the process.
 bool lock(const Descriptor& file) { return flock(file.number(), LOCK_EX | LOCK_NB) == 0; }
 
+/// What the names of unfinished files begin with: the name of the file, but no longer than leaves room for the rest.
+std::string start_of_unfinished(const std::string& path) {
+  constexpr std::size_t longest = 200;  // of the 255 bytes that a name may have
+  return fs::path(path).filename().string().substr(0, longest) + ".part";
+}
+
+/// The file that a path leads to by symbolic links, whether it is there or not.
+std::string followed(const std::string& path) {
+  constexpr int most_links = 40;  // as Linux has it
+  fs::path target = path;
+  std::error_code ignored;
+  for (int i = 0; i < most_links && fs::is_symlink(target, ignored); ++i)
+    target = target.parent_path() / fs::read_symlink(target, ignored);
+  return target.string();
+}
+
+/// The mode of the file that is there, or that of a new one.
+mode_t mode_for(const std::string& path) {
+  struct stat before = {};
+  return ::stat(path.c_str(), &before) == 0 ? before.st_mode & 07777 : 0;
+}
+
+std::string place_of(const Descriptor& file) { return fmt::format("/proc/self/fd/{}", file.number()); }
+
 void remove_leftovers(const std::string& path) {
-  const std::string start = fs::path(path).filename().string() + ".part";
+  const std::string start = start_of_unfinished(path);
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder_of(path), ignored)) {
     const std::string name = entry.path().filename().string();
@@ -42,35 +66,62 @@ bool is_unsupported(int error) { return error == EINVAL || error == ENOTSUP || e
 
 }  // namespace
 
-WholeFile::WholeFile(const std::string& path) : given_(path), path_(path) {
+WholeFile::WholeFile(const std::string& path) : given_(path), path_(followed(path)), written_(path_) {
   std::error_code ignored;  // opening says what is the matter
-  if (fs::is_symlink(path, ignored)) path_ = fs::weakly_canonical(path, ignored).string();
-  written_ = path_;
   if (!fs::exists(path_, ignored) || fs::is_regular_file(path_, ignored)) {
     remove_leftovers(path_);
-    open_beside();
+    if (!open_nameless()) open_beside();
   } else {
-    file_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    // A pipe without a reader is an error rather than to be waited for.
+    file_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NONBLOCK));
+    if (file_) ::fcntl(file_.number(), F_SETFL, ::fcntl(file_.number(), F_GETFL) & ~O_NONBLOCK);
   }
   if (!file_) throw_as<FileError>("{}: cannot be written: {}", given_, std::strerror(errno));
 }
 
+bool WholeFile::open_nameless() {
+  file_ = Descriptor(::open(folder_of(path_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666));
+  if (!file_ || !lock(file_) || ::access(place_of(file_).c_str(), F_OK) != 0) return false;
+  if (const mode_t mode = mode_for(path_); mode != 0) ::fchmod(file_.number(), mode);
+  written_.clear();
+  return true;
+}
+
+std::string WholeFile::unfinished_name(int number) const {
+  return fmt::format("{}/{}{}_{}", folder_of(path_), start_of_unfinished(path_), getpid(), number);
+}
+
 void WholeFile::open_beside() {
   for (int number = 0;; ++number) {
-    written_ = fmt::format("{}.part{}_{}", path_, getpid(), number);
+    written_ = unfinished_name(number);
     file_ = Descriptor(::open(written_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     if (!file_ && errno == EEXIST) continue;
-    struct stat mine = {}, before = {};
+    struct stat mine = {};
     if (!file_) return;
     // Another writer may have taken it for a leftover before it was locked.
     if (!lock(file_) || ::fstat(file_.number(), &mine) != 0 || mine.st_nlink == 0) continue;
-    if (::stat(path_.c_str(), &before) == 0) ::fchmod(file_.number(), before.st_mode & 07777);
+    if (const mode_t mode = mode_for(path_); mode != 0) ::fchmod(file_.number(), mode);
     return;
   }
 }
 
+/// A link cannot take the place of a file; what has a name can.
+void WholeFile::name_it() {
+  const auto link_to = [this](const std::string& name) {
+    return ::linkat(AT_FDCWD, place_of(file_).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  };
+  written_ = path_;
+  for (int number = 0; !link_to(written_); ++number) {
+    if (errno != EEXIST) {
+      written_.clear();
+      refuse();
+    }
+    written_ = unfinished_name(number);
+  }
+}
+
 WholeFile::~WholeFile() {
-  if (written_ != path_) ::unlink(written_.c_str());
+  if (!written_.empty() && written_ != path_) ::unlink(written_.c_str());
 }
 
 void WholeFile::refuse() const { throw_as<FileError>("{}: writing failed: {}", given_, std::strerror(errno)); }
@@ -95,7 +146,8 @@ void WholeFile::finish() {
     if (file_.close() != 0) refuse();
     return;
   }
-  if (std::rename(written_.c_str(), path_.c_str()) != 0) refuse();
+  if (written_.empty()) name_it();
+  if (written_ != path_ && std::rename(written_.c_str(), path_.c_str()) != 0) refuse();
   written_ = path_;
   if (file_.close() != 0) refuse();
   const Descriptor folder(::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
