@@ -3,151 +3,162 @@
 #include <autograd/text/utf8.hpp>
 #include <autograd/text/words.hpp>
 #include <nn/data/csv.hpp>
+#include <nn/data/csv_number.hpp>
+#include <nn/data/csv_source.hpp>
+#include <nn/data/source_file.hpp>
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
+#include <new>
+#include <optional>
 #include <span>
-#include <system_error>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace xgrad::nn {
 
 namespace {
 
-/// A field for messages: short, on one line.
-std::string quote(std::string_view value) {
-  constexpr std::size_t longest = 40;
-  std::size_t end = std::min(value.size(), longest);
-  while (end < value.size() && (static_cast<unsigned char>(value[end]) & 0xC0) == 0x80) --end;  // no half characters
-  std::string text(value.substr(0, end));
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < ' ') c = ' ';
-  return fmt::format("'{}{}'", text, end < value.size() ? "..." : "");
-}
-
 std::string list_of(const std::vector<std::string>& names) {
   constexpr std::size_t most = 12;
-  const std::string text = joined(std::span(names).first(std::min(names.size(), most)), quote);
+  const std::string text = joined(std::span(names).first(std::min(names.size(), most)), quoted);
   return names.size() > most ? fmt::format("{} and {} more", text, names.size() - most) : text;
 }
 
-bool contains(const std::vector<std::string>& list, std::string_view text) {
-  return std::find(list.begin(), list.end(), text) != list.end();
-}
-
-/// Reads a number that is the whole text; invalid_argument if it is not.
-template <class T>
-std::errc read_number(std::string_view text, T& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return end == text.data() + text.size() ? error : std::errc::invalid_argument;
-}
-
-bool is_number(std::string_view text) {
-  double ignored = 0;
-  return read_number(text, ignored) != std::errc::invalid_argument;
-}
-
-void check_separator(char c) {
+void check_mark(const char* what, char c) {
   const auto byte = static_cast<unsigned char>(c);
   if (byte == 0 || byte >= 0x80 || std::isalnum(byte) || std::strchr("\"\n\r+-.", c) != nullptr)
-    throw_as<ValueError>("read_csv: separator {}; need a character that is no quote, line break, letter, digit or sign",
-                         quote({&c, 1}));
+    throw_as<ValueError>("read_csv: {} {}; need a character that is no quote, line break, letter, digit or sign", what,
+                         quoted({&c, 1}));
+}
+
+void check(const CsvOptions& options) {
+  check_mark("separator", options.separator);
+  if (options.comment != '\0') check_mark("comment", options.comment);
+  if (options.comment == options.separator)
+    throw_as<ValueError>("read_csv: separator and comment are both {}; need two characters",
+                         quoted({&options.separator, 1}));
+  if (options.decimal != '.' && options.decimal != ',')
+    throw_as<ValueError>("read_csv: decimal {}; need '.' or ','", quoted({&options.decimal, 1}));
+  if (options.thousands != '\0' && std::strchr(",.' _", options.thousands) == nullptr)
+    throw_as<ValueError>("read_csv: thousands {}; need one of , . ' _ or a space", quoted({&options.thousands, 1}));
+  if (options.thousands == options.decimal)
+    throw_as<ValueError>("read_csv: decimal and thousands are both {}; need two characters",
+                         quoted({&options.decimal, 1}));
 }
 
 }  // namespace
 
-/// The text of a CSV file, with the places in it.
-struct CsvTable::Source {
-  std::string file;
-  std::string text;
+struct CsvTable::Field {
+  std::size_t begin;  // in the text of the file, behind a quote
+  std::size_t size;
+  bool quoted;
+  bool filled = false;
+  std::size_t start() const { return quoted ? begin - 1 : begin; }
+};
 
-  /// Behind a byte order mark.
-  std::size_t text_begin() const { return text.starts_with("\xEF\xBB\xBF") ? 3 : 0; }
+/// What copies of a table share.
+struct CsvTable::Content {
+  CsvSource source;
+  NumberFormat format;
+  std::string fill;
+  std::size_t rows = 0;
+  std::int64_t dropped_rows = 0;
+  std::int64_t filled_fields = 0;
+  std::vector<std::string> columns = {};
+  std::unordered_map<std::string, std::size_t> positions = {};  // of the columns
+  std::vector<TextPlace> headings = {};                         // in the first line
+  std::vector<Field> fields = {};                               // row after row
 
-  /// `file:line:column` of a byte, in characters from 1.
-  std::string place(std::size_t at) const {
-    const std::string_view before = std::string_view(text).substr(0, at);
-    const std::size_t line_end = before.rfind('\n');
-    const std::size_t begin = line_end == std::string_view::npos ? std::min(text_begin(), at) : line_end + 1;
-    return fmt::format("{}:{}:{}", file, 1 + std::count(before.begin(), before.end(), '\n'),
-                       1 + utf8_characters(before.substr(begin)));
+  const Field& field(std::size_t row, std::size_t column) const { return fields[row * columns.size() + column]; }
+
+  std::size_t position(const std::string& name) const {
+    const auto found = positions.find(name);
+    if (found == positions.end()) fail_unknown(name, columns);
+    return found->second;
   }
 
-  /// FileError there.
-  template <class... Values>
-  [[noreturn]] void fail(std::size_t at, fmt::format_string<Values...> what, Values&&... values) const {
-    throw FileError(place(at) + ": " + fmt::format(what, std::forward<Values>(values)...));
-  }
-
-  /// FileError at the first byte that is not UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF).
-  void require_utf8() const {
-    for (std::size_t at = 0; at < text.size();) {
-      const std::size_t length = utf8_length(std::string_view(text).substr(at));
-      if (length == 0) fail(at, "byte 0x{:02X} is not UTF-8; convert the file", static_cast<std::uint8_t>(text[at]));
-      at += length;
-    }
+  /// FileError for a name that is none of those of the file.
+  [[noreturn]] void fail_unknown(const std::string& name, const std::vector<std::string>& names) const {
+    std::string advice = printable(did_you_mean(name, names));
+    if (names.size() == 1 && names[0].find_first_of(",;\t|") != std::string::npos)
+      advice = "; CsvOptions::separator says what stands between them";
+    else if (std::any_of(names.begin(), names.end(), [&](const auto& n) { return is_number(n, format); }))
+      advice = "; CsvOptions::header says if the file has no names";
+    source.fail(0, "no column {}; the columns are {}{}", quoted(name), list_of(names), advice);
   }
 
   /// What stands in a field, quotes inside still doubled.
-  std::string_view raw(const Field& field) const { return std::string_view(text).substr(field.begin, field.size); }
+  std::string_view raw(const Field& field) const {
+    return std::string_view(source.text).substr(field.begin, field.size);
+  }
+
+  std::string value(const Field& field) const {
+    if (field.filled) return fill;
+    const std::string_view text = raw(field);
+    if (!field.quoted) return std::string(text);
+    std::string value;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      value += text[i];
+      if (text[i] == '"') ++i;
+    }
+    return value;
+  }
+
+  template <class T>
+  T number(const Field& field, const std::string& name) const {
+    constexpr bool whole = std::is_integral_v<T>;
+    const bool as_it_stands = !field.quoted && !field.filled;
+    const std::string copy = as_it_stands ? std::string() : value(field);
+    const std::string_view text = as_it_stands ? raw(field) : copy;
+    const auto refuse = [&](const std::string& why) {
+      source.fail(field.start(), "{} in column {}{}", quoted(text), quoted(name), why);
+    };
+    T result{};
+    const std::errc error = read_number(text, format, result);
+    if (error == std::errc::invalid_argument)
+      refuse((whole ? "; need a whole number" : "; need a number") + option_to_read(text, format));
+    if (error == std::errc::result_out_of_range) refuse(fmt::format(" does not fit into {}", dtype_of<T>));
+    if constexpr (!whole)
+      if (!std::isfinite(result)) refuse("; need a finite number");
+    return result;
+  }
 };
 
-std::size_t CsvTable::position(const std::string& name) const {
-  const auto found = std::find(columns_.begin(), columns_.end(), name);
-  if (found == columns_.end()) source_->fail(0, "no column {}; the columns are {}", quote(name), list_of(columns_));
-  return static_cast<std::size_t>(found - columns_.begin());
+const CsvTable::Content& CsvTable::content() const {
+  if (content_ == nullptr)
+    throw ValueError("CsvTable: nothing was read into it, or it was moved from; need the result of read_csv");
+  return *content_;
 }
 
+std::int64_t CsvTable::rows() const { return static_cast<std::int64_t>(content().rows); }
+const std::vector<std::string>& CsvTable::columns() const& { return content().columns; }
+std::int64_t CsvTable::dropped_rows() const { return content().dropped_rows; }
+std::int64_t CsvTable::filled_fields() const { return content().filled_fields; }
+
 std::vector<std::string> CsvTable::columns_except(const std::vector<std::string>& names) const {
-  for (const std::string& name : names) position(name);
+  for (const std::string& name : names) content().position(name);
+  const std::unordered_set<std::string> left_out(names.begin(), names.end());
   std::vector<std::string> others;
-  std::copy_if(columns_.begin(), columns_.end(), std::back_inserter(others),
-               [&](const std::string& column) { return !contains(names, column); });
+  std::copy_if(columns().begin(), columns().end(), std::back_inserter(others),
+               [&](const std::string& column) { return !left_out.contains(column); });
   return others;
 }
 
-std::string CsvTable::value(const Field& field) const {
-  if (field.filled) return fill_;
-  std::string value(source_->raw(field));
-  if (field.quoted)
-    for (std::size_t at = value.find('"'); at != std::string::npos; at = value.find('"', at + 1)) value.erase(at, 1);
-  return value;
-}
-
-template <class T>
-T CsvTable::number(const Field& field, const std::string& name) const {
-  constexpr bool whole = std::is_integral_v<T>;
-  const bool as_it_stands = !field.quoted && !field.filled;
-  const std::string copy = as_it_stands ? std::string() : value(field);
-  const std::string_view text = as_it_stands ? source_->raw(field) : copy;
-  const auto refuse = [&](const char* why) {
-    source_->fail(field.start(), "{} in column {}{}", quote(text), quote(name), why);
-  };
-  T result{};
-  const std::errc error = read_number(text, result);
-  if (error == std::errc::invalid_argument) refuse(whole ? "; need a whole number" : "; need a number");
-  if (error == std::errc::result_out_of_range) refuse(fmt::format(" does not fit into {}", dtype_of<T>).c_str());
-  if constexpr (!whole)
-    if (!std::isfinite(result)) refuse("; need a finite number");
-  return result;
-}
-
 Tensor CsvTable::numbers(const std::vector<std::string>& names, DType dtype) const {
+  const Content& table = content();
   std::vector<std::size_t> positions;
-  for (const std::string& name : names) positions.push_back(position(name));
+  for (const std::string& name : names) positions.push_back(table.position(name));
   Tensor result = Tensor::uninitialized({rows(), static_cast<std::int64_t>(names.size())}, dtype);
   visit(dtype, [&](auto zero) {
     auto* target = result.fresh_data<decltype(zero)>();
-    for (std::size_t row = 0; row < rows_; ++row)
+    for (std::size_t row = 0; row < table.rows; ++row)
       for (std::size_t i = 0; i < names.size(); ++i)
-        *target++ = number<decltype(zero)>(field(row, positions[i]), names[i]);
+        *target++ = table.number<decltype(zero)>(table.field(row, positions[i]), names[i]);
   });
   return result;
 }
@@ -157,39 +168,45 @@ Tensor CsvTable::number_column(const std::string& name, DType dtype) const {
 }
 
 std::vector<std::string> CsvTable::text(const std::string& name) const {
-  const std::size_t column = position(name);
+  const Content& table = content();
+  const std::size_t column = table.position(name);
   std::vector<std::string> values;
-  for (std::size_t row = 0; row < rows_; ++row) values.push_back(value(field(row, column)));
+  for (std::size_t row = 0; row < table.rows; ++row) values.push_back(table.value(table.field(row, column)));
   return values;
 }
 
 OrdinalEncoder CsvTable::categories(const std::string& name) const {
   const OrdinalEncoder encoder = OrdinalEncoder::fit(text(name));
+  const Content& table = content();
   if (encoder.size() < 2)
-    source_->fail(field(0, position(name)).start(), "column {} has one class only, {} in all {} rows; need two or more",
-                  quote(name), quote(encoder.categories().front()), rows_);
+    table.source.fail(table.field(0, table.position(name)).start(),
+                      "column {} has one class only, {} in all {} rows; need two or more", quoted(name),
+                      quoted(encoder.categories().front()), table.rows);
   return encoder;
 }
 
 Tensor CsvTable::codes(const std::string& name, const OrdinalEncoder& categories) const {
-  const std::size_t column = position(name);
+  const Content& table = content();
+  const std::size_t column = table.position(name);
   Tensor codes = Tensor::uninitialized({rows()}, int64);
   std::int64_t* target = codes.fresh_data<std::int64_t>();
-  for (std::size_t row = 0; row < rows_; ++row) {
-    const Field& here = field(row, column);
-    const std::optional<std::int64_t> code = categories.find(value(here));
+  for (std::size_t row = 0; row < table.rows; ++row) {
+    const Field& here = table.field(row, column);
+    const std::string text = table.value(here);
+    const std::optional<std::int64_t> code = categories.find(text);
     if (!code)
-      source_->fail(here.start(), "unknown category {} in column {}; need one of {}", quote(value(here)), quote(name),
-                    list_of(categories.categories()));
+      table.source.fail(here.start(), "unknown category {} in column {}; need one of {}", quoted(text), quoted(name),
+                        list_of(categories.categories()));
     *target++ = *code;
   }
   return codes;
 }
 
 std::vector<std::string> CsvTable::places(const std::vector<std::string>& names) const {
+  const Content& table = content();
   std::vector<std::string> places;
   for (const std::string& name : names)
-    places.push_back(source_->place(headings_[position(name)].start()) + ": " + name);
+    places.push_back(table.source.words(table.headings[table.position(name)]) + ": " + name);
   return places;
 }
 
@@ -197,28 +214,29 @@ std::vector<std::string> CsvTable::places(const std::vector<std::string>& names)
 class CsvParser {
  public:
   CsvParser(std::string text, const std::string& file, const CsvOptions& options)
-      : options_(options), source_(std::make_shared<const CsvTable::Source>(CsvTable::Source{file, std::move(text)})) {
-    table_.source_ = source_;
-    table_.fill_ = options.fill;
-  }
+      : options_(options),
+        table_(std::make_shared<Content>(
+            Content{{file, std::move(text)}, {options.decimal, options.thousands, options.trim}, options.fill})) {}
 
   CsvTable parse() {
-    source_->require_utf8();
-    if (at_end()) source_->fail(0, "the file is empty; need rows");
+    if (options_.columns.empty()) source_.require_utf8(at_, text_.size());
+    skip_comments();
+    if (at_end()) source_.fail(0, "the file is empty; need rows");
+    first_line_ = at_;
     const Line first = read_line(0);
     const bool header = has_header(first);
-    name_columns(first, header);
-    keep_columns(first);
+    keep_columns(first, names_of(first, header));
     if (!header) add_row(first);
-    while (!at_end()) add_row(read_line(first.size()));
-    if (table_.rows_ == 0 && table_.dropped_rows_ > 0)
-      source_->fail(0, "all {} rows have a missing value and were dropped", table_.dropped_rows_);
-    if (table_.rows_ == 0) source_->fail(0, "a header and no rows");
-    return std::move(table_);
+    for (skip_comments(); !at_end(); skip_comments()) add_row(read_line(first.size()));
+    if (table_->rows == 0 && table_->dropped_rows > 0)
+      source_.fail(0, "all {} rows have a missing value and were dropped", table_->dropped_rows);
+    if (table_->rows == 0) source_.fail(0, "a header and no rows");
+    return CsvTable(std::move(table_));
   }
 
  private:
   using Field = CsvTable::Field;
+  using Content = CsvTable::Content;
   using Line = std::vector<Field>;
 
   // Cutting.
@@ -231,8 +249,29 @@ class CsvParser {
     return true;
   }
 
+  void skip_comments() {
+    while (options_.comment != '\0' && !at_end() && text_[at_] == options_.comment)
+      at_ = std::min(text_.find('\n', at_), text_.size() - 1) + 1;
+  }
+
+  bool at_space() const {
+    return !at_end() && (text_[at_] == ' ' || text_[at_] == '\t') && text_[at_] != options_.separator;
+  }
+
+  void skip_spaces() {
+    while (options_.trim && at_space()) ++at_;
+  }
+
   bool ends_field() const {
     return at_end() || text_[at_] == options_.separator || text_[at_] == '\n' || text_[at_] == '\r';
+  }
+
+  /// What may be the reason why the line that begins there has another number of fields.
+  const char* comment_advice(std::size_t line) const {
+    const auto looks_like_one = [this](std::size_t at) {
+      return at < text_.size() && (text_[at] == '#' || text_[at] == '%');
+    };
+    return looks_like_one(line) || looks_like_one(first_line_) ? "; CsvOptions::comment skips comments" : "";
   }
 
   /// The fields of the next line, valid until the next call; `expected` of them, unless it is 0.
@@ -241,117 +280,178 @@ class CsvParser {
     line_.clear();
     do {
       if (expected > 0 && line_.size() == expected)
-        source_->fail(at_, "field {} of a row; need {}", expected + 1, expected);
+        source_.fail(at_, "field {} of a row; need {}{}", expected + 1, expected, comment_advice(begin));
       line_.push_back(read_field());
     } while (skip(options_.separator));
-    if (line_.size() < expected && at_ == begin) source_->fail(at_, "an empty line; need {}", expected);
-    if (line_.size() < expected) source_->fail(at_, "{} fields in the row; need {}", line_.size(), expected);
+    if (line_.size() < expected && at_ == begin) source_.fail(at_, "an empty line; need {}", expected);
+    if (line_.size() < expected)
+      source_.fail(at_, "{} fields in the row; need {}{}", line_.size(), expected, comment_advice(begin));
     const std::size_t end = at_;
-    if (skip('\r') && (at_end() || text_[at_] != '\n')) source_->fail(end, "a carriage return without a line feed");
+    if (skip('\r') && (at_end() || text_[at_] != '\n')) source_.fail(end, "a carriage return without a line feed");
     skip('\n');
     return line_;
   }
 
   Field read_field() {
+    skip_spaces();
     const std::size_t begin = at_;
     if (skip('"')) return read_quoted(begin);
     while (!ends_field()) {
       if (text_[at_] == '"')
-        source_->fail(at_, "a quote in a field without quotes; need the field in quotes, this one doubled");
+        source_.fail(at_, "a quote in a field without quotes; need the field in quotes, this one doubled{}",
+                     trimmed(std::string_view(text_).substr(begin, at_ - begin)).empty()
+                         ? " (CsvOptions::trim leaves out spaces before it)"
+                         : "");
       ++at_;
     }
-    return {begin, at_ - begin, false};
+    std::size_t size = at_ - begin;
+    if (options_.trim) size = trimmed(std::string_view(text_).substr(begin, size)).size();
+    return {begin, size, false};
   }
 
   Field read_quoted(std::size_t begin) {
     do {
       at_ = text_.find('"', at_);
-      if (at_ == std::string::npos) source_->fail(begin, "a quote that is not closed");
+      if (at_ == std::string::npos) source_.fail(begin, "a quote that is not closed");
       ++at_;
     } while (skip('"'));
-    if (!ends_field()) source_->fail(at_, "text behind a closing quote; need a separator or the end of the line");
-    return {begin + 1, at_ - begin - 2, true};
+    const std::size_t end = at_;
+    skip_spaces();
+    if (!ends_field()) source_.fail(end, "text behind a closing quote; need a separator or the end of the line");
+    return {begin + 1, end - begin - 2, true};
   }
 
   // What the lines mean.
 
+  bool is_number(const Field& field) const { return nn::is_number(table_->raw(field), table_->format); }
   bool has_number(const Line& line) const {
-    return std::any_of(line.begin(), line.end(), [this](const Field& field) { return is_number(source_->raw(field)); });
+    return std::any_of(line.begin(), line.end(), [this](const Field& field) { return is_number(field); });
   }
 
   bool has_header(const Line& first) {
-    if (options_.header != CsvHeader::detect) return options_.header == CsvHeader::present;
+    if (options_.header == CsvHeader::present &&
+        std::all_of(first.begin(), first.end(), [this](const Field& field) { return is_number(field); }))
+      source_.fail(first_line_,
+                   "the first line has nothing but numbers; need names, or CsvOptions::header: CsvHeader::absent if "
+                   "there are none, CsvHeader::numeric if they are these");
+    if (options_.header != CsvHeader::detect) return options_.header != CsvHeader::absent;
     if (has_number(first)) return false;
     const std::size_t second = at_;
+    skip_comments();
     if (at_end() || !has_number(read_line(first.size())))
-      source_->fail(0, "neither of the first two lines has a number; say whether there is a header");
+      source_.fail(0, "neither of the first two lines has a number; say whether there is a header");
     at_ = second;
     return true;
   }
 
-  void name_columns(const Line& first, bool header) {
+  std::vector<std::string> names_of(const Line& first, bool header) const {
+    std::vector<std::string> names;
+    for (const Field& field : first)
+      names.push_back(header ? table_->value(field) : fmt::format("{}", names.size() + 1));
+    return names;
+  }
+
+  /// Chooses the columns of the table among those of the file.
+  void keep_columns(const Line& first, const std::vector<std::string>& names) {
+    std::unordered_map<std::string_view, std::vector<std::size_t>> places;  // of every name
+    for (std::size_t column = 0; column < names.size(); ++column) places[names[column]].push_back(column);
+    const auto keep = [&](std::size_t column, std::size_t again) {
+      const std::string& name = names[column];
+      if (name.empty())
+        source_.fail(first[column].start(),
+                     "a column without a name; CsvOptions::drop_unnamed leaves it out (an index of pandas has none)");
+      if (again != column)
+        source_.fail(first[again].start(), "column name {} is used twice; CsvOptions::columns says which to keep",
+                     quoted(name));
+      if (!table_->positions.emplace(name, kept_.size()).second)
+        throw_as<ValueError>("read_csv: column {} is listed twice", quoted(name));
+      kept_.push_back(column);
+      table_->columns.push_back(name);
+    };
+    if (options_.columns.empty()) {
+      for (std::size_t column = 0; column < names.size(); ++column) {
+        if (names[column].empty() && options_.drop_unnamed) continue;
+        if (places[names[column]].front() != column) keep(places[names[column]].front(), column);
+        keep(column, column);
+      }
+    } else {
+      for (const std::string& name : options_.columns) {
+        const auto found = places.find(name);
+        if (found == places.end()) table_->fail_unknown(name, names);
+        keep(found->second.front(), found->second.back());
+      }
+    }
+    if (kept_.empty()) source_.fail(first_line_, "no column has a name; need one at least");
+    note_headings(first);
+  }
+
+  /// In one pass, for there may be many columns.
+  void note_headings(const Line& first) {
+    std::vector<TextPlace> places;
+    std::size_t at = source_.text_begin();
+    TextPlace place;
     for (const Field& field : first) {
-      std::string name = header ? table_.value(field) : fmt::format("{}", table_.columns_.size() + 1);
-      if (name.empty()) source_->fail(field.start(), "a column without a name");
-      if (contains(table_.columns_, name)) source_->fail(field.start(), "column name {} is used twice", quote(name));
-      table_.columns_.push_back(std::move(name));
+      places.push_back(place = source_.place(field.start(), place, at));
+      at = field.start();
+    }
+    for (const std::size_t column : kept_) {
+      table_->headings.push_back(places[column]);
+      check_bytes(first[column]);
     }
   }
 
-  void keep_columns(const Line& first) {
-    const std::vector<std::string> names = options_.columns.empty() ? table_.columns_ : options_.columns;
-    for (const std::string& name : names) {
-      kept_.push_back(table_.position(name));
-      if (std::count(kept_.begin(), kept_.end(), kept_.back()) > 1)
-        throw_as<ValueError>("read_csv: column {} is listed twice", quote(name));
-      table_.headings_.push_back(first[kept_.back()]);
-    }
-    table_.columns_ = names;
+  void check_bytes(const Field& field) const {
+    if (!options_.columns.empty()) source_.require_utf8(field.begin, field.begin + field.size);
+  }
+
+  bool is_missing(const Field& field) const {
+    const std::vector<std::string>& words = options_.missing_words;
+    return !field.quoted && std::find(words.begin(), words.end(), table_->raw(field)) != words.end();
   }
 
   void add_row(const Line& row) {
-    const std::size_t before = table_.fields_.size();
+    const std::size_t before = table_->fields.size();
+    std::int64_t filled = 0;
     for (std::size_t i = 0; i < kept_.size(); ++i) {
       Field field = row[kept_[i]];
-      field.filled = !field.quoted && contains(options_.missing_words, source_->raw(field));
+      field.filled = is_missing(field);
       if (field.filled && options_.missing == CsvMissing::error)
-        source_->fail(field.start(), "a missing value in column {}; CsvOptions::missing can drop or fill",
-                      quote(table_.columns_[i]));
+        source_.fail(field.start(), "a missing value in column {}; CsvOptions::missing can drop or fill",
+                     quoted(table_->columns[i]));
       if (field.filled && options_.missing == CsvMissing::drop_row) {
-        table_.fields_.resize(before);
-        ++table_.dropped_rows_;
+        table_->fields.resize(before, field);
+        ++table_->dropped_rows;
         return;
       }
-      table_.filled_fields_ += field.filled;
-      table_.fields_.push_back(field);
+      check_bytes(field);
+      filled += field.filled;
+      table_->fields.push_back(field);
     }
-    ++table_.rows_;
+    table_->filled_fields += filled;
+    ++table_->rows;
   }
 
   const CsvOptions& options_;
-  const std::shared_ptr<const CsvTable::Source> source_;
-  const std::string& text_ = source_->text;
-  std::size_t at_ = source_->text_begin();
+  std::shared_ptr<Content> table_;
+  const CsvSource& source_ = table_->source;
+  const std::string& text_ = source_.text;
+  std::size_t at_ = source_.text_begin();
+  std::size_t first_line_ = 0;
   Line line_;
   std::vector<std::size_t> kept_;  // the table's columns among the file's
-  CsvTable table_;
 };
 
 CsvTable parse_csv(std::string text, const std::string& file, const CsvOptions& options) {
-  check_separator(options.separator);
-  return CsvParser(std::move(text), file, options).parse();
+  check(options);
+  try {
+    return CsvParser(std::move(text), file, options).parse();
+  } catch (const std::bad_alloc&) {
+    throw FileError(file + ": read_csv: no memory for its fields; CsvOptions::columns keeps some of them");
+  }
 }
 
 CsvTable read_csv(const std::string& path, const CsvOptions& options) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored))
-    throw FileError(path + ": read_csv: found a directory; expected a CSV file");
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw FileError(path + ": read_csv: cannot be opened (" + std::strerror(errno) + "); expected a CSV file");
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (file.bad()) throw FileError(path + ": read_csv: cannot be read (" + std::strerror(errno) + ")");
-  return parse_csv(std::move(text), path, options);
+  return parse_csv(SourceFile(path, path + ": read_csv", "a CSV file").read_all(), path, options);
 }
 
 }  // namespace xgrad::nn

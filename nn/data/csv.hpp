@@ -7,13 +7,14 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace xgrad::nn {
 
 enum class CsvHeader : std::uint8_t {
-  present,  ///< the first line has the names of the columns
+  present,  ///< the first line has the names of the columns; FileError if all are numbers, as where it is missing
+  numeric,  ///< the same, and all of them may be numbers
   absent,   ///< columns are called 1, 2, ...
   detect,   ///< present if the first line has no number and the second has one; FileError when neither has any
 };
@@ -28,31 +29,41 @@ enum class CsvMissing : std::uint8_t {
 struct CsvOptions {
   CsvHeader header = CsvHeader::present;
   char separator = ',';
-  /// The columns to keep, in this order; empty for all. Fields of the others may be missing.
+  /// The columns to keep, in this order; empty for all. What is the matter with the others' names and fields (missing,
+  /// used twice, in another encoding) does not matter.
   std::vector<std::string> columns = {};
+  bool drop_unnamed = false;  ///< leave out columns without a name, such as the index that pandas writes
   CsvMissing missing = CsvMissing::error;
   std::string fill = "0";
   /// Fields without quotes that stand for a missing value.
-  std::vector<std::string> missing_words = {"", "NA", "NaN", "nan"};
+  std::vector<std::string> missing_words = {"", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"};
+  bool trim = false;      ///< spaces and tabs around names, fields and quotes are not part of them
+  char decimal = '.';     ///< or `,`
+  char thousands = '\0';  ///< between groups of three digits: `,` in 1,234.5; without, there are none
+  char comment = '\0';    ///< lines that begin with it are skipped, say `#`; without, none is
 };
 
 /// The fields of a CSV file: rows of named columns, each read as numbers or as text when it is asked for. Copies share
 /// the fields. All errors in the file's contents are FileErrors on one line, `iris.csv:12:3: ...`: file, line and the
-/// place in the line, counted from 1 in characters.
+/// place in the line, counted from 1 in characters. ValueError for a table that
+/// nothing was read into.
 class CsvTable {
  public:
-  std::int64_t rows() const { return static_cast<std::int64_t>(rows_); }
+  CsvTable() = default;  ///< as one that was moved from
+  std::int64_t rows() const;
   /// Names in order.
-  const std::vector<std::string>& columns() const { return columns_; }
+  const std::vector<std::string>& columns() const&;
+  std::vector<std::string> columns() && { return static_cast<const CsvTable&>(*this).columns(); }
   /// The other columns: the inputs, when these are targets. FileError for an unknown name.
   std::vector<std::string> columns_except(const std::vector<std::string>& names) const;
   /// Rows left out and values replaced, as CsvMissing told.
-  std::int64_t dropped_rows() const { return dropped_rows_; }
-  std::int64_t filled_fields() const { return filled_fields_; }
+  std::int64_t dropped_rows() const;
+  std::int64_t filled_fields() const;
 
   /// Numbers of these columns, (rows, names): the nearest in the dtype to what is written; int64 takes whole numbers
-  /// only. The whole field must be a number as std::from_chars reads it, without spaces or a plus sign. FileError for
-  /// an unknown name, or for a field that is no number, is not finite, or does not fit into the dtype.
+  /// only. The whole field must be a number as std::from_chars reads it, perhaps behind a plus sign, with the marks of
+  /// the options. FileError for an unknown name, or for a field that is no number, is not finite, or is too large for
+  /// the dtype; where an option would help, it is named.
   Tensor numbers(const std::vector<std::string>& names, DType dtype = default_dtype()) const;
   /// Numbers of one column, (rows,).
   Tensor number_column(const std::string& name, DType dtype = default_dtype()) const;
@@ -68,40 +79,26 @@ class CsvTable {
   std::vector<std::string> places(const std::vector<std::string>& names) const;
 
  private:
-  struct Field {
-    std::size_t begin;  // in the text of the file, behind a quote
-    std::size_t size;
-    bool quoted;
-    bool filled = false;
-    std::size_t start() const { return quoted ? begin - 1 : begin; }
-  };
-  struct Source;
+  struct Field;
+  struct Content;
   friend class CsvParser;
+  explicit CsvTable(std::shared_ptr<const Content> content) : content_(std::move(content)) {}
+  const Content& content() const;
 
-  std::size_t position(const std::string& name) const;
-  const Field& field(std::size_t row, std::size_t column) const { return fields_[row * columns_.size() + column]; }
-  std::string value(const Field& field) const;
-  template <class T>
-  T number(const Field& field, const std::string& name) const;
-
-  std::shared_ptr<const Source> source_;
-  std::string fill_;
-  std::size_t rows_ = 0;
-  std::int64_t dropped_rows_ = 0;
-  std::int64_t filled_fields_ = 0;
-  std::vector<std::string> columns_;
-  std::vector<Field> headings_;  // in the first line
-  std::vector<Field> fields_;    // row after row
+  std::shared_ptr<const Content> content_;
 };
 
-/// Reads a file as RFC 4180 defines CSV, and nothing else: fields between separators; fields in quotes may hold
-/// separators, line breaks and, doubled, quotes; lines end in LF or CRLF, the last one may do without; all have the
-/// same number of fields. The text is UTF-8, with or without a byte order mark.
+/// Reads a file as RFC 4180 defines CSV, with what the options allow besides: fields between separators; fields in
+/// quotes may hold separators, line breaks and, doubled, quotes; lines end in LF or CRLF, the last one may do without;
+/// all have the same number of fields. The text is UTF-8, with or without a byte order mark. Time and memory are
+/// proportional to the file.
 ///
-/// FileError for a file that cannot be read, is empty or has no rows (or none that were not dropped), for a ragged row,
-/// a quote inside a field without quotes or text behind a closing one, a quote that is not closed, a carriage return
-/// alone, a byte that is not UTF-8, a name that is empty or used twice, an unknown name in `columns`, a missing
-/// value. ValueError for a separator that is a quote, a line break, a digit, a letter or one of `+-.`.
+/// FileError for a file that cannot be read, does not fit into memory, is empty or has no rows (or none that were not
+/// dropped), for a ragged row, a quote inside a field without quotes or text behind a closing one, a quote that is not
+/// closed, a carriage return alone; in the columns that are kept, for a byte that is not UTF-8, a name that is empty or
+/// used twice, a missing value; for an unknown name in `columns`. ValueError for a separator or comment that is a
+/// quote, a line break, a digit, a letter or one of `+-.`, for marks that are one character, and for a decimal or
+/// thousands mark that is none.
 CsvTable read_csv(const std::string& path, const CsvOptions& options = {});
 /// The same of a text; `file` stands in messages.
 CsvTable parse_csv(std::string text, const std::string& file, const CsvOptions& options = {});

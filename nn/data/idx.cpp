@@ -1,5 +1,6 @@
 #include <autograd/tensor/format.hpp>
 #include <nn/data/idx.hpp>
+#include <nn/data/source_file.hpp>
 
 #include <fmt/format.h>
 #include <zlib.h>
@@ -7,14 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <exception>
-#include <filesystem>
 #include <limits>
+#include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -27,41 +25,76 @@ template <class... Values>
   throw FileError("read_idx: " + path + ": " + fmt::format(what, std::forward<Values>(values)...));
 }
 
-/// A file that is read from its beginning, unpacked if it is gzip.
+/// A file that is read from its beginning, unpacked if it is gzip (RFC 1952: one member or several, and nothing else).
 class Reader {
  public:
-  explicit Reader(const std::string& path) : path_(path) {
-    std::error_code ignored;
-    if (std::filesystem::is_directory(path, ignored)) fail(path, "found a directory; expected an IDX file");
-    errno = 0;
-    file_ = gzopen(path.c_str(), "rb");
-    if (file_ == nullptr)
-      fail(path, "cannot be opened ({}); expected an IDX file, plain or gzip",
-           errno != 0 ? std::strerror(errno) : "no memory");
-    gzbuffer(file_, 1 << 17);
+  explicit Reader(const std::string& path)
+      : path_(path), source_(path, "read_idx: " + path, "an IDX file, plain or gzip"), input_(1 << 17) {
+    refill();
+    const bool packed = stream_.avail_in >= 2 && input_[0] == 0x1F && input_[1] == 0x8B;
+    if (packed && inflateInit2(&stream_, 16 + MAX_WBITS) != Z_OK) fail(path, "no memory to unpack it");
+    packed_ = packed;
   }
-  ~Reader() { gzclose(file_); }
+  ~Reader() {
+    if (packed_) inflateEnd(&stream_);
+  }
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  /// Up to count bytes, fewer at the end of the file. FileError when they cannot be read or unpacked.
-  std::size_t read(std::uint8_t* target, std::size_t count) {
-    const std::size_t got = gzfread(target, 1, count, file_);
-    int code = Z_OK;
-    const char* const message = gzerror(file_, &code);
-    truncated_ = truncated_ || code == Z_BUF_ERROR;
-    if (got < count && code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
-      fail(path_, "cannot be read ({})", code == Z_ERRNO ? std::strerror(errno) : message);
-    return got;
+  /// Up to as many bytes, fewer at the end of the file. FileError when they cannot be read or unpacked.
+  std::size_t read(std::span<std::uint8_t> target) {
+    if (!packed_) return read_plain(target);
+    constexpr std::size_t most_at_once = 1 << 30;
+    std::size_t done = 0;
+    while (done < target.size() && !ended_) {
+      if (!truncated_ && stream_.avail_in == 0) truncated_ = !refill();
+      if (truncated_) break;
+      const auto wanted = static_cast<uInt>(std::min(target.size() - done, most_at_once));
+      stream_.next_out = target.data() + done;
+      stream_.avail_out = wanted;
+      const int code = inflate(&stream_, Z_NO_FLUSH);
+      done += wanted - stream_.avail_out;
+      if (code == Z_STREAM_END)
+        begin_member();
+      else if (code != Z_OK && code != Z_BUF_ERROR)
+        fail(path_, "cannot be read ({})", stream_.msg != nullptr ? stream_.msg : "no memory to unpack it");
+    }
+    return done;
   }
 
   /// Whether gzip data ended before its end mark and checksum.
   bool truncated() const { return truncated_; }
 
  private:
+  /// False at the end of the file.
+  bool refill() {
+    stream_.avail_in = static_cast<uInt>(source_.read(input_));
+    stream_.next_in = input_.data();
+    return stream_.avail_in > 0;
+  }
+
+  std::size_t read_plain(std::span<std::uint8_t> target) {
+    const std::size_t ready = std::min<std::size_t>(stream_.avail_in, target.size());
+    std::copy_n(stream_.next_in, ready, target.begin());
+    stream_.next_in += ready;
+    stream_.avail_in -= static_cast<uInt>(ready);
+    return ready + source_.read(target.subspan(ready));
+  }
+
+  void begin_member() {
+    ended_ = stream_.avail_in == 0 && !refill();
+    if (ended_) return;
+    if (*stream_.next_in != 0x1F) fail(path_, "found bytes behind the end of the gzip data; expected none");
+    inflateReset(&stream_);
+  }
+
   const std::string& path_;
-  gzFile file_ = nullptr;
+  SourceFile source_;
+  std::vector<std::uint8_t> input_;
+  z_stream stream_ = {};
+  bool packed_ = false;
   bool truncated_ = false;
+  bool ended_ = false;
 };
 
 template <class Word>
@@ -104,7 +137,7 @@ struct Header {
 
 Header read_header(Reader& reader, const std::string& path) {
   std::array<std::uint8_t, 4> magic{};
-  const std::size_t got = reader.read(magic.data(), magic.size());
+  const std::size_t got = reader.read(magic);
   if (got < magic.size()) fail(path, "found {} bytes; expected a magic number of 4", got);
   const auto* const type = std::find_if(std::begin(value_types), std::end(value_types),
                                         [&](const ValueType& known) { return known.code == magic[2]; });
@@ -115,7 +148,7 @@ Header read_header(Reader& reader, const std::string& path) {
          fmt::join(magic, ""), Extents::capacity);
 
   std::array<std::uint8_t, 4 * Extents::capacity> extents{};
-  const std::size_t found = reader.read(extents.data(), 4 * rank);
+  const std::size_t found = reader.read(std::span(extents).first(4 * rank));
   if (found < 4 * rank) fail(path, "found {} bytes of extents; expected {}", found, 4 * rank);
   Header header{*type, {}, type->bytes};
   bool fits = true;
@@ -136,13 +169,13 @@ std::vector<std::uint8_t> read_values(Reader& reader, const Header& header, cons
   for (std::size_t done = 0; done < header.bytes; done = values.size()) {
     values.resize(std::min(header.bytes, std::max<std::size_t>(2 * done, 1 << 20)));
     const std::size_t wanted = values.size() - done;
-    const std::size_t got = reader.read(values.data() + done, wanted);
+    const std::size_t got = reader.read(std::span(values).subspan(done));
     if (got < wanted)
       fail(path, "truncated: found {} bytes of values; expected {} for shape {}", done + got, header.bytes,
            header.shape);
   }
   std::uint8_t beyond = 0;
-  if (reader.read(&beyond, 1) != 0)
+  if (reader.read({&beyond, 1}) != 0)
     fail(path, "found more than {} bytes of values; expected no more for shape {}", header.bytes, header.shape);
   if (reader.truncated())
     fail(path, "truncated: found gzip data without an end; expected a checksum behind the values");

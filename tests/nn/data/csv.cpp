@@ -1,13 +1,16 @@
 #include "tests/support/expect.hpp"
 
 #include <doctest/doctest.h>
+#include <fmt/core.h>
 #include <nn/data/batches.hpp>
 #include <nn/data/csv.hpp>
 #include <nn/data/scaler.hpp>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace xgrad;
@@ -90,7 +93,11 @@ TEST_CASE("a header is there, is not, or shows by the numbers below it") {
   CHECK(parse("1,2\n3,4\n", {.header = CsvHeader::absent}).rows() == 2);
   CHECK(parse("1,2\n3,4\n", {.header = CsvHeader::detect}).rows() == 2);
   CHECK(parse("a,b\n3,x\n", {.header = CsvHeader::detect}).columns() == Texts{"a", "b"});
-  CHECK(parse("1,2\n3,4\n").columns() == Texts{"1", "2"});
+  CHECK(parse("1,2\n3,4\n", {.header = CsvHeader::numeric}).columns() == Texts{"1", "2"});
+  CHECK(error("5.1,3.5\n4.9,3\n") ==
+        "FileError: iris.csv:1:1: the first line has nothing but numbers; need names, or CsvOptions::header: "
+        "CsvHeader::absent if there are none, CsvHeader::numeric if they are these");
+  CHECK(parse("country,2019,2020\nPeru,1,2\n").columns() == Texts{"country", "2019", "2020"});
   CHECK(error("a,b\nx,y\n", {.header = CsvHeader::detect}) ==
         "FileError: iris.csv:1:1: neither of the first two lines has a number; say whether there is a header");
 }
@@ -137,8 +144,11 @@ TEST_CASE("every fault of a file is one line with file, line and column") {
   CHECK(error("a,b\n") == "FileError: iris.csv:1:1: a header and no rows");
   CHECK(error("a\n\n", {.missing = CsvMissing::drop_row}) ==
         "FileError: iris.csv:1:1: all 1 rows have a missing value and were dropped");
-  CHECK(error("a,,b\n1,2,3\n") == "FileError: iris.csv:1:3: a column without a name");
-  CHECK(error("a,b,a\n1,2,3\n") == "FileError: iris.csv:1:5: column name 'a' is used twice");
+  CHECK(error("a,,b\n1,2,3\n") ==
+        "FileError: iris.csv:1:3: a column without a name; CsvOptions::drop_unnamed leaves it out (an index of pandas "
+        "has none)");
+  CHECK(error("a,b,a\n1,2,3\n") ==
+        "FileError: iris.csv:1:5: column name 'a' is used twice; CsvOptions::columns says which to keep");
   CHECK(error("a,b\n1,x\"y\n").starts_with("FileError: iris.csv:2:4: a quote in a field without quotes"));
   CHECK(error("a,b\n1,\"x\"y\n").starts_with("FileError: iris.csv:2:6: text behind a closing quote"));
   CHECK(error("a,b\n\"x\"y,1\n").starts_with("FileError: iris.csv:2:4: text behind a closing quote"));
@@ -170,7 +180,7 @@ TEST_CASE("places count characters and lines, also of those inside quotes") {
 }
 
 TEST_CASE("text, infinities, spaces and numbers out of range are no numbers") {
-  for (const char* text : {"abc", "1a", "1 ", " 1", "+1", "1,5", "0x10", "1e", "--1",
+  for (const char* text : {"abc", "1a", "1 ", " 1", "+-1", "++1", "+", "1,5", "0x10", "1e", "--1",
                            "\xC2\xA0"
                            "1"}) {
     CAPTURE(text);
@@ -185,6 +195,16 @@ TEST_CASE("text, infinities, spaces and numbers out of range are no numbers") {
         "FileError: iris.csv:3:1: '1e39' in column 'x' does not fit into float32");
   CHECK(parse("x\n1e39\n").number_column("x", float64).item({0}) == 1e39);
   CHECK(error_of([] { parse("x\n1e999\n").number_column("x", float64); }).ends_with("does not fit into float64"));
+  // IEEE 754, round to nearest: below half of the least denormal, 2^-150 and 2^-1075, comes 0.
+  for (const char* const tiny : {"1e-50", "-1e-50", "0.00001e-45", "7e-46", "1e-400"}) {
+    const Tensor x = parse(std::string("x\n") + tiny + "\n").number_column("x", float32);
+    CHECK(x.item({0}) == 0);
+    CHECK(std::signbit(x.item({0})) == (tiny[0] == '-'));
+  }
+  CHECK(parse("x\n1e-45\n").number_column("x", float32).item({0}) == 0x1p-149);
+  CHECK(parse("x\n1e-400\n").number_column("x", float64).item({0}) == 0);
+  CHECK(parse("x\n3e-324\n").number_column("x", float64).item({0}) == 0x1p-1074);
+  CHECK(error_of([] { parse("x\n-1e400\n").number_column("x", float64); }).ends_with("does not fit into float64"));
   CHECK(error_of([] {
           parse("x\n1.5\n").number_column("x", int64);
         }).ends_with("'1.5' in column 'x'; need a whole number"));
@@ -217,6 +237,132 @@ TEST_CASE("a constant column and fewer rows than a batch are named") {
   CHECK(error_of([&] {
           nn::Batches(nn::Dataset(x, x), {.size = 3, .drop_last = true});
         }).starts_with("ValueError: Batches: 2 examples, size 3 and drop_last leave no batch"));
+}
+
+TEST_CASE("an index of pandas, names used twice and other encodings do not matter in columns that nobody asked for") {
+  const std::string pandas = ",width,note,note\n0,1.5,\xE9,?\n1,2.5,x,\n";
+  CHECK(parse(pandas, {.columns = {"width"}}).columns() == Texts{"width"});
+  CHECK(expect::values(parse(pandas, {.columns = {"width"}}).number_column("width")) == std::vector<double>{1.5, 2.5});
+  CHECK(error(pandas, {.columns = {"width", "note"}})
+            .starts_with("FileError: iris.csv:1:13: column name 'note' is used"));
+  CHECK(error("a,b\n\xE9,1\n", {.columns = {"a"}}) ==
+        "FileError: iris.csv:2:1: byte 0xE9 is not UTF-8; convert the file");
+  CHECK(error("\xE9,b\n1,1\n", {.columns = {"colour"}}) ==
+        "FileError: iris.csv:1:1: no column 'colour'; the columns are '\xEF\xBF\xBD', 'b'");
+  const CsvTable indexed = parse(",a,b\n0,1,2\n1,3,4\n", {.drop_unnamed = true});
+  CHECK(indexed.columns() == Texts{"a", "b"});
+  CHECK(expect::values(indexed.numbers({"a", "b"})) == std::vector<double>{1, 2, 3, 4});
+  CHECK(indexed.places({"b"}) == Texts{"iris.csv:1:4: b"});
+  CHECK(error(",\n1,2\n", {.drop_unnamed = true}).starts_with("FileError: iris.csv:1:1: no column has a name"));
+}
+
+TEST_CASE("numbers as other programs write them are read as the options say, or the error names the option") {
+  const auto read = [](const std::string& text, CsvOptions options = {}) {
+    options.separator = ';';
+    return expect::values(parse("x\n" + text + "\n", options).number_column("x", float64));
+  };
+  const auto refused = [](const std::string& text, CsvOptions options = {}) {
+    options.separator = ';';
+    return error_of([&] { parse("x\n" + text + "\n", options).number_column("x", float64); });
+  };
+  CHECK(read("+5\n+.5\n+1e3") == std::vector<double>{5, 0.5, 1000});
+  CHECK(read(" 5\n\t-6 \n+7", {.trim = true}) == std::vector<double>{5, -6, 7});
+  CHECK(read("1,5\n-0,25\n7\n+,5\n1e3", {.decimal = ','}) == std::vector<double>{1.5, -0.25, 7, 0.5, 1000});
+  CHECK(read("1,234.5\n-1,234,567\n12\n1234", {.thousands = ','}) == std::vector<double>{1234.5, -1234567, 12, 1234});
+  CHECK(read("1.234,5\n1.234.567", {.decimal = ',', .thousands = '.'}) == std::vector<double>{1234.5, 1234567});
+  CHECK(read("1'234\n1'234'567.25", {.thousands = '\''}) == std::vector<double>{1234, 1234567.25});
+  CHECK(read("1 234", {.thousands = ' '}) == std::vector<double>{1234});
+  CHECK(parse("x\n1,234\n", {.separator = ';', .thousands = ','}).number_column("x", int64).item({0}) == 1234);
+  CHECK(parse("x,y\n\"1,5\",2\n", {.decimal = ','}).number_column("x").item({0}) == 1.5);
+  for (const char* const wrong : {"1,23", "1,2345", ",123", "1234,567", "1,234,5", "1.5,000", "1,,234", "1,234,"})
+    CHECK(expect::contains(refused(wrong, {.thousands = ','}), "; need a number"));
+  for (const char* const wrong : {"1.5", "1,5,5", "1,5.5"})
+    CHECK(expect::contains(refused(wrong, {.decimal = ','}), "; need a number"));
+
+  CHECK(refused(" 5").ends_with("; need a number; CsvOptions::trim leaves out spaces"));
+  for (const char* const foreign : {"1,5", "1.234,5", "1,234.5", "1'234", "1 234", "1_234", "1.234.567"}) {
+    CAPTURE(foreign);
+    CHECK(
+        refused(foreign).ends_with("; need a number; CsvOptions::decimal and CsvOptions::thousands say how numbers "
+                                   "are written"));
+  }
+  CHECK(refused("-").ends_with("; need a number; CsvOptions::missing_words says what stands for a missing value"));
+  for (const char* const missing : {"?", "null", "NULL", "N/A", "NA", "NaN", ""})
+    CHECK(refused(missing) ==
+          "FileError: iris.csv:2:1: a missing value in column 'x'; CsvOptions::missing can drop or fill");
+  CHECK(parse("x\n1\n?\nnull\nN/A\n", {.missing = CsvMissing::drop_row}).rows() == 1);
+}
+
+TEST_CASE("spaces around names, fields and quotes are left out on request") {
+  const CsvOptions trim = {.trim = true};
+  const CsvTable table = parse("width , \"species\" , n\n1, \"a b\" ,2 \n 3,c , 4\n", trim);
+  CHECK(table.columns() == Texts{"width", "species", "n"});
+  CHECK(table.text("species") == Texts{"a b", "c"});
+  CHECK(expect::values(table.numbers({"width", "n"})) == std::vector<double>{1, 2, 3, 4});
+  CHECK(parse("a\tb\n1\t\n", {.separator = '\t', .missing = CsvMissing::fill, .trim = true}).filled_fields() == 1);
+  CHECK(parse("a,b\n 1,x\n").text("a") == Texts{" 1"});
+  CHECK(error("a,b\n1, \"x\"\n").ends_with("(CsvOptions::trim leaves out spaces before it)"));
+  CHECK(parse("a,b\n1, ?\n2,3\n", {.missing = CsvMissing::drop_row, .trim = true}).rows() == 1);
+}
+
+TEST_CASE("lines of comment are skipped on request, and named where they are in the way") {
+  const std::string text = "# made today\na,b\n1,2\n# half\n3,4\n#end";
+  const CsvTable table = parse(text, {.comment = '#'});
+  CHECK(expect::values(table.numbers({"a", "b"})) == std::vector<double>{1, 2, 3, 4});
+  CHECK(error("a,b\n# half\n3,4\n").ends_with("1 fields in the row; need 2; CsvOptions::comment skips comments"));
+  CHECK(error(text).ends_with("; CsvOptions::comment skips comments"));
+  CHECK(parse("a\n\"#1\"\n", {.comment = '#'}).text("a") == Texts{"#1"});
+  CHECK(parse("#x\na,b\n#y\n1,2\n", {.header = CsvHeader::detect, .comment = '#'}).rows() == 1);
+  CHECK(error("#x\n", {.comment = '#'}).ends_with("the file is empty; need rows"));
+}
+
+TEST_CASE("a wrong separator and a missing header are guessed from an unknown name") {
+  CHECK(error("a;b\n1;2\n", {.columns = {"a"}})
+            .ends_with("the columns are 'a;b'; CsvOptions::separator says what stands between them"));
+  CHECK(error("setosa,5.1\nvirginica,6\n", {.columns = {"species"}})
+            .ends_with("; CsvOptions::header says if the file has no names"));
+  CHECK(error("width,length\n1,2\n", {.columns = {"lenght"}}).ends_with("; did you mean length?"));
+}
+
+TEST_CASE("marks that cannot be told apart are refused") {
+  for (const CsvOptions& options :
+       {CsvOptions{.decimal = ';'}, CsvOptions{.decimal = '1'}, CsvOptions{.decimal = ',', .thousands = ','},
+        CsvOptions{.thousands = '-'}, CsvOptions{.thousands = '.'}, CsvOptions{.comment = ','},
+        CsvOptions{.comment = '-'}, CsvOptions{.comment = 'c'}, CsvOptions{.comment = '"'}})
+    CHECK(error("a\n1\n", options).starts_with("ValueError: read_csv: "));
+}
+
+TEST_CASE("many columns, and many quotes in a field, take time in proportion") {
+  // With a cost that grows with their square these are 10^10 and 10^12 steps.
+  std::string names, numbers, quotes(2'000'000, '"');
+  Texts wanted;
+  for (int column = 0; column < 100'000; ++column) {
+    wanted.push_back(fmt::format("column{}", column));
+    names += wanted.back() + ",";
+    numbers += "1,";
+  }
+  names.back() = numbers.back() = '\n';
+  const CsvTable wide = parse(names + numbers);
+  CHECK(wide.columns_except({"column7"}).size() == wanted.size() - 1);
+  CHECK(wide.places(wanted).back() == fmt::format("iris.csv:1:{}: column99999", names.size() - 11));
+  CHECK(wide.numbers(wanted).shape() == Shape{1, 100'000});
+  CHECK(parse("x\n\"" + quotes + "\"\n").text("x")[0].size() == 1'000'000);
+}
+
+TEST_CASE("a table that was moved from, or was never read, says so") {
+  CsvTable table = parse(iris);
+  const CsvTable other = std::move(table);
+  CHECK(other.rows() == 4);
+  for (const CsvTable& empty : {table, CsvTable()}) {
+    const std::string expected =
+        "ValueError: CsvTable: nothing was read into it, or it was moved from; need the result "
+        "of read_csv";
+    CHECK(error_of([&] { empty.rows(); }) == expected);
+    CHECK(error_of([&] { empty.columns(); }) == expected);
+    CHECK(error_of([&] { empty.numbers({"a"}); }) == expected);
+    CHECK(error_of([&] { empty.text("a"); }) == expected);
+    CHECK(error_of([&] { empty.places({"a"}); }) == expected);
+  }
 }
 
 TEST_CASE("separators that could be part of a number or a quote are refused") {

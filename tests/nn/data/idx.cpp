@@ -90,7 +90,7 @@ TEST_CASE("a missing file, a directory and an empty file are FileErrors with the
             ": cannot be opened (No such file or directory); expected an IDX file, plain or "
             "gzip");
   CHECK(error_of_reading(folder.path) ==
-        "FileError: read_idx: " + folder.path.string() + ": found a directory; expected an IDX file");
+        "FileError: read_idx: " + folder.path.string() + ": found a directory; expected an IDX file, plain or gzip");
   const std::string empty = idx_file::write(folder / "empty", {}).string();
   CHECK(error_of_reading(empty) == "FileError: read_idx: " + empty + ": found 0 bytes; expected a magic number of 4");
 }
@@ -130,6 +130,25 @@ TEST_CASE("truncated and damaged gzip is a FileError, also in the checksum behin
   Bytes damaged = packed;
   damaged[packed.size() - 6] ^= 1;  // in the CRC-32, RFC 1952
   CHECK(expect::contains(error_of_reading(idx_file::write(folder / "b.gz", damaged)), "cannot be read ("));
+}
+
+TEST_CASE("gzip of several members is one file, and bytes behind the last one are refused (RFC 1952)") {
+  const Folder folder;
+  const Bytes whole = with_values(header(0x08, {100}), Bytes(100, 7));
+  const auto packed = [&](std::size_t first, std::size_t last) {
+    const Bytes part(whole.begin() + static_cast<std::ptrdiff_t>(first),
+                     whole.begin() + static_cast<std::ptrdiff_t>(last));
+    return idx_file::read(idx_file::write_gzip(folder / "part.gz", part));
+  };
+  const Bytes two = with_values(packed(0, 50), packed(50, whole.size()));
+  CHECK(nn::read_idx(idx_file::write(folder / "a.gz", two)).rows() == 100);
+  for (const Bytes& behind : {Bytes{0}, Bytes{'x'}, Bytes(1 << 18, 0)})
+    CHECK(expect::contains(error_of_reading(idx_file::write(folder / "a.gz", with_values(two, behind))),
+                           "found bytes behind the end of the gzip data; expected none"));
+  for (const Bytes& behind : {Bytes{0x1F}, Bytes{0x1F, 0x8B, 8}, Bytes{0x1F, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}})
+    CHECK(error_of_reading(idx_file::write(folder / "a.gz", with_values(two, behind))).starts_with("FileError: "));
+  CHECK(expect::contains(error_of_reading(idx_file::write(folder / "a.gz", with_values(two, packed(0, 50)))),
+                         "found more than 100 bytes of values"));
 }
 
 TEST_CASE("a header that claims more than there is takes no memory for it") {

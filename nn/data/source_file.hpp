@@ -1,0 +1,36 @@
+#pragma once
+
+#include <nn/files/descriptor.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace xgrad::nn {
+
+/// A file that is read from its beginning to its end. All that goes wrong is a FileError that begins with `who`, the
+/// reader and the path, and says what was expected: `read_idx: a.gz: found a directory; expected an IDX file`.
+class SourceFile {
+ public:
+  /// A pipe (as in `program <(zcat file)`) is a file, too, if somebody writes to it. FileError for what is missing, may
+  /// not be read, is a directory, or a FIFO without a writer, for whom one would wait for ever.
+  SourceFile(const std::string& path, std::string who, std::string expected);
+
+  /// Fills the target as far as the file goes; how many bytes there were. FileError if the system fails to read.
+  std::size_t read(std::span<std::uint8_t> target);
+  /// All that is left. FileError if it does not fit into the memory of this machine.
+  std::string read_all();
+
+ private:
+  void await_writer();
+  [[noreturn]] void refuse(const std::string& found) const;
+  [[noreturn]] void refuse_size(std::uint64_t bytes) const;
+
+  std::string who_;
+  std::string expected_;
+  Descriptor file_;
+  std::string first_;  // what was read while looking for a writer
+};
+
+}  // namespace xgrad::nn
