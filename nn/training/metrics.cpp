@@ -11,10 +11,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
+#include <map>
 #include <span>
 #include <utility>
-#include <vector>
 
 namespace xgrad::nn {
 
@@ -36,6 +35,11 @@ Tensor predicted_classes(const Tensor& scores) {
 
 double accuracy(const Tensor& predictions, const Tensor& labels) {
   const Shape& shape = predictions.shape();
+  if (shape.rank() == 2 && shape[1] == 1)
+    throw_as<ShapeError>(
+        "accuracy: predictions are {}, one column for two classes; need binary_accuracy, for logits "
+        "binary_accuracy.from_logits()",
+        shape);
   if (shape.rank() != 2 || labels.shape() != Shape{shape[0]} || shape[0] == 0 || shape[1] == 0)
     throw_as<ShapeError>("accuracy: predictions are {}, labels are {}; need (n, classes) and (n,), neither of them 0",
                          shape, labels.shape());
@@ -52,15 +56,61 @@ double accuracy(const Tensor& predictions, const Tensor& labels) {
 
 ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
   if (classes < 2) throw_as<ValueError>("ConfusionMatrix: {} classes; need two or more", classes);
-  counts_.assign(static_cast<std::size_t>(classes * classes), 0);
 }
 
 ConfusionMatrix::ConfusionMatrix(const Tensor& scores, const Tensor& labels)
-    : ConfusionMatrix(scores.rank() == 2
+    : ConfusionMatrix(scores.rank() == 2 && scores.shape(1) != 1
                           ? scores.shape(1)
-                          : throw ShapeError(
-                                fmt::format("ConfusionMatrix: the scores are {}; need (n, classes)", scores.shape()))) {
+                          : throw ShapeError(fmt::format("ConfusionMatrix: the scores are {}; need (n, classes), or "
+                                                         "ConfusionMatrix::binary for one column",
+                                                         scores.shape()))) {
   add(scores, labels);
+}
+
+namespace {
+
+/// 0 or 1 for every label, int64 (n,).
+Tensor binary_labels(const Tensor& labels) {
+  Tensor classes = Tensor::uninitialized({static_cast<std::int64_t>(labels.size())}, int64);
+  visit(labels.dtype(), [&](auto zero) {
+    const auto values = labels.values<decltype(zero)>();
+    std::int64_t* const target = classes.fresh_data<std::int64_t>();
+    for (std::size_t row = 0; row < values.size(); ++row) {
+      if (values[row] != 0 && values[row] != 1)
+        throw_as<ValueError>("ConfusionMatrix: label {} in row {}; need 0 or 1", values[row], row);
+      target[row] = values[row] == 1;
+    }
+  });
+  return classes;
+}
+
+/// Whether every score is above the threshold, int64 (n,); -1 for NaN.
+Tensor binary_predictions(const Tensor& scores, double threshold) {
+  Tensor classes = Tensor::uninitialized({static_cast<std::int64_t>(scores.size())}, int64);
+  visit_floating(scores.dtype(), [&](auto zero) {
+    std::int64_t* target = classes.fresh_data<std::int64_t>();
+    for (const auto score : scores.values<decltype(zero)>())
+      *target++ = std::isnan(score) ? -1 : static_cast<double>(score) > threshold;
+  });
+  return classes;
+}
+
+}  // namespace
+
+ConfusionMatrix ConfusionMatrix::binary(const Tensor& scores, const Tensor& labels, double threshold) {
+  const Shape& shape = scores.shape();
+  const bool column = shape.rank() == 1 || (shape.rank() == 2 && shape[1] == 1);
+  if (!column || (labels.shape() != shape && (labels.dtype() != int64 || labels.shape() != Shape{shape[0]})))
+    throw_as<ShapeError>(
+        "ConfusionMatrix: scores are {}, labels are {} {}; need scores (n,) or (n, 1), and labels of "
+        "the same shape or int64 (n,)",
+        shape, labels.dtype(), labels.shape());
+  if (!is_floating(scores.dtype())) throw TypeError("ConfusionMatrix: the scores are int64; need a floating dtype");
+  if (std::isnan(threshold)) throw ValueError("ConfusionMatrix: the threshold is NaN; need a number");
+  ConfusionMatrix matrix(2);
+  const Tensor classes = binary_predictions(scores, threshold);
+  matrix.count_rows(classes, binary_labels(labels), true);
+  return matrix;
 }
 
 void ConfusionMatrix::add(const Tensor& predictions, const Tensor& labels) {
@@ -74,39 +124,65 @@ void ConfusionMatrix::add(const Tensor& predictions, const Tensor& labels) {
         "ConfusionMatrix: predictions are {} {}, labels are {}; need floating scores or int64 classes, "
         "and int64 labels",
         predictions.dtype(), predictions.shape(), labels.dtype());
-  std::vector<std::int64_t> places;  // in counts_
-  const Tensor classes = scored ? predicted_classes(predictions) : predictions;
+  count_rows(scored ? predicted_classes(predictions) : predictions, labels, scored);
+}
+
+void ConfusionMatrix::count_rows(const Tensor& classes, const Tensor& labels, bool scored) {
   const auto label = labels.values<std::int64_t>(), predicted = classes.values<std::int64_t>();
   if (const auto nan = std::find(predicted.begin(), predicted.end(), -1); scored && nan != predicted.end())
     throw_as<ValueError>("ConfusionMatrix: a NaN among the scores in row {}; no class is predicted",
                          nan - predicted.begin());
   check_indices("ConfusionMatrix", "label", labels, classes_);
   check_indices("ConfusionMatrix", "predicted class", classes, classes_);
-  for (std::size_t row = 0; row < label.size(); ++row)
-    ++counts_[static_cast<std::size_t>(label[row] * classes_ + predicted[row])];
+  for (std::size_t row = 0; row < label.size(); ++row) ++counts_[{label[row], predicted[row]}];
 }
 
-std::int64_t ConfusionMatrix::total() const { return std::accumulate(counts_.begin(), counts_.end(), std::int64_t{0}); }
+std::int64_t ConfusionMatrix::total() const {
+  std::int64_t total = 0;
+  for (const auto& [pair, count] : counts_) total += count;
+  return total;
+}
 
-std::int64_t ConfusionMatrix::count(std::int64_t label, std::int64_t predicted) const {
+void ConfusionMatrix::check_class(std::int64_t label, std::int64_t predicted) const {
   if (label < 0 || label >= classes_ || predicted < 0 || predicted >= classes_)
     throw_as<ValueError>("ConfusionMatrix: label {}, predicted {}; need 0 <= class < {}", label, predicted, classes_);
-  return counts_[static_cast<std::size_t>(label * classes_ + predicted)];
+}
+
+std::int64_t ConfusionMatrix::count(std::int64_t label, std::int64_t predicted) const {
+  check_class(label, predicted);
+  const auto found = counts_.find({label, predicted});
+  return found == counts_.end() ? 0 : found->second;
 }
 
 Tensor ConfusionMatrix::counts() const {
-  Tensor counts = Tensor::uninitialized({classes_, classes_}, int64);
-  std::copy(counts_.begin(), counts_.end(), counts.fresh_data<std::int64_t>());
-  return counts;
+  constexpr std::int64_t most = 32768;
+  if (classes_ > most)
+    throw_as<ValueError>(
+        "ConfusionMatrix: counts of {} classes as a table; need at most {}, or count() of those that "
+        "matter",
+        classes_, most);
+  Tensor table = zeros({classes_, classes_}, int64);
+  table.modify([&](std::span<std::int64_t> cells) {
+    for (const auto& [pair, count] : counts_)
+      cells[static_cast<std::size_t>(pair.first * classes_ + pair.second)] = count;
+  });
+  return table;
+}
+
+std::map<std::int64_t, ConfusionMatrix::Decisions> ConfusionMatrix::decisions() const {
+  std::map<std::int64_t, Decisions> found;
+  for (const auto& [pair, count] : counts_) {
+    const auto& [label, predicted] = pair;
+    if (label == predicted) found[label].right += count;
+    found[label].actual += count;
+    found[predicted].predicted += count;
+  }
+  return found;
 }
 
 ConfusionMatrix::Decisions ConfusionMatrix::decisions(std::int64_t label) const {
-  Decisions result{count(label, label), 0, 0};
-  for (std::int64_t other = 0; other < classes_; ++other) {
-    result.predicted += count(other, label);
-    result.actual += count(label, other);
-  }
-  return result;
+  check_class(label, label);
+  return decisions()[label];
 }
 
 namespace {
@@ -125,9 +201,8 @@ constexpr auto f1_of = [](const auto& d) { return ratio(2 * d.right, d.predicted
 template <class Score>
 double ConfusionMatrix::average(Average how, const Score& score) const {
   Decisions all;
-  double sum = 0;
-  for (std::int64_t label = 0; label < classes_; ++label) {
-    const Decisions of_class = decisions(label);
+  double sum = 0;  // a class that does not occur has 0
+  for (const auto& [label, of_class] : decisions()) {
     sum += score(of_class);
     all.right += of_class.right;
     all.predicted += of_class.predicted;

@@ -2,8 +2,12 @@
 #include "tests/support/reference.hpp"
 
 #include <doctest/doctest.h>
+#include <autograd/ops/layout.hpp>
 #include <nn/training/metrics.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <limits>
 #include <vector>
 
@@ -134,8 +138,56 @@ TEST_CASE("a confusion matrix refuses what it cannot count, and counts nothing o
         }).starts_with("ValueError: ConfusionMatrix: a NaN among the scores in row 1"));
   CHECK(matrix.total() == 0);
   CHECK(error_of([&] { matrix.f1(2); }).starts_with("ValueError: ConfusionMatrix: label 2"));
+  CHECK(error_of([&] {
+          ConfusionMatrix(zeros({2, 1}), labels);
+        }).ends_with("need (n, classes), or ConfusionMatrix::binary for one column"));
   CHECK(error_of([] { ConfusionMatrix(1); }).starts_with("ValueError: ConfusionMatrix: 1 classes"));
   CHECK(error_of([&] { ConfusionMatrix(zeros({2}), labels); }).starts_with("ShapeError: ConfusionMatrix: the scores"));
+}
+
+TEST_CASE("a confusion matrix of many classes takes the memory of those that occur") {
+  for (const std::int64_t classes : {std::int64_t{60'000}, std::int64_t{2'000'000'000}, std::int64_t{1} << 32,
+                                     std::numeric_limits<std::int64_t>::max()}) {
+    const double last = static_cast<double>(std::min(classes - 1, std::int64_t{1} << 31));
+    ConfusionMatrix matrix(classes);
+    matrix.add(tensor({0, last, last, 7}, int64), tensor({0, last, 7, 7}, int64));
+    CHECK(matrix.total() == 4);
+    CHECK(matrix.count(7, static_cast<std::int64_t>(last)) == 1);
+    CHECK(matrix.accuracy() == 0.75);
+    CHECK(matrix.recall(7) == 0.5);
+    CHECK(matrix.f1(1) == 0);
+    // 1, 2/3 and 2/3; the other classes have 0.
+    CHECK(matrix.f1(Average::macro) == doctest::Approx(7.0 / 3 / static_cast<double>(classes)).epsilon(1e-14));
+    CHECK(error_of([&] { matrix.counts(); }).starts_with("ValueError: ConfusionMatrix: counts of "));
+  }
+}
+
+TEST_CASE("one column of scores decides between two classes, as probabilities or as logits") {
+  const Tensor probabilities = tensor({{0.9}, {0.4}, {0.5}, {0.7}, {0.1}});
+  const Tensor labels = tensor({{1}, {1}, {0}, {0}, {0}});  // predicted are 1, 0, 0, 1, 0
+  CHECK(nn::binary_accuracy(probabilities, labels) == doctest::Approx(3.0 / 5));
+  CHECK(nn::binary_precision(probabilities, labels) == 0.5);
+  CHECK(nn::binary_recall(probabilities, labels) == 0.5);
+  CHECK(nn::binary_f1(probabilities, labels) == 0.5);
+  const Tensor logits = tensor({0.2, -0.4, 0, 3, -2}), classes = tensor({1, 1, 0, 0, 0}, int64);
+  CHECK(nn::binary_accuracy.from_logits()(logits, classes) == doctest::Approx(3.0 / 5));
+  CHECK(nn::binary_f1.from_logits()(reshape(logits, {5, 1}), classes) == 0.5);
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(nn::binary_accuracy(tensor({infinity, -infinity}), tensor({1, 0})) == 1);
+  CHECK(ConfusionMatrix::binary(probabilities, labels, 0.3).count(1, 1) == 2);
+
+  CHECK(error_of([&] { nn::accuracy(probabilities, classes); }) ==
+        "ShapeError: accuracy: predictions are (5, 1), one column for two classes; need binary_accuracy, for logits "
+        "binary_accuracy.from_logits()");
+  CHECK(error_of([&] { nn::binary_f1(zeros({5, 2}), classes); }).starts_with("ShapeError: ConfusionMatrix: scores"));
+  CHECK(error_of([&] { nn::binary_f1(zeros({5, 1}), zeros({5})); }).starts_with("ShapeError: ConfusionMatrix: "));
+  CHECK(error_of([&] { nn::binary_f1(classes, classes); }).starts_with("TypeError: ConfusionMatrix: "));
+  CHECK(error_of([&] {
+          nn::binary_f1(zeros({2}), tensor({0, 0.5}));
+        }) == "ValueError: ConfusionMatrix: label 0.5 in row 1; need 0 or 1");
+  CHECK(error_of([&] {
+          nn::binary_accuracy(tensor({0, std::nan("")}), tensor({0, 1}));
+        }).starts_with("ValueError: ConfusionMatrix: a NaN among the scores in row 1"));
 }
 
 TEST_CASE("mean absolute error and R² agree with scikit-learn, for one column and several") {
