@@ -4,6 +4,7 @@
 #include <nn/layers/module.hpp>
 
 #include <cstdint>
+#include <optional>
 
 namespace xgrad::nn {
 
@@ -16,6 +17,9 @@ enum class Bag : std::uint8_t {
 
 struct EmbeddingOptions {
   Bag bag = Bag::none;
+  /// The index that stands for no word, with which lists of unequal length are filled up (PyTorch's padding_idx). Its
+  /// row begins with zeros and is never learned; bags leave it out, also of k.
+  std::optional<std::int64_t> padding = std::nullopt;
 };
 
 /// y[..., :] = weight[index[...], :] for int64 indices (...) into a table weight (rows, features), optionally summed or
@@ -23,20 +27,28 @@ struct EmbeddingOptions {
 /// of those of the places that name it. The table begins with normal numbers of mean 0 and std 1.
 class Embedding : public Module {
  public:
-  /// ValueError unless rows and features are positive. The table has the default dtype.
+  /// ValueError unless rows and features are positive, and the padding is one of the rows. The table has the default
+  /// dtype.
   Embedding(std::int64_t rows, std::int64_t features, const EmbeddingOptions& options = {},
             Generator& generator = default_generator());
 
   /// TypeError unless the indices are int64; ValueError, with the place among the indices and the value, for an index
   /// outside [0, rows); ShapeError for a bag of indices without axes.
   Tensor operator()(const Tensor& indices) const;
+  /// Bags of unequal length, one behind the other in indices (n,): bag i begins at offsets[i] and ends where the next
+  /// one begins, the last one at n. offsets (bags,) -> (bags, features). TypeError and ShapeError unless both are int64
+  /// and of rank 1, ValueError unless offsets begin with 0, do not fall and do not exceed n, and for Bag::none.
+  Tensor operator()(const Tensor& indices, const Tensor& offsets) const;
 
   Registered weight;  ///< a handle: write new values by `modify` or `assign`
 
  private:
   void check(const Tensor& indices) const;
+  Tensor rows_of(const Tensor& indices) const;
+  double flops(const Tensor& indices) const;
 
   Bag bag_;
+  std::optional<std::int64_t> padding_;
 };
 
 }  // namespace xgrad::nn

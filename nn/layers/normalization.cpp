@@ -83,8 +83,10 @@ Tensor BatchNorm::in_training(const Tensor& x) const {
   const std::int64_t features = weight.shape()[0];
   const std::int64_t count = static_cast<std::int64_t>(x.size()) / features;
   if (count < 2)
-    throw_as<ShapeError>("batch_norm: x is {} in training; need at least two rows, whose variance it divides by",
-                         x.shape());
+    throw_as<ShapeError>(
+        "batch_norm: x is {} in training; need at least two rows, whose variance it divides by "
+        "(BatchesOptions::drop_last leaves out a last batch of one, fewer parts make larger ones)",
+        x.shape());
   const Tensor rows = x.rank() == 2 ? x : reshape(x, {count, features});
   const Spread spread(rows, {0}, epsilon_);  // (n, features) and (1, features)
   const Tensor scale = scale_of(spread.squares, weight, spread.epsilon);

@@ -55,6 +55,11 @@ ModuleRow embedding_row() {
         drawn([bag](Generator& g) { return Embedding(1000, 64, {.bag = bag}, g); }, {{300, 20}, indices(0, 999)}));
   }
   row.sample(drawn(table(Bag::none), {{}, indices(0, 4)}));
+  const auto padded = [](Bag bag) {
+    return [bag](Generator& g) { return Embedding(5, 3, {.bag = bag, .padding = 1}, g); };
+  };
+  for (const Bag bag : {Bag::sum, Bag::mean})
+    for (const Shape& shape : {Shape{6}, Shape{4, 3}}) row.sample(drawn(padded(bag), {shape, indices(0, 4)}));
   // Row 2 is named twice, row 1 never.
   const Tensor at = tensor({{2, 0}, {2, 0}}, int64);
   row.point(layer_case(known(Bag::none), at), tensor(std::vector<double>{5, 6, 1, 2, 5, 6, 1, 2}, {2, 2, 2}),
@@ -76,7 +81,20 @@ ModuleRow embedding_row() {
       .refuses<ShapeError>(in_encoder(known(Bag::sum)), {tensor(1, int64)},
                            "encoder: embedding expects indices (…, k) for bags of k, got ()")
       .refuses_to_make([] { return Embedding(0, 2); },
-                       "Embedding: a table of 0 rows and 2 features; need at least one of each");
+                       "Embedding: a table of 0 rows and 2 features; need at least one of each")
+      .refuses_to_make([] { return Embedding(3, 2, {.padding = 3}); }, "Embedding: padding 3; need 0 <= padding < 3");
+  // Row 1 is the padding: no gradient for it, and bags leave it out.
+  const auto known_padded = [&](Bag bag) {
+    return with_values(Embedding(3, 2, {.bag = bag, .padding = 1}, generator), {tensor({{1, 2}, {3, 4}, {5, 6}})});
+  };
+  const Tensor unequal = tensor({{2, 0, 2}, {1, 2, 1}, {1, 1, 1}}, int64);
+  const std::string source = "PyTorch documentation of padding_idx";
+  row.point(layer_case(known_padded(Bag::none), tensor({1, 2}, int64)), tensor({{3, 4}, {5, 6}}),
+            {tensor({{0, 0}, {0, 0}, {1, 1}})}, source)
+      .point(layer_case(known_padded(Bag::sum), unequal), tensor({{11, 14}, {5, 6}, {0, 0}}),
+             {tensor({{1, 1}, {0, 0}, {3, 3}})}, source)
+      .point(layer_case(known_padded(Bag::mean), unequal), tensor({{11.0 / 3, 14.0 / 3}, {5, 6}, {0, 0}}),
+             {tensor({{1.0 / 3, 1.0 / 3}, {0, 0}, {5.0 / 3, 5.0 / 3}})}, source);
   return row;
 }
 

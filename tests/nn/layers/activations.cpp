@@ -107,3 +107,8 @@ TEST_CASE("maxout of pieces x and -x is the absolute value, of x and 0 the relu"
   CHECK(expect::difference(maxout(concatenate({x, -x}, 1), 2), abs(x)) == 0);
   CHECK(expect::difference(maxout(concatenate({x, zeros({10, 2}, float64)}, 1), 2), relu(x)) == 0);
 }
+
+TEST_CASE("the slopes of PReLU begin with a quarter") {  // He et al. 2015, section 2.1
+  CHECK(expect::values(nn::PReLU().slope) == std::vector<double>{0.25});
+  CHECK(expect::values(nn::PReLU(3).slope) == std::vector<double>{0.25, 0.25, 0.25});
+}

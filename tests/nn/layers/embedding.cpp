@@ -57,6 +57,52 @@ TEST_CASE("an embedding is the product of one-hot rows with the table, and has i
   CHECK(expect::difference(gradient, dense) < 1e-14);
 }
 
+TEST_CASE("bags of unequal length lie one behind the other, or are filled up with padding: both are the same") {
+  const Tensor flat = tensor({2, 0, 2, 6, 4}, int64), offsets = tensor({0, 3, 3, 4}, int64);
+  const Tensor filled = tensor({{2, 0, 2}, {5, 5, 5}, {6, 5, 5}, {5, 4, 5}}, int64);
+  for (const nn::Bag bag : {nn::Bag::sum, nn::Bag::mean}) {
+    Generator generator(3);
+    nn::Embedding table(7, 3, {.bag = bag, .padding = 5}, generator);
+    table.to(float64);
+    const Tensor cotangent = tensor(expect::numbers(12, 4), {4, 3}, float64);
+    const auto run = [&](const auto& f) {
+      Tape tape;
+      const Tensor y = f();
+      return std::pair(y.clone(), tape.backward(y, cotangent)[table.weight].clone());
+    };
+    const auto [value, gradient] = run([&] { return table(flat, offsets); });
+    const auto [expected, expected_gradient] = run([&] { return table(filled); });
+    CHECK(expect::difference(value, expected) < 1e-15);
+    CHECK(expect::difference(gradient, expected_gradient) < 1e-15);
+    // By the definition: rows 2, 0 and 2 of the table, none, 6, 4.
+    for (std::int64_t k = 0; k < 3; ++k) {
+      const double total = 2 * table.weight.item({2, k}) + table.weight.item({0, k});
+      CHECK(value.item({0, k}) == doctest::Approx(bag == nn::Bag::sum ? total : total / 3).epsilon(1e-14));
+      CHECK(value.item({1, k}) == 0);
+      CHECK(value.item({2, k}) == table.weight.item({6, k}));
+      CHECK(value.item({3, k}) == table.weight.item({4, k}));
+      CHECK(table.weight.item({5, k}) == 0);
+      CHECK(gradient.item({5, k}) == 0);
+    }
+    nn::Embedding plain = nn::Embedding(7, 3, {.bag = bag}, generator);
+    CHECK(plain(tensor({5, 5, 1}, int64), tensor({0, 2}, int64)).shape() == Shape{2, 3});
+    const auto refused = [&](const Tensor& indices, const Tensor& begin) {
+      return expect::error_of([&] { plain(indices, begin); });
+    };
+    CHECK(refused(flat, tensor({0, 3, 2}, int64)) ==
+          "ValueError: embedding: offset 1 is 3 for 5 indices; need offsets from 0 on that do not fall");
+    CHECK(refused(flat, tensor({1, 3}, int64)).starts_with("ValueError: embedding: offset 0 is 1"));
+    CHECK(refused(flat, tensor({0, 6}, int64)).starts_with("ValueError: embedding: offset 1 is 6"));
+    CHECK(refused(flat, tensor({-1, 3}, int64)).starts_with("ValueError: embedding: offset 0 is -1"));
+    CHECK(refused(flat, zeros({0}, int64)).starts_with("ValueError: embedding: 5 indices and no offsets"));
+    CHECK(refused(filled, offsets).starts_with("ShapeError: embedding expects indices (n,) with offsets"));
+    CHECK(refused(flat, zeros({1})).starts_with("TypeError: embedding expects int64"));
+  }
+  Generator generator(3);
+  const nn::Embedding none(7, 3, {}, generator);
+  CHECK(expect::error_of([&] { none(flat, offsets); }).starts_with("ValueError: embedding: offsets without bags"));
+}
+
 TEST_CASE("a model of words learns from indices, passes the gradient check and follows clone and to(float64)") {
   Generator generator(5);
   const BagOfWords model(generator);

@@ -5,6 +5,7 @@
 #include <nn/layers/linear.hpp>
 #include <nn/layers/normalization.hpp>
 #include <nn/layers/sequential.hpp>
+#include <nn/nn.hpp>
 #include <nn/training/batch_gradients.hpp>
 
 #include <algorithm>
@@ -358,4 +359,22 @@ TEST_CASE("rows of small and of large spread are normalised side by side") {
   }
   const Tensor g = tape.backward(y, tensor({{1, 0, 0}, {1, 0, 0}}, float32))[leaf];
   CHECK(g.item({1, 0}) / g.item({0, 0}) == doctest::Approx(1e-25).epsilon(1e-3));
+}
+
+TEST_CASE("a last batch of one row and parts of one row are refused with the options that mend it") {
+  nn::Sequential model(nn::Linear(2, 3), nn::BatchNorm(3));
+  nn::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+  const nn::Dataset data(expect::random_tensor({5, 2}, 1, float32), zeros({5}, int64));
+  const auto refused = [&](const nn::FitOptions& options) {
+    return expect::error_of([&] { nn::fit(model, nn::cross_entropy, optimizer, data, options); });
+  };
+  const nn::FitOptions last = {.epochs = 1, .batches = {.size = 2}};
+  const nn::FitOptions parts = {.epochs = 1, .batches = {.size = 5}, .parts = 5};
+  for (const std::string& text : {refused(last), refused(parts)}) {
+    CAPTURE(text);
+    CHECK(text.starts_with("ShapeError: 1: batch_norm: x is (1, 3) in training; need at least two rows"));
+    CHECK(expect::contains(text, "drop_last"));
+    CHECK(expect::contains(text, "parts"));
+  }
+  CHECK(refused({.epochs = 1, .batches = {.size = 2, .drop_last = true}}) == "no error");
 }
