@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -18,26 +19,38 @@ namespace {
 
 using Indices = std::vector<std::int64_t>;
 
-/// Which share of `wanted` rows each group gives when they leave in proportion to the groups' sizes.
-Indices shares(const Indices& sizes, std::int64_t wanted) {
+/// How many rows a group may give.
+struct Bounds {
+  std::int64_t least;
+  std::int64_t most;
+};
+
+/// Which share of `wanted` rows each group gives when they leave in proportion to the groups' sizes, within the bounds
+/// if these leave it open.
+Indices shares(const Indices& sizes, std::int64_t wanted, const std::vector<Bounds>& bounds) {
   const auto total = static_cast<double>(std::accumulate(sizes.begin(), sizes.end(), std::int64_t{0}));
   Indices counts;
-  std::vector<double> remainders;
-  for (const std::int64_t size : sizes) {
-    const double share = total == 0 ? 0 : static_cast<double>(size) * static_cast<double>(wanted) / total;
-    counts.push_back(static_cast<std::int64_t>(share));
-    remainders.push_back(share - std::floor(share));
+  std::vector<double> exact;
+  for (std::size_t group = 0; group < sizes.size(); ++group) {
+    exact.push_back(total == 0 ? 0 : static_cast<double>(sizes[group]) * static_cast<double>(wanted) / total);
+    counts.push_back(std::clamp(static_cast<std::int64_t>(exact[group]), bounds[group].least, bounds[group].most));
   }
-  std::vector<std::size_t> order(sizes.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return remainders[a] > remainders[b]; });
-  std::int64_t left = wanted - std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-  for (const std::size_t group : order) {
-    if (left <= 0) break;
-    if (counts[group] == sizes[group]) continue;
-    ++counts[group];
-    --left;
+  const auto missing = [&](std::size_t group) { return exact[group] - static_cast<double>(counts[group]); };
+  // The first group for which a row more, or less, is the most welcome.
+  const auto best = [&](double sign, const auto& may_change) {
+    std::optional<std::size_t> found;
+    for (std::size_t group = 0; group < sizes.size(); ++group)
+      if (may_change(group) && (!found || sign * missing(group) > sign * missing(*found))) found = group;
+    return found;
+  };
+  for (std::int64_t left = wanted - std::accumulate(counts.begin(), counts.end(), std::int64_t{0}); left != 0;) {
+    const std::optional<std::size_t> group = left > 0
+                                                 ? best(1, [&](std::size_t g) { return counts[g] < bounds[g].most; })
+                                                 : best(-1, [&](std::size_t g) { return counts[g] > bounds[g].least; });
+    if (!group) break;
+    const std::int64_t step = left > 0 ? 1 : -1;
+    counts[*group] += step;
+    left -= step;
   }
   return counts;
 }
@@ -70,9 +83,14 @@ Groups groups_of(const Rows& targets) {
 
 constexpr std::array<const char*, 3> part_names = {"train", "validation", "test"};
 
-void require_every_class(const Groups& groups, const Indices& sizes, const std::array<Indices, 3>& counts) {
+void require_every_class(const Groups& groups, const Indices& sizes, const std::array<Indices, 3>& counts,
+                         const std::array<std::int64_t, 3>& wanted) {
+  const auto classes = static_cast<std::int64_t>(sizes.size());
   for (std::size_t part = 0; part < 3; ++part) {
-    if (std::all_of(counts[part].begin(), counts[part].end(), [](std::int64_t count) { return count == 0; })) continue;
+    if (wanted[part] == 0) continue;
+    if (wanted[part] < classes)
+      throw_as<ValueError>("split: {} rows of {} classes for the {} part; stratify needs one of each in every part",
+                           wanted[part], classes, part_names[part]);
     for (std::size_t group = 0; group < sizes.size(); ++group)
       if (counts[part][group] == 0)
         throw_as<ValueError>("split: class {} has {} rows, too few for the {} part; stratify needs one in every part",
@@ -108,11 +126,20 @@ DatasetParts split(const Dataset& data, const SplitOptions& options) {
   Indices sizes(groups.labels.size(), 0);
   for (const std::size_t group : groups.of_row) ++sizes[group];
   std::array<Indices, 3> left = {sizes};  // how many rows each part still takes of each class
+  std::int64_t parts_left = 1 + (validation > 0) + (test > 0);
+  const std::int64_t all_parts = parts_left;
   for (const auto& [part, wanted] : {std::pair(std::size_t{2}, test), std::pair(std::size_t{1}, validation)}) {
-    left[part] = shares(left[0], wanted);
+    if (wanted > 0) --parts_left;
+    // A class that can be in every part is: it gives one row at least, and leaves one for every part to come.
+    std::vector<Bounds> bounds;
+    for (std::size_t group = 0; group < sizes.size(); ++group) {
+      const bool everywhere = options.stratify && wanted > 0 && sizes[group] >= all_parts;
+      bounds.push_back(everywhere ? Bounds{1, left[0][group] - parts_left} : Bounds{0, left[0][group]});
+    }
+    left[part] = shares(left[0], wanted, bounds);
     for (std::size_t group = 0; group < sizes.size(); ++group) left[0][group] -= left[part][group];
   }
-  if (options.stratify) require_every_class(groups, sizes, left);
+  if (options.stratify) require_every_class(groups, sizes, left, {rows - validation - test, validation, test});
 
   Generator generator(options.seed);
   const Tensor order = options.shuffle ? permutation(rows, generator) : arange(rows);

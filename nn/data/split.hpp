@@ -44,10 +44,12 @@ struct DatasetParts {
 /// Generator(seed) draws.
 ///
 /// Stratified, each class is cut by itself: whole rows of its share first, those that are left over to the classes with
-/// the largest remainders (Hamilton's method), the lower class on a tie.
+/// the largest remainders (Hamilton's method), the lower class on a tie. A class with a row for every part that is not
+/// empty is in all of them, though its share be less: 18 and 2 rows with a test of 0.2 give 3 and 1.
 ///
-/// ValueError when no row is left to train; for stratify also if there is one class only, or if a part that is not
-/// empty would get no row of some class. ShapeError, TypeError for stratify unless targets are int64 (n,).
+/// ValueError when no row is left to train; for stratify also if there is one class only, if a part that is not empty
+/// has fewer rows than there are classes, or if a class has fewer rows than there are parts. ShapeError, TypeError for
+/// stratify unless targets are int64 (n,).
 DatasetParts split(const Dataset& data, const SplitOptions& options);
 
 }  // namespace xgrad::nn

@@ -107,6 +107,33 @@ TEST_CASE("what is left over goes to the largest remainders (Hamilton)") {
   CHECK(classes(parts.test) == std::map<double, int>{{0, 2}, {1, 1}, {2, 1}});
 }
 
+TEST_CASE("a class that can be in every part is") {
+  std::vector<double> labels(18, 0);
+  labels.insert(labels.end(), {1, 1});
+  const DatasetParts two = split(labelled(labels), {.test = 0.2, .stratify = true});
+  CHECK(classes(two.test) == std::map<double, int>{{0, 3}, {1, 1}});
+  CHECK(classes(two.train) == std::map<double, int>{{0, 15}, {1, 1}});
+  labels.push_back(1);
+  const DatasetParts three = split(labelled(labels), {.validation = 2, .test = 2, .stratify = true});
+  for (const Dataset* part : {&three.validation, &three.test})
+    CHECK(classes(*part) == std::map<double, int>{{0, 1}, {1, 1}});
+  CHECK(classes(three.train) == std::map<double, int>{{0, 16}, {1, 1}});
+  // The test takes nearly all, but leaves one of each class to train.
+  CHECK(classes(split(labelled(labels), {.test = 19, .stratify = true}).train) ==
+        std::map<double, int>{{0, 1}, {1, 1}});
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    std::vector<double> drawn = {0, 0, 0, 1, 1, 1, 2, 2, 2};
+    for (const double x : expect::numbers(5 + seed % 40, seed, 0, 1)) drawn.push_back(std::floor(3 * x * x * x));
+    const auto rows = static_cast<double>(drawn.size());
+    std::map<double, int> all;
+    for (const double label : drawn) ++all[label];
+    const DatasetParts parts = split(labelled(drawn), {.validation = 3, .test = 4, .seed = seed, .stratify = true});
+    CHECK(together(parts) == inputs(labelled(drawn)));
+    for (const Dataset* part : {&parts.train, &parts.validation, &parts.test}) CHECK(classes(*part).size() == 3);
+    for (const auto& [label, count] : classes(parts.test)) CHECK(std::abs(count - all[label] * 4 / rows) < 2);
+  }
+}
+
 TEST_CASE("bytes stay bytes") {
   const Dataset images(nn::Rows({4, 2}, {0, 1, 2, 3, 4, 5, 6, 7}, 0.5, 1), arange(4));
   const DatasetParts parts = split(images, {.test = 1, .shuffle = false});
@@ -129,6 +156,8 @@ TEST_CASE("splits that leave nothing, and classes that a part would miss, are re
         "ValueError: split: stratify with one class only, 4 in all 4 rows; need two or more");
   CHECK(refused(labelled({0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), {.test = 3, .stratify = true}) ==
         "ValueError: split: class 1 has 1 rows, too few for the test part; stratify needs one in every part");
+  CHECK(refused(labelled({0, 0, 0, 1, 1, 1}), {.test = 1, .stratify = true}) ==
+        "ValueError: split: 1 rows of 2 classes for the test part; stratify needs one of each in every part");
   const Dataset regression(zeros({4, 1}), zeros({4}));
   CHECK(refused(regression, {.test = 1, .stratify = true})
             .starts_with("TypeError: split: stratify with targets of float32"));
