@@ -1,7 +1,10 @@
 #include <autograd/parallel/background_task.hpp>
 #include <autograd/parallel/parallel.hpp>
 #include <autograd/tensor/dtype.hpp>
+#include <autograd/tensor/error.hpp>
 #include <autograd/tensor/scopes.hpp>
+
+#include <unistd.h>
 
 #include <atomic>
 #include <exception>
@@ -37,7 +40,9 @@ struct BackgroundTask::State {
   }
 
   /// Until the thread that claimed it is through.
-  void wait_until_done() const {
+  void wait_until_done() {
+    // In a child process of fork() that thread does not exist.
+    if (process != getpid() && work) run();
     for (int now = phase.load(std::memory_order_acquire); now != done; now = phase.load(std::memory_order_acquire))
       phase.wait(now, std::memory_order_acquire);
   }
@@ -47,9 +52,12 @@ struct BackgroundTask::State {
   DType dtype = default_dtype();
   std::string path{PathScope::current()};
   std::atomic<int> phase{offered};
+  const pid_t process = getpid();
 };
 
-BackgroundTask::BackgroundTask(std::function<void()> work) : state_(std::make_shared<State>(std::move(work))) {
+BackgroundTask::BackgroundTask(std::function<void()> work) {
+  if (!work) throw ValueError("BackgroundTask: the function is empty; need work, or BackgroundTask() for none");
+  state_ = std::make_shared<State>(std::move(work));
   kernels::offer_work([state = state_] {
     if (state->claim()) state->run();
   });

@@ -77,7 +77,12 @@ std::int64_t Batches::size() const {
 
 std::int64_t Batches::examples() const { return std::min(size() * options_.size, dataset_.size()); }
 
+void Batches::require_dataset() const {
+  if (order_.empty()) throw ValueError("Batches: it was moved from; need the one that it was moved to");
+}
+
 Batches::Iterator Batches::begin() {
+  require_dataset();
   std::iota(order_.begin(), order_.end(), std::int64_t{0});
   if (options_.shuffle) {
     Generator generator(options_.seed, epoch_);
@@ -102,6 +107,7 @@ std::span<const std::int64_t> Batches::rows_of(std::int64_t batch) const {
 Batch Batches::Iterator::operator*() const {
   if (batches_ == nullptr || pass_ != batches_->pass_)
     throw ValueError("Batches: a batch of an earlier pass; another pass over the same Batches has begun");
+  batches_->require_dataset();
   if (batch_ >= batches_->size()) throw_as<ValueError>("Batches: batch {} of {}", batch_, batches_->size());
   const auto prepare_here = [&] {
     return prepare(batches_->dataset_, batches_->options_.dtype, batches_->transform_, batches_->rows_of(batch_));

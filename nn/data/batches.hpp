@@ -69,7 +69,7 @@ class Batches {
     std::shared_ptr<BatchPrefetch> prefetch_;  // of this pass
   };
 
-  /// Begins the pass of the current epoch and moves on to the next epoch.
+  /// Begins the pass of the current epoch and moves on to the next epoch. ValueError if it was moved from.
   Iterator begin();
   Iterator end() const { return {this, size(), 0}; }
 
@@ -88,6 +88,7 @@ class Batches {
   Generator::State generator_of_next() const;
 
  private:
+  void require_dataset() const;
   /// The examples of a batch of the current pass.
   std::span<const std::int64_t> rows_of(std::int64_t batch) const;
 

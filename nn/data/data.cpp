@@ -61,6 +61,11 @@ Rows Rows::rescale(double scale, double offset) const {
   return result;
 }
 
+void Rows::require_values(const char* operation) const {
+  if (!is_bytes() && !values_.defined())
+    throw_as<ValueError>("{}: the rows were moved from; need those that they were moved to", operation);
+}
+
 Rows Rows::select(std::span<const std::int64_t> indices) const {
   check_indices("select", "index", indices, rows());
   if (!is_bytes()) return take(indices);
@@ -70,6 +75,7 @@ Rows Rows::select(std::span<const std::int64_t> indices) const {
 }
 
 Tensor Rows::take(std::span<const std::int64_t> indices, std::optional<DType> dtype) const {
+  require_values("take");
   check_indices("take", "index", indices, rows());
   if (dtype && !is_floating(*dtype))
     throw TypeError("take: bytes and floating values were asked for as int64; need float32 or float64");

@@ -45,6 +45,7 @@ class Rows {
 
  private:
   std::size_t row_elements() const;
+  void require_values(const char* operation) const;
 
   Shape shape_;
   std::int64_t first_ = 0;  // of the shared values

@@ -2,6 +2,7 @@
 #include <nn/doctor/checks.hpp>
 
 #include <cmath>
+#include <exception>
 
 namespace xgrad::nn {
 
@@ -31,7 +32,7 @@ void make(Patient& p, std::span<const NamedCheck> checks, bool only_if_healthy =
     }
     try {
       check.make(p);
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       p.error(layer_of_error(error.what(), p.model), NAN, "model, loss and optimizer run", "{}", error.what());
     }
   }
@@ -40,10 +41,16 @@ void make(Patient& p, std::span<const NamedCheck> checks, bool only_if_healthy =
 /// False if nothing more can be looked at.
 bool check_shapes(Patient& p) {
   p.report.checks.push_back({"shapes"});
+  try {
+    p.batch = p.draw(p.options.rows);
+  } catch (const std::exception& error) {
+    p.error("input", NAN, "the transform takes rows of the data", "{}", error.what());
+    return false;
+  }
   const Shape& inputs = p.batch.inputs.shape();
   try {
     run_model(p.copy, p.batch, p.run, true);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     p.error(layer_of_error(error.what(), p.copy), NAN, "model and loss run on a batch",
             "{}; inputs of the batch are {}, targets {}", error.what(), inputs, p.batch.targets.shape());
     return false;
@@ -97,10 +104,9 @@ DoctorReport doctor_of(const AnyModel& model, Optimizer* optimizer, double learn
   if (options.reduction == Reduction::none) throw ValueError("doctor: reduction none; need mean or sum");
 
   Patient patient{model, optimizer, learning_rate, data, options, unfrozen_clone(model)};
-  patient.batch = patient.draw(options.rows);
   patient.copy.training(true);
   const bool runs = check_shapes(patient);
-  make(patient, data_checks());
+  if (patient.batch.inputs.defined()) make(patient, data_checks());
   if (runs) {
     make(patient, structure_checks());
     make(patient, value_checks());

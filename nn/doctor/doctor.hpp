@@ -59,7 +59,7 @@ DoctorReport doctor_of(const AnyModel& model, Optimizer* optimizer, double learn
 /// The last three are made only if nothing was found before. Model and optimizer are as before afterwards, also when it
 /// throws: clones are used, and where the optimizer takes steps, parameters, buffers and state are put back, bit by
 /// bit (state of an Optimizer class of your own beyond its moments is not). ValueError for empty data or options below
-/// 1; other errors of the model become findings.
+/// 1; other exceptions of the model, the loss and the transform become findings.
 template <ClonableModel M, TrainingLoss L>
 DoctorReport doctor(M& model, const L& loss, Optimizer& optimizer, const Dataset& data,
                     const DoctorOptions& options = {}) {

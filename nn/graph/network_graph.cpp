@@ -28,18 +28,23 @@ NetworkGraph::NetworkGraph(const GraphDescription& description, Generator& gener
   bias = parameter("bias", drawn(of_nodes));
 }
 
+const GraphPlan& NetworkGraph::plan() const {
+  if (plan_ == nullptr) throw ValueError("network_graph: it was moved from; need the one that it was moved to");
+  return *plan_;
+}
+
 Tensor NetworkGraph::operator()(const Tensor& x) const {
   const auto call = [&] {
-    const auto inputs = static_cast<std::int64_t>(plan_->inputs);
+    const auto inputs = static_cast<std::int64_t>(plan().inputs);
     if (x.rank() != 2 || x.shape()[1] != inputs)
       throw_as<ShapeError>("network_graph expects (batch, {}), got {}", inputs, x.shape());
     common_floating_dtype("network_graph", x, weight);
     return evaluate_graph(plan_, x, weight, bias);
   };
   const double batch = x.rank() == 0 ? 1 : static_cast<double>(x.shape()[0]);
-  return LayerCall(*this, "NetworkGraph").run(call, 2 * batch * static_cast<double>(plan_->edges()));
+  return LayerCall(*this, "NetworkGraph").run(call, 2 * batch * static_cast<double>(plan().edges()));
 }
 
-std::size_t NetworkGraph::depth() const { return plan_->depth; }
+std::size_t NetworkGraph::depth() const { return plan().depth; }
 
 }  // namespace xgrad::nn

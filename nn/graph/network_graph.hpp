@@ -68,6 +68,8 @@ class NetworkGraph : public Module {
   Registered bias;    ///< (nodes,), in the order of the description
 
  private:
+  const GraphPlan& plan() const;
+
   std::shared_ptr<const GraphPlan> plan_;
 };
 

@@ -6,8 +6,12 @@
 #include <autograd/parallel/background_task.hpp>
 #include <autograd/parallel/parallel.hpp>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -168,4 +172,35 @@ TEST_CASE("many tasks at once, beside parallel loops") {
     }
     CHECK(sum == 50 * (20 + 16));
   });
+}
+
+TEST_CASE("a child process does what another thread of its parent had begun") {
+  with_threads(2, [] {
+    std::atomic<int> runs = 0;
+    std::atomic<bool> begun = false, released = false;
+    BackgroundTask task([&] {
+      ++runs;
+      begun = true;
+      soon([&] { return released.load(); });
+    });
+    REQUIRE(soon([&] { return begun.load(); }));
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);  // rather than to wait for ever
+      released = true;
+      task.wait();
+      _exit(runs == 2 ? 0 : 1);
+    }
+    released = true;
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    task.wait();
+    CHECK(runs == 1);
+  });
+}
+
+TEST_CASE("a task without work to call is refused") {
+  CHECK(error_of([] { BackgroundTask(std::function<void()>()); }) ==
+        "ValueError: BackgroundTask: the function is empty; need work, or BackgroundTask() for none");
 }

@@ -7,6 +7,9 @@
 #include <autograd/tensor/memory.hpp>
 #include <nn/data/batches.hpp>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -293,4 +296,60 @@ TEST_CASE("batches refuse sizes and options that give nothing") {
           Batches(numbered(3), {.size = 4, .drop_last = true});
         }).starts_with("ValueError: Batches: 3 examples, size 4 and drop_last leave no batch"));
   CHECK(error_of([] { Batches(numbered(3), {.dtype = int64}); }).starts_with("TypeError: Batches: "));
+}
+
+TEST_CASE("a pass with prefetch goes on in a child process") {
+  with_threads(2, [] {
+    std::atomic<bool> begun = false, released = false;
+    const auto transform = [&](const nn::Batch& batch) {
+      if (batch.inputs.item({0}) == 2) {
+        begun = true;
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!released && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+      }
+      return batch;
+    };
+    nn::Batches batches({arange(6).to(float64), arange(6)}, {.size = 2, .prefetch = true}, transform);
+    auto batch = batches.begin();
+    CHECK(expect::values((*batch).inputs) == std::vector<double>{0, 1});
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!begun && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    REQUIRE(begun);
+    const auto rest_is_right = [&] {
+      ++batch;
+      const bool second = expect::values((*batch).inputs) == std::vector<double>{2, 3};
+      ++batch;
+      return second && expect::values((*batch).targets) == std::vector<double>{4, 5} && ++batch == batches.end();
+    };
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);  // rather than to wait for ever
+      released = true;
+      _exit(rest_is_right() ? 0 : 1);
+    }
+    released = true;
+    int status = -1;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    CHECK(rest_is_right());
+  });
+}
+
+TEST_CASE("batches, rows and datasets that were moved from say so") {
+  nn::Batches batches({arange(6).to(float64), arange(6)}, {.size = 2});
+  auto pass = batches.begin();
+  nn::Batches other = std::move(batches);
+  const std::string expected = "ValueError: Batches: it was moved from; need the one that it was moved to";
+  CHECK(expect::error_of([&] { batches.begin(); }) == expected);
+  CHECK(expect::error_of([&] { *pass; }) == expected);
+  CHECK((*other.begin()).rows() == 2);
+
+  for (const nn::Rows& kind : {nn::Rows(arange(4)), nn::Rows({4}, {1, 2, 3, 4})}) {
+    nn::Rows rows = kind;
+    const nn::Rows kept = std::move(rows);
+    CHECK(kept.all().size() == 4);
+    const std::int64_t first = 0;
+    CHECK(expect::contains(expect::error_of([&] { rows.take({&first, 1}); }), "take: the rows were moved from"));
+    CHECK(expect::contains(expect::error_of([&] { rows.select({&first, 1}); }), "the rows were moved from"));
+  }
 }

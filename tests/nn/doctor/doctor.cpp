@@ -15,6 +15,7 @@
 
 #include <cmath>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -481,4 +482,36 @@ TEST_CASE("an operation with a wrong gradient is found at the layer whose gradie
   Net net;
   net.last = [](const Tensor& x) { return apply_operation(Wrong(), x); };
   CHECK(expect::contains(examine(net, nn::cross_entropy, blobs()).text(), "the gradient of hidden.weight is wrong"));
+}
+
+TEST_CASE("whatever a model or a transform throws becomes a finding") {
+  struct Throwing : nn::Module {
+    nn::Linear layer = add("layer", nn::Linear(2, 2));
+    Tensor operator()(const Tensor& x) const {
+      if (x.shape(0) > 0) throw std::out_of_range("no such table");
+      return layer(x);
+    }
+  } model;
+  const nn::Dataset data(expect::random_tensor({60, 2}, 1, float32), zeros({60}, int64));
+  const nn::DoctorReport report = nn::doctor(model, nn::cross_entropy, 0.1, data);
+  CHECK_FALSE(report.ok());
+  CHECK(report.findings.front().check == "shapes");
+  CHECK(expect::contains(report.findings.front().text, "no such table"));
+
+  nn::Linear right(2, 2);
+  nn::DoctorOptions options;
+  options.transform = [](const nn::Batch&) -> nn::Batch { throw std::runtime_error("no such picture"); };
+  const nn::DoctorReport of_transform = nn::doctor(right, nn::cross_entropy, 0.1, data, options);
+  REQUIRE(of_transform.findings.size() == 1);
+  CHECK(of_transform.findings[0].layer == "input");
+  CHECK(of_transform.findings[0].text == "no such picture");
+
+  // Only when it is in another mode than at first, in a check in the middle.
+  struct InEval : Throwing {
+    Tensor operator()(const Tensor& x) const {
+      if (!training()) throw std::runtime_error("not made for this");
+      return layer(x);
+    }
+  } in_eval;
+  CHECK(expect::contains(nn::doctor(in_eval, nn::cross_entropy, 0.1, data).text(), "not made for this"));
 }

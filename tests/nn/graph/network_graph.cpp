@@ -436,3 +436,11 @@ TEST_CASE("an input that does not fit is refused") {
           graph(ones({2, 2}, float64));
         }).starts_with("TypeError: network_graph: input 0 is float64, input 1 is float32"));
 }
+
+TEST_CASE("a graph that was moved from says so") {
+  NetworkGraph graph(exclusive_or);
+  const NetworkGraph other = std::move(graph);
+  CHECK(other.depth() == 2);
+  CHECK(error_of([&] { graph.depth(); }).starts_with("ValueError: network_graph: it was moved from"));
+  CHECK(error_of([&] { graph(ones({2, 2})); }).starts_with("ValueError: network_graph: it was moved from"));
+}
