@@ -22,11 +22,15 @@ if ! command -v dpkg-query >/dev/null; then
   exit 0
 fi
 
-installed=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null || true)
-missing=()
-for package in "${packages[@]}"; do
-  grep -qx "installed $package" <<<"$installed" || missing+=("$package")
-done
+find_missing() {
+  local installed package
+  installed=$(dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null || true)
+  missing=()
+  for package in "${packages[@]}"; do
+    grep -qx "installed $package" <<<"$installed" || missing+=("$package")
+  done
+}
+find_missing
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 
 if [[ $(id -u) -ne 0 ]]; then
@@ -34,6 +38,11 @@ if [[ $(id -u) -ne 0 ]]; then
   echo "  sudo apt-get install --no-install-recommends ${missing[*]}" >&2
   exit 2
 fi
+
+exec 8>"${TMPDIR:-/tmp}/xgrad_install.lock"
+flock 8  # several at once: the first one installs
+find_missing
+[[ ${#missing[@]} -gt 0 ]] || exit 0
 
 echo "installing ${missing[*]}"
 log=$(mktemp)

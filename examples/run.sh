@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh [PROGRAM] [FLAGS]: installs what is missing, builds the example program and runs it with the flags. Without a
-# program: lists them.
+# program: lists them. Where the sources cannot be written, what is built is run; XGRAD_BUILD names another directory.
 set -euo pipefail
 examples=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname "$examples")
@@ -24,11 +24,19 @@ case $program in
   "" | -h | --help) list; exit 0 ;;
 esac
 if [[ " ${programs[*]} " != *" $program "* ]]; then
-  echo "run.sh: no program $program" >&2
+  near=()
+  for known in "${programs[@]}"; do
+    [[ $known == *"$program"* || $program == *"$known"* || ${known:0:3} == "${program:0:3}" ]] && near+=("$known")
+  done
+  echo "run.sh: no program $program${near:+; did you mean ${near[*]}?}" >&2
   list >&2
   exit 2
 fi
 
 bash "$root/cmake/install_dependencies.sh" build run
-bash "$root/cmake/build.sh" release "$program"
-exec "$root/build/release/examples/$program" "${@:2}"
+binary=$(realpath -m "${XGRAD_BUILD:-$root/build}")/release/examples/$program
+code=0
+bash "$root/cmake/build.sh" release "$program" || code=$?
+[[ $code -ne 3 || ! -x $binary ]] || { echo "run.sh: running $program as it was built before" >&2; code=0; }
+[[ $code -eq 0 ]] || exit "$code"
+exec "$binary" "${@:2}"
