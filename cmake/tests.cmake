@@ -35,6 +35,11 @@ foreach(source IN LISTS test_sources)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 3600)
 endforeach()
 
+if(XGRAD_BUILD_EXAMPLES)
+  add_test(NAME examples/programs
+    COMMAND bash ${PROJECT_SOURCE_DIR}/tests/examples/programs.sh ${PROJECT_BINARY_DIR}/examples)
+endif()
+
 # Faults of the engine, planted in a patched copy of the sweep, which the gradient check must report.
 function(xgrad_engine_fault name original patched)
   file(READ ${PROJECT_SOURCE_DIR}/autograd/tape/sweep.cpp sweep)

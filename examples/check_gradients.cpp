@@ -156,6 +156,7 @@ struct Settings {
   std::string mode = "automatic";
   bool all = false;
   std::string operation;
+  bool list = false;
   std::int64_t order = 1;
   std::string dtype = "float64";
   std::int64_t seeds = 1;
@@ -171,6 +172,7 @@ void declare_flags(examples::CommandLine& line, Settings& settings) {
             {"automatic", "full", "sampled", "directional"});
   line.flag("all", settings.all, "check every operation, layer and loss of xgrad");
   line.flag("operation", settings.operation, "check one of them, by name");
+  line.flag("list", settings.list, "print the names of all of them");
   line.flag("order", settings.order, "1: gradients; 2: their gradients; 3: those of the latter", {1, 3});
   line.flag("dtype", settings.dtype, "float64: against differences; float32: its backward against float64's",
             {"float64", "float32"});
@@ -200,11 +202,19 @@ std::vector<Row> rows_to_check(const Settings& settings) {
     for (const Row& row : rows) names.push_back(row.name);
     std::erase_if(rows, [&](const Row& row) { return row.name != settings.operation; });
     if (rows.empty())
-      throw examples::UsageError("--operation " + settings.operation + ": no operation, layer or loss with gradients" +
-                                 did_you_mean(settings.operation, names));
+      throw examples::UsageError("--operation " + settings.operation +
+                                 ": no operation, layer or loss with gradients; near are " +
+                                 joined(nearest_words(settings.operation, names, 5)) + "; --list prints all");
   }
   std::erase_if(rows, [&](const Row& row) { return row.order < settings.order; });
   return rows;
+}
+
+void list_names(const Settings& settings, examples::CommandLine& line) {
+  std::vector<std::string> names;
+  for (const Row& row : table_rows(settings.checked_dtype())) names.push_back(row.name);
+  for (const std::string& name : names) line.out() << name << '\n';
+  line.result("names", examples::Json{nlohmann::ordered_json(names).dump()});
 }
 
 void check_tables(const Settings& settings, examples::CommandLine& line) {
@@ -252,6 +262,7 @@ int main(int argc, char** argv) {
     if (settings.dtype == "float32" && settings.order > 1)
       throw examples::UsageError(
           fmt::format("--dtype float32 with --order {}; backward in float32 is checked for order 1", settings.order));
+    if (settings.list) return list_names(settings, line);
     settings.all || !settings.operation.empty() ? check_tables(settings, line) : check_one_network(settings, line);
   });
 }

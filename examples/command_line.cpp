@@ -6,16 +6,23 @@
 #include <autograd/text/words.hpp>
 #include <nn/files/whole_file.hpp>
 
+#include <fcntl.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/info.h>
 #include <oneapi/tbb/task_arena.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
 #include <iostream>
 #include <iterator>
+#include <limits>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <variant>
@@ -63,11 +70,47 @@ std::string describe(const Range& range) {
   return above ? fmt::format("{:.10g} or less", range.maximum) : "finite";
 }
 
+/// A program that is started without standard streams would give their numbers to its files: whatever it printed, or
+/// somebody else did, would land there. What is written to the streams that this opens fails, as for closed ones.
+void open_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (fcntl(stream, F_GETFD) < 0 && errno == EBADF)
+      while (open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY) < stream) continue;
+}
+
+/// What was printed may not have reached anybody.
+void require_printed(std::ostream& stream) {
+  stream.flush();
+  if (!stream) throw std::runtime_error("standard output cannot be written");
+}
+
+/// The whole text is a number that Integer holds; CLI11 takes the nearest for one that is too large.
+template <class Integer>
+CLI::Validator fits() {
+  return CLI::Validator(
+      [](std::string& text) -> std::string {
+        Integer value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error == std::errc() && end == text.data() + text.size()) return "";
+        return fmt::format("{} is no whole number from {} to {}", text, std::numeric_limits<Integer>::min(),
+                           std::numeric_limits<Integer>::max());
+      },
+      "");
+}
+
+CLI::Validator not_empty() {
+  return CLI::Validator(
+      [](const std::string& text) { return std::string(text.empty() ? "is empty; leave the flag out for none" : ""); },
+      "");
+}
+
 CLI::Validator in_range(const Range& range) {
   const std::string rule = describe(range);
   const auto check = [range, rule](std::string& text) -> std::string {
     double value = 0;
-    const bool inside = CLI::detail::lexical_cast(text, value) && value >= range.minimum && value <= range.maximum;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool inside =
+        error == std::errc() && end == text.data() + text.size() && value >= range.minimum && value <= range.maximum;
     return inside ? "" : text + " is out of range; need a number, " + rule;
   };
   return CLI::Validator(check, rule == "finite" ? "" : rule);
@@ -96,7 +139,7 @@ CommandLine::CommandLine(std::string program, std::string purpose)
     : program_(std::move(program)), purpose_(std::move(purpose)) {
   flag("threads", requested_threads_, "threads that compute; 0 for all cores", {0, 256});
   flag("quiet", quiet_, "print nothing but errors");
-  flag("json", json_path_, "write flags and results to this file");
+  output_flag("json", json_path_, "write flags and results to this file");
 }
 
 CommandLine::~CommandLine() = default;
@@ -143,6 +186,26 @@ std::ostream& CommandLine::out() const {
   return quiet_ ? nowhere : std::cout;
 }
 
+void CommandLine::output_flag(const std::string& name, std::string& path, const std::string& text) {
+  flag(name, path, text);
+  outputs_.emplace_back(name, &path);
+}
+
+/// UsageError for two flags that name one file.
+void CommandLine::require_own_files() const {
+  namespace fs = std::filesystem;
+  std::map<std::string, std::string> flag_of;
+  for (const auto& [name, path] : outputs_) {
+    std::error_code ignored;
+    if (path->empty() || fs::is_character_file(*path, ignored)) continue;
+    fs::path real = *path;
+    for (int link = 0; link < 40 && fs::is_symlink(real, ignored); ++link)
+      real = real.parent_path() / fs::read_symlink(real, ignored);
+    const auto [other, is_new] = flag_of.emplace(fs::weakly_canonical(fs::absolute(real, ignored), ignored), name);
+    if (!is_new) throw UsageError("--" + other->second + " and --" + name + " are both " + *path + "; need two files");
+  }
+}
+
 std::int64_t CommandLine::threads() const {
   return requested_threads_ > 0 ? requested_threads_ : tbb::info::default_concurrency();
 }
@@ -156,7 +219,11 @@ void CommandLine::declare_flags(CLI::App& parser) {
         parser.add_flag(name, *variable, flag.text);
       } else {
         CLI::Option* option = parser.add_option(name, *variable, flag.text);
-        if constexpr (!std::is_same_v<Value, std::string>) option->check(in_range(flag.range));
+        if constexpr (std::is_same_v<Value, std::string>)
+          option->check(not_empty());
+        else
+          option->check(in_range(flag.range));
+        if constexpr (std::is_integral_v<Value>) option->check(fits<Value>());
         if (!flag.choices.empty()) option->check(CLI::IsMember(flag.choices));
         option->capture_default_str();
       }
@@ -212,10 +279,12 @@ std::string CommandLine::json(bool ended_early, const std::string& error) const 
 }
 
 int CommandLine::run(int argc, const char* const* argv, const std::function<void()>& program) {
+  open_standard_streams();
   CLI::App parser(purpose_, program_);
   declare_flags(parser);
   try {
     parse(parser, argc, argv);
+    require_own_files();
     const std::unique_ptr<xgrad::nn::WholeFile> file = json_file(json_path_);
     const InterruptHandler handler;
     if (seed_ != nullptr) xgrad::seed(*seed_);
@@ -232,10 +301,11 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
       throw;
     }
     if (file) file->write(json(interrupted(), ""));
+    require_printed(std::cout);
     return interrupted() ? 128 + received_signal : failed_ ? 1 : 0;  // as shells have it
   } catch (const CLI::CallForHelp&) {
     std::cout << parser.help() << std::flush;
-    return 0;
+    return std::cout ? 0 : 1;
   } catch (const UsageError& error) {
     std::cerr << program_ << ": " << error.what() << "\n\n" << parser.help() << std::flush;
     return 2;

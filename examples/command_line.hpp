@@ -12,7 +12,8 @@
 ///   }
 ///
 /// Every program has --help, --threads, --quiet and --json FILE. The exit code is 0 for a run that ended, 1 for one
-/// that failed (one line says why), 2 for bad usage, 130 for one that Ctrl-C ended early, 143 for SIGTERM.
+/// that failed (one line says why), also when what it printed could not be written, 2 for bad usage, 130 for one that
+/// Ctrl-C ended early, 143 for SIGTERM. Standard streams that are closed stay so, and no file takes their place.
 
 #include <concepts>
 #include <cstdint>
@@ -73,6 +74,8 @@ class CommandLine {
   void flag(const std::string& name, double& value, const std::string& text, Range range = {});
   void flag(const std::string& name, std::string& value, const std::string& text);
   void flag(const std::string& name, std::string& value, const std::string& text, std::vector<std::string> choices);
+  /// A file that the program writes: two flags may not name the same one.
+  void output_flag(const std::string& name, std::string& path, const std::string& text);
 
   /// Flags that mean the same in every program that has them. run seeds the generator of the library.
   void seed(std::uint64_t& value);
@@ -111,6 +114,7 @@ class CommandLine {
  private:
   struct Flag;
 
+  void require_own_files() const;
   void declare_flags(CLI::App& parser);
   void parse(CLI::App& parser, int argc, const char* const* argv);
   std::string json(bool ended_early, const std::string& error) const;
@@ -118,6 +122,7 @@ class CommandLine {
   std::string program_;
   std::string purpose_;
   std::vector<Flag> flags_;
+  std::vector<std::pair<std::string, const std::string*>> outputs_;
   std::vector<std::pair<std::string, Json>> results_;
   std::int64_t requested_threads_ = 0;
   bool quiet_ = false;

@@ -115,7 +115,9 @@ void train_and_test(const Settings& settings, examples::CommandLine& line, examp
   training.fit(net, nn::cross_entropy, optimizer, train, options);
 
   const double accuracy = test_accuracy(net, test, training);
-  progress.print(fmt::format("{} accuracy {:.4f}", held_out ? "held-out" : "test", accuracy));
+  const std::string kind = held_out ? "held-out" : "test";
+  progress.print(fmt::format("{} accuracy {:.4f}", kind, accuracy));
+  training.page.results = {{kind + " accuracy", fmt::format("{:.4f}", accuracy)}};
   line.result(held_out ? "held_out_accuracy" : "test_accuracy", accuracy);
   training.write_page();
 }

@@ -3,6 +3,12 @@
 #include <nn/report/picture.hpp>
 #include <nn/training/digest.hpp>
 
+#include <fmt/core.h>
+#include <sys/utsname.h>
+
+#include <ctime>
+#include <fstream>
+#include <thread>
 #include <vector>
 
 namespace examples {
@@ -10,21 +16,48 @@ namespace examples {
 using namespace xgrad;
 
 Training::Training(CommandLine& line, const std::string& title) : page{.title = title}, line_(line) {
-  line.flag("report", path_, "write a page of the run, with pictures by gnuplot, to this HTML file");
-  line.flag("checkpoint", checkpoint_, "save the training to this file, and the one before to FILE.1");
+  line.output_flag("report", path_, "write a page of the run, with pictures by gnuplot, to this HTML file");
+  line.output_flag("checkpoint", checkpoint_, "save the training to this file, and the one before to FILE.1");
   line.flag("checkpoint-every", checkpoint_every_, "steps between checkpoints", {1, 1e9});
   line.flag("resume", resume_, "go on from this checkpoint");
 }
 
 void Training::write_page() const {
-  if (has_page()) page.write(path_);
+  if (!has_page()) return;
+  page.write(path_);
+  line_.out() << "report written to " << path_ << '\n';
 }
+
+namespace {
+
+/// The processor, as the system calls it.
+std::string processor() {
+  std::ifstream about("/proc/cpuinfo");
+  for (std::string line; std::getline(about, line);)
+    if (line.starts_with("model name") && line.find(": ") != std::string::npos) return line.substr(line.find(": ") + 2);
+  utsname system = {};
+  return uname(&system) == 0 ? system.machine : "unknown";
+}
+
+/// `2024-05-31 17:04:59 UTC` (ISO 8601).
+std::string now() {
+  const std::time_t seconds = std::time(nullptr);
+  std::tm utc = {};
+  gmtime_r(&seconds, &utc);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                     utc.tm_hour, utc.tm_min, utc.tm_sec);
+}
+
+}  // namespace
 
 /// A page that cannot be made is to fail now rather than after the training.
 void Training::begin_page() {
+  page.environment = {{"date", now()},
+                      {"machine", fmt::format("{}, {} cores", processor(), std::thread::hardware_concurrency())},
+                      {"threads in use", fmt::format("{}", line_.threads())}};
   page.configuration = line_.configuration();
   nn::require_gnuplot();
-  write_page();
+  page.write(path_);
 }
 
 void Training::keep_results(const nn::Module& model) {

@@ -3,6 +3,7 @@
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/numbers.hpp>
 #include <autograd/text/table.hpp>
+#include <autograd/text/terminal.hpp>
 #include <autograd/text/words.hpp>
 
 #include <unistd.h>
@@ -99,7 +100,7 @@ bool wants_colours(const std::ostream& stream) {
                          : stream.rdbuf() == std::cerr.rdbuf() ? STDERR_FILENO
                                                                : -1;
   const char* const refused = std::getenv("NO_COLOR");
-  return descriptor >= 0 && (refused == nullptr || *refused == '\0') && isatty(descriptor) != 0;
+  return descriptor >= 0 && (refused == nullptr || *refused == '\0') && takes_escapes(descriptor);
 }
 
 }  // namespace

@@ -48,4 +48,15 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return nearest.empty() ? "" : fmt::format("; did you mean {}?", nearest);
 }
 
+std::vector<std::string> nearest_words(std::string_view word, const std::vector<std::string>& known,
+                                       std::size_t count) {
+  std::vector<std::pair<std::size_t, std::string>> ranked;
+  for (const std::string& candidate : known)
+    ranked.emplace_back(candidate.find(word) != std::string::npos ? 0 : edit_distance(word, candidate), candidate);
+  std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::string> nearest;
+  for (std::size_t i = 0; i < std::min(count, ranked.size()); ++i) nearest.push_back(std::move(ranked[i].second));
+  return nearest;
+}
+
 }  // namespace xgrad

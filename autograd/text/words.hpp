@@ -29,4 +29,7 @@ std::string joined(const Items& items, const Word& word = {}) {
 /// (Levenshtein 1966). "" if none is near.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
 
+/// So many of the known words, or all, the nearest first: those of which the word is a part, then by edit distance.
+std::vector<std::string> nearest_words(std::string_view word, const std::vector<std::string>& known, std::size_t count);
+
 }  // namespace xgrad

@@ -20,12 +20,15 @@ namespace xgrad::nn {
 
 namespace {
 
-/// A file without a name, for a stream of the child: three pipes would have to be served in turn.
+/// A file without a name, for a stream of the child: three pipes would have to be served in turn. No other child gets
+/// it, and it is none of the standard streams, should one be closed.
 class StreamFile {
  public:
-  StreamFile() : file_(std::tmpfile(), &std::fclose) {
+  StreamFile() {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> nameless(std::tmpfile(), &std::fclose);
+    const int copy = nameless ? fcntl(fileno(nameless.get()), F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
+    if (copy >= 0) file_.reset(fdopen(copy, "w+b"));
     if (!file_) throw_as<FileError>("picture: no temporary file: {}", std::strerror(errno));
-    fcntl(descriptor(), F_SETFD, FD_CLOEXEC);  // no other child gets it
   }
   int descriptor() const { return fileno(file_.get()); }
   void write(const std::string& text) {
@@ -43,7 +46,7 @@ class StreamFile {
   }
 
  private:
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_{nullptr, &std::fclose};
 };
 
 /// One line.
@@ -65,11 +68,16 @@ std::string run_gnuplot(const std::string& commands) {
   posix_spawn_file_actions_adddup2(&streams, input.descriptor(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&streams, output.descriptor(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&streams, errors.descriptor(), STDERR_FILENO);
+  // A process group of its own, so that a Ctrl-C that ends a training does not end the pictures of it.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   std::string program = "gnuplot", option = "--default-settings";  // not those of ~/.gnuplot
   const std::array<char*, 3> arguments = {program.data(), option.data(), nullptr};
   pid_t child = 0;
-  const int refused = posix_spawnp(&child, program.c_str(), &streams, nullptr, arguments.data(), environ);
+  const int refused = posix_spawnp(&child, program.c_str(), &streams, &attributes, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&streams);
+  posix_spawnattr_destroy(&attributes);
   if (refused == ENOENT) throw FileError("picture: gnuplot is not installed; apt-get install gnuplot-nox");
   if (refused != 0) throw_as<FileError>("picture: gnuplot cannot be run: {}", std::strerror(refused));
 

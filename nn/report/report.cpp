@@ -34,13 +34,11 @@ std::string picture(const Picture& drawn, const std::string& description) {
 
 enum class Scale : std::uint8_t { fitted, from_zero, logarithmic };
 
-/// A curve for each series over epochs from 1; nothing if no number is known.
+/// A curve for each series over epochs from 1; nothing if there is no number to show.
 std::string curves(const std::string& title, const std::string& y_label, std::vector<Series> series,
                    Scale scale = Scale::fitted) {
-  const auto unknown = [](const Series& one) {
-    return std::all_of(one.y.begin(), one.y.end(), [](double y) { return std::isnan(y); });
-  };
-  std::erase_if(series, unknown);
+  const auto shown = [&](double y) { return std::isfinite(y) && (scale != Scale::logarithmic || y > 0); };
+  std::erase_if(series, [&](const Series& one) { return std::none_of(one.y.begin(), one.y.end(), shown); });
   if (series.empty()) return "";
   LinePlot plot{title, "epoch", y_label, {}, std::move(series), scale == Scale::from_zero, scale == Scale::logarithmic};
   for (std::size_t i = 0; i < plot.series.front().y.size(); ++i) plot.x.push_back(static_cast<double>(i + 1));
@@ -219,6 +217,21 @@ std::vector<Series> over_epochs(const std::vector<Diagnosis>& epochs, std::vecto
   return series;
 }
 
+/// Beside the figures that they judge.
+std::string healthy_ranges() {
+  const TextTable table = {
+      {"figure", "healthy", "otherwise"},
+      {"standard deviation of the outputs", "0.1 to 10, alike from layer to layer (Glorot and Bengio 2010)",
+       "signals vanish or explode: another initialisation, or normalisation"},
+      {"dead units", "less than 50 %", "a smaller learning rate, or LeakyReLU"},
+      {"saturated numbers", "less than 50 %", "smaller weights or inputs: gradients vanish there"},
+      {"norm of the gradients", "alike from layer to layer, to a factor of 100",
+       "they vanish or explode: initialisation, normalisation, clip_norm"},
+      {"norm of update / norm of weight", "1e-4 to 1e-2 (Karpathy, CS231n: about 1e-3)",
+       "below, the learning rate is small; above, it is large"}};
+  return "<h3>Healthy ranges</h3>\n" + html::table(table, table[0].size());
+}
+
 std::string diagnostics_section(const std::vector<Diagnosis>& epochs) {
   const auto layers = [&](const auto& f, const std::string& suffix = "") {
     return over_epochs(epochs, &Diagnosis::layers, f, suffix);
@@ -237,8 +250,9 @@ std::string diagnostics_section(const std::vector<Diagnosis>& epochs) {
                                       parameters(&ParameterDiagnostics::gradient_norm), Scale::logarithmic) +
                                curves("Updates of the parameters", "norm of update / norm of weight",
                                       parameters(&ParameterDiagnostics::update_ratio), Scale::logarithmic);
-  return section("Diagnostics", fmt::format("{}<h3>After epoch {}</h3>\n{}", grid(pictures, "pictures"),
-                                            epochs.back().epoch + 1, preformatted(epochs.back().text())));
+  return section("Diagnostics",
+                 fmt::format("{}{}<h3>After epoch {}</h3>\n{}", healthy_ranges(), grid(pictures, "pictures"),
+                             epochs.back().epoch + 1, preformatted(epochs.back().text())));
 }
 
 // The page has the background of its pictures: white, and #121212, to which a filter of 93 % inverts it.
@@ -251,7 +265,7 @@ constexpr const char* style = R"(
 }
 body { margin: 0 auto; padding: 1rem 1.5rem 3rem; max-width: 1140px; color: var(--text); background: var(--ground);
        font: 16px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.8rem; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
+h1 { font-size: 1.8rem; } .result { font-size: 1.3rem; margin: 0.3rem 0; } h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
 table { border-collapse: collapse; display: block; max-width: 100%; overflow-x: auto; margin: 0.5rem 0; }
 th, td { padding: 0.15rem 0.8rem; border-bottom: 1px solid var(--line); text-align: left; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
@@ -270,10 +284,12 @@ figure.wrong { border-color: var(--wrong); } figure.wrong b { color: var(--wrong
 
 std::string Report::html() const {
   std::string body;
-  if (!configuration.empty()) {
+  for (const auto& [name, value] : results)
+    body += fmt::format("<p class=\"result\">{} <b>{}</b></p>\n", html::escaped(name), html::escaped(value));
+  for (const auto& [heading, facts] : {std::pair("Run", &environment), std::pair("Configuration", &configuration)}) {
     TextTable table = {{"name", "value"}};
-    for (const auto& [name, value] : configuration) table.push_back({name, value});
-    body += section("Configuration", html::table(table, 2));
+    for (const auto& [name, value] : *facts) table.push_back({name, value});
+    if (!facts->empty()) body += section(heading, html::table(table, 2));
   }
   if (!summary.empty()) body += section("Model", preformatted(summary));
   if (doctor) body += section("Doctor", preformatted(doctor->text()));

@@ -21,8 +21,11 @@ namespace xgrad::nn {
 ///     report.write("iris.html");
 struct Report {
   std::string title;
-  std::vector<std::pair<std::string, std::string>> configuration = {};  ///< names and values
-  std::string summary = {};                                             ///< nn::summary of the model
+  using Facts = std::vector<std::pair<std::string, std::string>>;  ///< names and values
+  Facts results = {};      ///< what a reader wants to know first, such as the accuracy: the page begins with them
+  Facts environment = {};  ///< when and where it ran: date, machine, threads
+  Facts configuration = {};
+  std::string summary = {};  ///< nn::summary of the model
   std::optional<DoctorReport> doctor = std::nullopt;
   /// Curves: loss in training and validation, every metric, learning rate, seconds; and their numbers.
   std::optional<History> history = std::nullopt;
@@ -32,13 +35,13 @@ struct Report {
   /// Inputs (h, w) are shown as images, from black for the least number of all of them to white for the largest; others
   /// as their first 12 numbers.
   std::vector<Sample> samples = {};
-  /// An epoch each: curves, and the tables of the last.
+  /// An epoch each: curves, the ranges of healthy figures, and the tables of the last.
   std::vector<Diagnosis> diagnostics = {};
 
   /// One HTML5 page, well-formed XML too, that needs nothing else: no script, no file, no network; for light and dark
   /// screens and for paper. The same report gives the same bytes. ValueError for a report of a title alone, fewer or
   /// more class names than the matrix has classes, or a sample of a class without a name; FileError if there are curves
-  /// or a matrix and gnuplot cannot draw them (see Picture).
+  /// or a matrix and gnuplot cannot draw them (see Picture). A curve that has nothing to show is left out.
   std::string html() const;
   /// The page as a file, whole or not at all. FileError if it cannot be written.
   void write(const std::string& path) const;

@@ -1,4 +1,5 @@
 #include <autograd/text/numbers.hpp>
+#include <autograd/text/terminal.hpp>
 #include <nn/training/progress.hpp>
 
 #include <fmt/core.h>
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <iostream>
 #include <utility>
 
@@ -15,8 +17,9 @@ namespace xgrad::nn {
 
 namespace {
 
+/// 0 where lines cannot be redrawn.
 int terminal_columns() {
-  if (!isatty(STDOUT_FILENO)) return 0;
+  if (!takes_escapes(STDOUT_FILENO)) return 0;
   winsize size = {};
   const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
   return known ? size.ws_col : 80;
@@ -39,8 +42,11 @@ Progress::Progress(std::int64_t total, std::string unit, bool quiet, std::ostrea
 }
 
 Progress::~Progress() {
-  erase();
-  stream_ << std::flush;
+  try {
+    erase();
+    stream_ << std::flush;
+  } catch (const std::exception&) {  // a stream that throws has said so before
+  }
 }
 
 void Progress::begin(std::int64_t total, std::string unit) {

@@ -7,7 +7,7 @@
 namespace xgrad::nn {
 
 /// Progress of long work on the standard output. On a terminal one line is redrawn, with the rate and the time left;
-/// elsewhere only what is printed for good appears; nothing at all when quiet.
+/// elsewhere, and where TERM is not set or is dumb, only what is printed for good appears; nothing at all when quiet.
 class Progress {
  public:
   /// Counts nothing until `begin`: what fit takes. Writes to standard output.

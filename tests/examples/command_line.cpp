@@ -132,6 +132,10 @@ TEST_CASE("a value that is out of range or no number ends with 2 and names the f
                                              {"--dropout", "nan"},
                                              {"--dropout", "inf"},
                                              {"--seed", "-1"},
+                                             {"--seed", "18446744073709551616"},
+                                             {"--seed", "1e3"},
+                                             {"--json", ""},
+                                             {"--optimizer", ""},
                                              {"--threads", "257"},
                                              {"--threads", "-1"},
                                              {"--optimizer", "adm"},
@@ -176,7 +180,6 @@ TEST_CASE("the JSON file has every flag and every result") {
         program.line.result("parameters_digest", "00ff");
         program.line.result("rows", std::int64_t{-1});
         program.line.result("works", true);
-        CHECK(folder.entries() == 1);
         CHECK_FALSE(std::filesystem::exists(folder.file("a.json")));
       });
   CHECK(outcome.code == 0);
@@ -226,6 +229,41 @@ TEST_CASE("a JSON file that cannot be written is refused before the program star
     CHECK(outcome.first_line().find("--json " + path + ": cannot be written") != std::string::npos);
   }
   CHECK(folder.entries() == 0);
+}
+
+TEST_CASE("two flags may not name one file, not even by a link") {
+  const Folder folder;
+  const auto refused = [&](const std::string& json, const std::string& report) {
+    std::string path;
+    CommandLine line("prog", "a program");
+    line.output_flag("report", path, "a page");
+    return run(line, {"--json", json.c_str(), "--report", report.c_str()});
+  };
+  const std::string a = folder.file("a.json");
+  std::filesystem::create_symlink("a.json", folder.file("link"));
+  for (const std::string& other :
+       {a, folder.file("../" + folder.path.filename().string() + "/a.json"), folder.file("link")}) {
+    const Outcome outcome = refused(a, other);
+    CHECK(outcome.code == 2);
+    CHECK_FALSE(outcome.started);
+    CHECK(outcome.first_line().find("--json and --report are both ") != std::string::npos);
+  }
+  CHECK(refused(a, folder.file("b.html")).code == 0);
+  CHECK(refused("/dev/null", "/dev/null").code == 0);
+}
+
+TEST_CASE("output that nobody gets ends with 1") {
+  Program program;
+  struct Full : std::streambuf {
+  } full;
+  std::streambuf* const before = std::cout.rdbuf(&full);
+  const Captured errors(std::cerr);
+  const char* const arguments[] = {"prog"};
+  const int code = program.line.run(1, arguments, [&] { program.line.out() << "epoch 1\n"; });
+  std::cout.rdbuf(before);
+  std::cout.clear();
+  CHECK(code == 1);
+  CHECK(errors.text() == "prog: standard output cannot be written\n");
 }
 
 TEST_CASE("a device takes the JSON without being replaced") {

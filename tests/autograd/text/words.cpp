@@ -35,3 +35,12 @@ TEST_CASE("the nearest word is the one with the fewest edits, and none if all ar
   CHECK(did_you_mean("batch", {"quiet", "json"}) == "");
   CHECK(did_you_mean("x", {}) == "");
 }
+
+TEST_CASE("near words are those with the word in them, then those with the fewest edits, in the order of the list") {
+  using xgrad::nearest_words;
+  const std::vector<std::string> known = {"sum", "matmul", "softmax", "max", "log_softmax"};
+  CHECK(nearest_words("softmax", known, 3) == std::vector<std::string>{"softmax", "log_softmax", "max"});
+  CHECK(nearest_words("sun", known, 1) == std::vector<std::string>{"sum"});
+  CHECK(nearest_words("zzzzz", known, 2).size() == 2);
+  CHECK(nearest_words("x", {}, 5).empty());
+}

@@ -5,6 +5,7 @@
 #include <nn/report/gnuplot.hpp>
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -67,4 +68,11 @@ TEST_CASE("where gnuplot is missing or broken the error says so") {
   CHECK(error_of([] { nn::run_gnuplot(""); }) == "FileError: picture: gnuplot failed: no such thing");
   write_program(folder / "gnuplot", "kill -9 $$");
   CHECK(error_of([] { nn::run_gnuplot(""); }) == "FileError: picture: gnuplot was ended by signal 9");
+}
+
+TEST_CASE("gnuplot is in a process group of its own, which a Ctrl-C at the terminal does not reach") {
+  // Field 5 of proc(5)'s stat is the group; the parent of gnuplot's shell is gnuplot.
+  const std::string group = xgrad::nn::run_gnuplot("set print '-'\nprint system(\"cut -d' ' -f5 /proc/$PPID/stat\")\n");
+  CHECK(std::stol(group) > 0);
+  CHECK(std::stol(group) != getpgrp());
 }

@@ -7,13 +7,18 @@
 
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
+#include <nn/data/csv.hpp>
+#include <nn/data/scaler.hpp>
 #include <nn/layers/linear.hpp>
 #include <nn/losses/losses.hpp>
 #include <nn/report/html.hpp>
 
 #include <algorithm>
+#include <clocale>
 #include <cstdint>
 #include <fstream>
+#include <limits>
+#include <locale>
 #include <span>
 #include <sstream>
 #include <string>
@@ -310,4 +315,66 @@ TEST_CASE("a page is written whole or not at all") {
   CHECK(folder.entries() == 1);
   CHECK(error_of([&] { report.write(folder.file("missing/a.html")); }) ==
         "FileError: " + folder.file("missing/a.html") + ": cannot be written: No such file or directory");
+}
+
+TEST_CASE("a page begins with the results, then says when and where it ran") {
+  const nn::Report report{.title = "a",
+                          .results = {{"test accuracy", "0.9023"}, {"<b>", "&"}},
+                          .environment = {{"date", "2024-05-31"}, {"threads in use", "2"}},
+                          .configuration = {{"epochs", "2"}}};
+  const std::string page = report.html();
+  CHECK(xml::fault(page) == "");
+  CHECK(xml::between(page, "<h2>", "</h2>") == std::vector<std::string>{"Run", "Configuration"});
+  CHECK(contains(page,
+                 "<h1>a</h1>\n<p class=\"result\">test accuracy <b>0.9023</b></p>\n"
+                 "<p class=\"result\">&lt;b&gt; <b>&amp;</b></p>\n<section>"));
+  CHECK(has_row(page, {"date", "2024-05-31"}, 2));
+  CHECK(has_row(page, {"threads in use", "2"}, 2));
+}
+
+TEST_CASE("diagnostics stand beside what is healthy, and a curve without a number to show is left out") {
+  nn::Report report{.title = "a"};
+  report.diagnostics = diagnoses();
+  const std::string page = report.html();
+  CHECK(has_row(page, {"dead units", "less than 50 %", "a smaller learning rate, or LeakyReLU"}, 3));
+  const std::size_t all = pictures(page).size();
+  for (nn::Diagnosis& epoch : report.diagnostics) {
+    for (nn::LayerDiagnostics& layer : epoch.layers) layer.gradient_norm = 0;  // on a logarithmic scale
+    for (nn::ParameterDiagnostics& parameter : epoch.parameters) parameter.gradient_norm = 0;
+  }
+  CHECK(pictures(report.html()).size() == all - 2);
+  for (nn::Diagnosis& epoch : report.diagnostics)
+    for (nn::LayerDiagnostics& layer : epoch.layers) layer.mean = std::numeric_limits<double>::infinity();
+  CHECK(pictures(report.html()).size() == all - 3);
+}
+
+TEST_CASE("no number of a page, a JSON text or an error depends on the locale") {
+  /// 1.234.567,5 in every stream from here on, and in C's functions where Debian's locale is installed.
+  struct German {
+    struct Marks : std::numpunct<char> {
+      char do_decimal_point() const override { return ','; }
+      char do_thousands_sep() const override { return '.'; }
+      std::string do_grouping() const override { return "\3"; }
+    };
+    std::locale before = std::locale::global(std::locale(std::locale::classic(), new Marks));
+    std::string c_before = std::setlocale(LC_ALL, nullptr);
+    German() { std::setlocale(LC_ALL, "de_DE.UTF-8"); }
+    ~German() {
+      std::setlocale(LC_ALL, c_before.c_str());
+      std::locale::global(before);
+    }
+  };
+  const auto texts = [] {
+    const nn::Report report = full_report();
+    std::vector<std::string> all = {report.html(), report.doctor->json(), report.diagnostics[1].json()};
+    all.push_back(error_of([] { nn::cross_entropy(zeros({1, 2}), zeros({1}, int64), {.label_smoothing = 1.5}); }));
+    all.push_back(error_of([] { nn::Scaler({1.5}, {0}); }));
+    all.push_back(error_of([] { nn::parse_csv("x,y\n1.5,2\n", "a", {}).number_column("x", int64); }));
+    all.push_back(std::to_string(nn::parse_csv("x,y\n1e-400,2.5\n", "a", {}).number_column("y").item({0}) == 2.5));
+    return all;
+  };
+  const std::vector<std::string> expected = texts();
+  const German scope;
+  CHECK(texts() == expected);
+  CHECK(contains(expected[3], "smoothing 1.5;"));
 }

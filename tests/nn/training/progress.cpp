@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <sstream>
+#include <streambuf>
 #include <thread>
 
 using xgrad::nn::Progress;
@@ -54,4 +55,16 @@ TEST_CASE("begin counts anew, with another total and unit") {
   progress.begin(7, "steps");
   progress.update(2, "epoch 1");
   CHECK(stream.str().starts_with("epoch 1  2/7 steps"));
+}
+
+TEST_CASE("a stream that throws does not end the program when progress ends") {
+  struct Full : std::streambuf {
+    int sync() override { return -1; }
+  } full;
+  std::ostream stream(&full);
+  CHECK_NOTHROW([&] {
+    const Progress progress(0, "", false, stream, 80);
+    stream.exceptions(std::ios::badbit | std::ios::failbit);
+  }());
+  CHECK(stream.bad());
 }

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# programs.sh DIRECTORY: what the programs in it, and the scripts that build them, do with wrong flags, with outputs that
+# are full, closed or dumb, and with signals.
+set -uo pipefail
+programs=$1
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+folder=$(mktemp -d)
+trap 'rm -rf "$folder" "$folder".*' EXIT
+failures=0
+
+fail() {
+  echo "FAILED: $1" >&2
+  failures=$((failures + 1))
+}
+# expect CODE NAME COMMAND...: the command's exit code.
+expect() {
+  local code=0
+  "${@:3}" >"$folder.out" 2>"$folder.err" || code=$?
+  [[ $code -eq $1 ]] || fail "$2: exit code $code, expected $1: $(head -n 1 "$folder.err")"
+}
+# says TEXT NAME: in the errors of the last command.
+says() { grep -qF -- "$1" "$folder.err" || fail "$2: no '$1' in: $(head -n 1 "$folder.err")"; }
+short=("$programs/xor" --seeds 1 --epochs 1)
+
+# Wrong flags.
+expect 2 "a seed beyond 2^64 - 1" "${short[@]}" --seed 18446744073709551616
+expect 2 "an empty path" "${short[@]}" --json ''
+expect 2 "two files in one" "$programs/fashion_mnist" --json "$folder/a" --report "$folder/a"
+says "--json and --report are both" "two files in one"
+expect 2 "an unknown operation" "$programs/check_gradients" --operation matmull
+says "near are matmul" "an unknown operation"
+says "--list" "an unknown operation"
+expect 0 "the list of operations" "$programs/check_gradients" --list
+grep -qx cross_entropy "$folder.out" || fail "the list of operations: no cross_entropy"
+expect 2 "an unknown program" bash "$root/examples/run.sh" fashion
+says "did you mean fashion_mnist?" "an unknown program"
+
+# Outputs.
+to() { "${@:2}" >"$1"; }
+expect 1 "a full output" to /dev/full "${short[@]}"
+says "standard output cannot be written" "a full output"
+expect 1 "a full output of the help" to /dev/full "${short[@]}" --help
+expect 0 "a full output that nothing is written to" to /dev/full "${short[@]}" --quiet
+closed() { "$@" >&-; }
+expect 1 "a closed output" closed "${short[@]}" --json "$folder/closed.json"
+[[ $(head -c 1 "$folder/closed.json") == "{" ]] && ! grep -q "hand-set weights" "$folder/closed.json" ||
+  fail "a closed output: its text is in the JSON file"
+all_closed() { "$@" <&- >&- 2>&-; }
+expect 0 "no standard streams" all_closed "${short[@]}" --quiet --json "$folder/closed.json"
+if command -v script >/dev/null; then
+  for term in dumb xterm; do
+    TERM=$term script -qec "${short[*]} --epochs 20000" "$folder.log" >/dev/null </dev/null
+    grep -q $'\033' "$folder.log" && escapes=yes || escapes=no
+    [[ $term != dumb || $escapes == no ]] || fail "TERM=dumb: escapes"
+  done
+fi
+
+# Signals: a program that goes on for long, ended as soon as it runs.
+rm -f "$folder"/*
+ended_by() {
+  local signal process
+  "$programs/xor" --seeds 1000 --epochs 1000000 --json "$folder/a.json" >"$folder.out" 2>&1 &
+  process=$!
+  for _ in $(seq 200); do
+    grep -q "a single layer\|hand-set" "$folder.out" && break
+    sleep 0.05
+  done
+  for signal in "$@"; do
+    kill -s "$signal" "$process"
+    sleep 0.1
+  done
+  wait "$process"
+}
+ended_by TERM
+ended_by PIPE
+ended_by INT INT
+left=$(ls -A "$folder" | grep -vx a.json)  # the first Ctrl-C may have ended it in time
+[[ -z $left ]] || fail "signals: they leave $left"
+
+# Builds.
+mkdir "$folder/bin"
+cat >"$folder/bin/cmake" <<'END'
+#!/usr/bin/env bash
+echo "begin $*" >>"$LOG"
+sleep 0.3
+for ((i = 1; i <= $#; ++i)); do [[ ${!i} != -B ]] || { next=$((i + 1)); touch "${!next}/build.ninja"; }; done
+echo end >>"$LOG"
+END
+chmod +x "$folder/bin/cmake"
+export LOG=$folder/log
+for _ in 1 2 3; do PATH=$folder/bin:$PATH XGRAD_BUILD=$folder/build bash "$root/cmake/build.sh" release xor >/dev/null & done
+wait
+[[ $(grep -c "begin --preset" "$LOG") -eq 1 ]] || fail "builds at once: configured $(grep -c "begin --preset" "$LOG") times"
+[[ $(grep -c begin "$LOG") -eq 4 ]] || fail "builds at once: $(grep -c begin "$LOG") runs of cmake, expected 4"
+[[ $(awk '/begin/ && ++open > 1 {bad = 1} /end/ {--open} END {print bad + 0}' "$LOG") -eq 0 ]] ||
+  fail "builds at once: two at a time"
+expect 3 "a directory that cannot be written" env XGRAD_BUILD=/proc/nowhere bash "$root/cmake/build.sh" release xor
+says "XGRAD_BUILD" "a directory that cannot be written"
+
+[[ $failures -eq 0 ]]
