@@ -4,8 +4,8 @@
 
 namespace xgrad::nn {
 
-/// An open file of the system, closed with its scope; -1 for none. It never takes the place of a standard stream that is
-/// closed, to which others may write.
+/// An open file of the system, closed with its scope; -1 for none. It never takes the place of a standard stream that
+/// is closed, to which others may write.
 class Descriptor {
  public:
   Descriptor() = default;

@@ -8,11 +8,11 @@
 namespace xgrad::nn {
 
 /// A file that appears whole or not at all, whatever happens to the program or the machine meanwhile: written without a
-/// name, so that a signal leaves nothing behind (O_TMPFILE), or beside its place where the file system wants one, brought
-/// to the disk, named, and then its folder is brought to the disk too. The mode of a file that was there before stays. A
-/// device is written directly, a symbolic link is followed, also to a file that is not there yet. Of several writers at
-/// once each succeeds, and one's file stays. What writers of the same file that were killed have left beside it is
-/// removed.
+/// name, so that a signal leaves nothing behind (O_TMPFILE), or beside its place where the file system wants one,
+/// brought to the disk, named, and then its folder is brought to the disk too. The mode of a file that was there before
+/// stays. A device is written directly, a symbolic link is followed, also to a file that is not there yet. Of several
+/// writers at once each succeeds, and one's file stays. What writers of the same file that were killed have left beside
+/// it is removed.
 class WholeFile {
  public:
   /// FileError when it cannot be written there: known before the work whose result it is for.
@@ -39,7 +39,7 @@ class WholeFile {
   std::string unfinished_name(int number) const;
   [[noreturn]] void refuse() const;
 
-  std::string given_;  // for messages
+  std::string given_;           // for messages
   std::string path_, written_;  // where it is to be, and its name so far, if it has one
   Descriptor file_;
 };
