@@ -68,7 +68,9 @@ bool is_unsupported(int error) { return error == EINVAL || error == ENOTSUP || e
 
 WholeFile::WholeFile(const std::string& path) : given_(path), path_(followed(path)), written_(path_) {
   std::error_code ignored;  // opening says what is the matter
-  if (!fs::exists(path_, ignored) || fs::is_regular_file(path_, ignored)) {
+  if (fs::is_symlink(path_, ignored)) {
+    errno = ELOOP;
+  } else if (!fs::exists(path_, ignored) || fs::is_regular_file(path_, ignored)) {
     remove_leftovers(path_);
     if (!open_nameless()) open_beside();
   } else {

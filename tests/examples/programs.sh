@@ -66,7 +66,7 @@ ended_by() {
     sleep 0.05
   done
   for signal in "$@"; do
-    kill -s "$signal" "$process"
+    kill -s "$signal" "$process" 2>/dev/null  # the first Ctrl-C may have ended it
     sleep 0.1
   done
   wait "$process"
