@@ -45,7 +45,8 @@ class AnyModel {
         }),
         mean_over_rows_(nn::mean_over_rows<L>) {
     if constexpr (std::derived_from<M, Module>) module_ = &model;
-    if constexpr (std::derived_from<M, Module> && !std::is_const_v<M>) mutable_module_ = &model;
+    // The mode belongs to all copies of a module, as parameters do: a const one takes part.
+    if constexpr (std::derived_from<M, Module>) mutable_module_ = const_cast<std::remove_const_t<M>*>(&model);
   }
   /// A function of inputs and targets: the loss of a model that passes its inputs on.
   template <TrainingLoss L>
@@ -79,7 +80,7 @@ class AnyModel {
     return copy;
   }
 
-  // A model that is not a Module has no modes, parameters or buffers; a const one stays in its mode.
+  // A model that is not a Module has no modes, parameters or buffers.
 
   bool training() const { return module_ == nullptr || module_->training(); }
   void training(bool on) const {

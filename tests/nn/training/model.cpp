@@ -55,8 +55,10 @@ TEST_CASE("a clone has its own parameters and mode, and keeps its loss") {
   CHECK(copy.parameters().size() == 4);
   CHECK(copy.buffers().size() == any.buffers().size());
   CHECK(copy.loss_of(x, y).item() == any.loss_of(x, y).item());
-  any.training(false);
-  CHECK(net.training());  // it is const
+  any.training(false);  // of all copies, a const one too
+  CHECK_FALSE(net.training());
+  CHECK(copy.training());
+  any.training(true);
   {
     const nn::ModeScope mode(copy, false);
     CHECK_FALSE(copy.training());

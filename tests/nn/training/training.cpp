@@ -185,6 +185,18 @@ TEST_CASE("validation loss and metrics are those of the model in eval mode on al
   CHECK_FALSE(net.training());  // as it was
 }
 
+TEST_CASE("a const model is evaluated in eval mode, too, and is in training mode again afterwards") {
+  const nn::Dataset data = clusters(50, 2);
+  Net net;
+  const Net& constant = net;
+  const double loss = nn::evaluate(constant, nn::cross_entropy, data).loss;
+  CHECK(constant.training());
+  CHECK(loss == nn::evaluate(net, nn::cross_entropy, data).loss);  // with dropout no two calls are alike
+  net.eval();
+  const nn::Batch all = data.all();
+  CHECK(loss == doctest::Approx(nn::cross_entropy(net(all.inputs), all.targets).item()).epsilon(1e-6));
+}
+
 TEST_CASE("online, mini-batch and full-batch training follow the lecture's formula") {
   // Loss (w x - y)² of a row has the slope 2 (w x - y) x; rows (1, 2), (2, 1), w = 1, rate 0.1.
   const nn::Dataset data = points({1, 2}, {2, 1});
