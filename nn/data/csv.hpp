@@ -43,7 +43,8 @@ class CsvTable {
  public:
   std::int64_t rows() const { return static_cast<std::int64_t>(rows_); }
   /// Names in order.
-  const std::vector<std::string>& columns() const { return columns_; }
+  const std::vector<std::string>& columns() const& { return columns_; }
+  std::vector<std::string> columns() const&& { return columns_; }
   /// The other columns: the inputs, when these are targets. FileError for an unknown name.
   std::vector<std::string> columns_except(const std::vector<std::string>& names) const;
   /// Rows left out and values replaced, as CsvMissing told.

@@ -25,6 +25,7 @@ Tensor Embedding::operator()(const Tensor& indices) const {
     const Tensor total = sum(rows, {-2});
     return bag_ == Bag::sum ? total : total / static_cast<double>(std::max<std::int64_t>(indices.shape().back(), 1));
   };
+  check_defined("embedding", "indices", indices);
   const double flops =
       bag_ == Bag::none ? 0 : static_cast<double>(indices.size()) * static_cast<double>(weight.shape()[1]);
   return LayerCall(*this, "Embedding").run(found, flops);
