@@ -29,7 +29,7 @@ Tensor run_broadcast(const char* name, kernels::PointwiseKernel loop, const void
     shape = broadcast(name, shape, bodies[i]->shape);
   }
   const DType dtype = bodies[0]->dtype;
-  Tensor result = Tensor::uninitialized(shape, dtype);
+  Tensor result = Tensor::uninitialized(shape, dtype, name);
   kernels::run_pointwise(loop, closure, {operands.data(), bodies.size()}, shape, result.untyped_fresh_data(),
                          size_of(dtype));
   return result;
@@ -81,7 +81,7 @@ class HigherDerivative final : public Operation {
                      std::span<const Tensor> x) {
     std::array<const Tensor*, max_pointwise_arity + 1> inputs{&g};
     for (std::size_t i = 0; i < x.size(); ++i) inputs[1 + i] = &x[i];
-    return std::move(apply_all(HigherDerivative(name, std::move(program)), Inputs(inputs.data(), 1 + x.size()))[0]);
+    return apply_all(HigherDerivative(name, std::move(program)), Inputs(inputs.data(), 1 + x.size()))[0];
   }
 
   std::string_view name() const override { return name_; }
@@ -296,7 +296,7 @@ class alignas(16) PointwiseOperation final : public Operation {
 
   Tensor scaled(const Tensor& g, std::size_t i) const {
     const double coefficient = hints_.coefficients[i];
-    if (coefficient == 0.0) return zeros(Shape(g.rank(), 1), g.dtype());
+    if (coefficient == 0.0) return zeros(repeated<Shape>(g.rank(), 1), g.dtype());
     if (coefficient == 1.0) return g;
     return pointwise_with(
         {.coefficients = &hints_.coefficients[i]}, "scale", [coefficient](auto x) { return x * coefficient; }, g);
@@ -338,6 +338,8 @@ namespace kernels {
 
 Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* closure, std::size_t closure_bytes,
                       const PointwiseHints& hints, const Inputs& inputs) {
+  if (name == nullptr) [[unlikely]]
+    throw ValueError("pointwise: the name is a null pointer; need a literal");
   if (hints.derivative_of_result && inputs.size() != 1) [[unlikely]]
     throw_as<ValueError>(
         "{}: derivative_of_result with {} inputs; need a function of one, its result stands for no other", name,

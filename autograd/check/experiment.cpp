@@ -4,7 +4,10 @@
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <exception>
 #include <limits>
@@ -24,7 +27,7 @@ struct OutsideDomain {
 }  // namespace
 
 Extents index_of(std::size_t entry, const Shape& shape) {
-  Extents index(shape.rank(), 0);
+  Extents index = repeated(shape.rank(), 0);
   for (std::size_t axis = shape.rank(); axis-- > 0;) {
     index[axis] = static_cast<std::int64_t>(entry % shape.extent(axis));
     entry /= shape.extent(axis);
@@ -66,7 +69,8 @@ Experiment::Experiment(GradientSubject subject, const Experiment& like)
       dtype_(like.dtype_),
       result_shape_(like.result_shape_),
       cotangent_(like.cotangent_),
-      weights_(like.weights_) {
+      weights_(like.weights_),
+      takes_extremes_(like.takes_extremes_) {
   mark_tensors();
 }
 
@@ -185,9 +189,23 @@ std::vector<Tensor> Experiment::derived(Tape& tape, bool differentiable) {
   return results;
 }
 
+namespace {
+
+/// Listens for maxima and minima.
+struct ExtremeObserver : TapeObserver {
+  bool heard = false;
+  void recorded(const RecordedOperation& operation) override {
+    for (const char* const name : {"max", "min", "maximum", "minimum"}) heard = heard || operation.operation == name;
+  }
+};
+
+}  // namespace
+
 std::vector<Tensor> Experiment::analytical(double factor) {
-  Tape tape;
+  ExtremeObserver observer;
+  Tape tape({.observer = &observer});
   const std::vector<Tensor> results = derived(tape, true);  // sets the weights up
+  takes_extremes_ = observer.heard;
   return sweep(tape, results, weights_, factor);
 }
 
@@ -250,6 +268,69 @@ std::vector<Tensor> Experiment::outputs_at(double step) {
   }
   write(0);
   return list;
+}
+
+double Experiment::analytical_at(double step) {
+  write(step);
+  double along = nan;
+  try {
+    const Tensor gradient = analytical()[move_.tensor];
+    along = 0;
+    for (std::size_t i = 0; gradient.defined() && i < gradient.size(); ++i)
+      if (move_.along_direction())
+        along += gradient.data<double>()[i] * move_.direction.data<double>()[i];
+      else if (i == move_.entry)
+        along = gradient.data<double>()[i];
+  } catch (const OutsideDomain&) {
+  }
+  write(0);
+  return along;
+}
+
+long double Experiment::weighted_sum(const std::vector<Tensor>& outputs) const {
+  long double sum = 0;
+  for (std::size_t k = 0; k < outputs.size(); ++k)
+    for (std::size_t j = 0; outputs[k].defined() && j < outputs[k].size(); ++j)
+      if (affected_[k][j])
+        sum += static_cast<long double>(weights_[k].data<double>()[j]) * outputs[k].data<double>()[j];
+  return sum;
+}
+
+double Experiment::stair_height(double step) {
+  // No powers of two, whose multiples have few digits of their own.
+  constexpr std::array places = {0.7310585786, -0.5235987756, 0.3678794412, -0.8414709848, 0.1415926536, -0.2718281828};
+  constexpr double nearby = 0.77 * 0x1p-26;
+  constexpr std::size_t many = 5;  // different heights
+  std::vector<long double> heights;
+  std::size_t flat = 0;
+  double unit = std::numeric_limits<double>::infinity(), largest = 0, scatter = 0;
+  for (const double place : places) {
+    const std::vector<Tensor> at = outputs_at(place * step), beside = outputs_at((place + nearby) * step);
+    if (at.empty() || beside.empty()) return 0;
+    const long double height = weighted_sum(at), change = weighted_sum(beside) - height;
+    if (std::find(heights.begin(), heights.end(), height) == heights.end()) heights.push_back(height);
+    flat += change == 0;
+    scatter = std::max(scatter, static_cast<double>(std::abs(change)));
+    for (std::size_t k = 0; k < at.size(); ++k)
+      for (std::size_t j = 0; at[k].defined() && j < at[k].size(); ++j) {
+        const double value = std::abs(at[k].data<double>()[j]);
+        if (!affected_[k][j] || value == 0 || !std::isfinite(value)) continue;
+        const auto digits = static_cast<std::uint64_t>(std::scalbn(value, 52 - std::ilogb(value)));
+        unit = std::min(unit, value / static_cast<double>(digits >> std::countr_zero(digits)));
+        largest = std::max(largest, value);
+      }
+  }
+  if (heights.size() < many) return 0;
+  // All values are multiples of a unit that is far above their own: what is left of terms that cancel, each of which is
+  // rounded to it.
+  constexpr double roundings = 4;
+  if (std::isfinite(unit) && unit > 0x1p8 * epsilon * largest) return std::max(roundings * unit, scatter);
+  if (flat + 1 < places.size()) return 0;
+  double width = nearby * step;
+  const long double here = weighted_sum(*here_);
+  while (width < step && weighted_sum(outputs_at(width)) == here) width *= 2;
+  const auto rise = std::abs(weighted_sum(outputs_at(step)) - weighted_sum(outputs_at(-step)));
+  return static_cast<double>(rise / (2 * step) * 2 * width);
 }
 
 void Experiment::begin(const Move& move, const std::vector<Tensor>& here, double gradient) {

@@ -45,6 +45,13 @@ class Experiment {
   void begin(const Move& move, const std::vector<Tensor>& here, double gradient);
   /// Quotients of the weighted sum along the move.
   Quotients quotients(double step);
+  /// What the tape says of the derivative along the move, where the move has been made; NaN if the function refuses.
+  double analytical_at(double step);
+  /// Whether the function takes maxima or minima, whose gradient elements that tie share. Known after `analytical`.
+  bool takes_extremes() const { return takes_extremes_; }
+  /// Looks whether the values climb in stairs that are higher than their own rounding, as they do after a cancellation
+  /// or a cast: how high, or 0. step: a distance over which they climb many.
+  double stair_height(double step);
   /// Whether any weighted output is finite.
   bool any_finite(const std::vector<Tensor>& outputs) const;
 
@@ -61,6 +68,7 @@ class Experiment {
                             double factor = 1, bool differentiable = false) const;
   std::vector<Tensor> derived(Tape& tape, bool differentiable);
   std::vector<Tensor> outputs_at(double step);
+  long double weighted_sum(const std::vector<Tensor>& outputs) const;
   std::string what_moved() const;
   double moved(std::size_t i, double step) const;
   void write(double step);
@@ -83,6 +91,7 @@ class Experiment {
   const std::vector<Tensor>* here_ = nullptr;
   std::vector<std::vector<char>> affected_;  // which outputs the move has changed so far
   bool any_affected_ = false;
+  bool takes_extremes_ = false;
   double step_ = 0;  // of the move; 0 while nothing is moved
   std::size_t evaluations_ = 0;
   std::size_t refusals_ = 0;

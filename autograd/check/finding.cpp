@@ -14,6 +14,8 @@ GradientVerdict judge(const Finding& finding, const NumericalDerivative& derivat
   if (!std::isfinite(finding.numerical)) return GradientVerdict::non_finite;
   const Estimate& left = derivative.left();
   const Estimate& right = derivative.right();
+  // A function may refuse the values of one side; NaN there is no edge of a domain.
+  if (left.defined() != right.defined() && finding.refusals == 0) return GradientVerdict::non_finite;
   const double slack = finding.tolerance + 2 * (left.error + right.error);
   if (left.defined() && right.defined() && std::abs(right.value - left.value) > slack) {
     const auto [low, high] = std::minmax(left.value, right.value);
@@ -45,6 +47,30 @@ std::pair<GradientVerdict, double> Finding::urgency() const {
   return {verdict, std::isnan(excess) ? std::numeric_limits<double>::infinity() : excess};
 }
 
+namespace {
+
+/// Takes over what thorough differences have shown.
+void set_thorough(Finding& finding, const NumericalDerivative& derivative) {
+  set_numerical(finding, derivative.central());
+  finding.left = derivative.left().value;
+  finding.right = derivative.right().value;
+}
+
+/// Whether the gradient is right on both sides, where elements of a maximum that tie here do not: the function is
+/// smooth, and a gradient that ties share is not its derivative.
+bool is_tie(const Finding& finding, Experiment& experiment) {
+  if (!experiment.takes_extremes() ||
+      !(std::abs(finding.right - finding.left) <= finding.tolerance + 2 * finding.noise))
+    return false;
+  const double step =
+      std::exp2(std::floor(std::log2(std::max({std::abs(finding.x), finding.typical, 0x1p-10})))) * 0x1p-20;
+  const double below = experiment.analytical_at(-step), above = experiment.analytical_at(step);
+  const double slack = finding.tolerance + 2 * finding.noise + std::abs(above - below);
+  return std::abs((below + above) / 2 - finding.numerical) <= slack;
+}
+
+}  // namespace
+
 void examine(Finding& finding, Experiment& experiment, const std::vector<Tensor>& here,
              const GradientCheckOptions& options) {
   constexpr double wanted = 1e-9;  // error of a numerical value, if that is cheap
@@ -52,6 +78,11 @@ void examine(Finding& finding, Experiment& experiment, const std::vector<Tensor>
   const double size = std::max(finite ? std::abs(finding.analytical) : 0, finding.rms);
   finding.tolerance = options.tolerance * size;
 
+  const auto note_refusals = [&] {
+    auto [times, why] = experiment.take_refusals();
+    finding.refusals += times;
+    if (times > 0) finding.refusal = std::move(why);
+  };
   experiment.begin(finding.move, here, finding.rms);
   NumericalDerivative derivative([&](double step) { return experiment.quotients(step); }, finding.x, finding.typical);
   const bool smooth = derivative.quick(wanted * size, finding.tolerance);
@@ -63,12 +94,22 @@ void examine(Finding& finding, Experiment& experiment, const std::vector<Tensor>
     finding.verdict = GradientVerdict::non_finite;
   } else if (!smooth || (finding.reached && !agrees)) {
     derivative.thorough();
-    set_numerical(finding, derivative.central());
-    finding.left = derivative.left().value;
-    finding.right = derivative.right().value;
-    finding.verdict = judge(finding, derivative, options.noise_limit * size);
+    set_thorough(finding, derivative);
+    note_refusals();
+    const double noise_limit = options.noise_limit * size;
+    finding.verdict = judge(finding, derivative, noise_limit);
+    if (finding.verdict == GradientVerdict::wrong || derivative.jumps()) {
+      if (const double height = experiment.stair_height(derivative.first_step()); height > 0) {
+        derivative.reconsider(height);
+        set_thorough(finding, derivative);
+        finding.verdict = judge(finding, derivative, noise_limit);
+        if (finding.verdict < GradientVerdict::inconclusive) finding.verdict = GradientVerdict::inconclusive;
+      }
+    }
+    if (finding.verdict == GradientVerdict::wrong && is_tie(finding, experiment))
+      finding.verdict = GradientVerdict::kink;
   }
-  std::tie(finding.refusals, finding.refusal) = experiment.take_refusals();
+  note_refusals();
 }
 
 void conclude(GradientRow& row, std::span<const Finding> findings, const Tensor& gradient, int order) {

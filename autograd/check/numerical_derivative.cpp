@@ -160,6 +160,18 @@ void NumericalDerivative::thorough() {
     const Quotients& level = descend();
     finite += std::isfinite(level.central.value) || std::isfinite(level.left.value) || std::isfinite(level.right.value);
   }
+  settle();
+}
+
+void NumericalDerivative::reconsider(double error_of_values) {
+  for (Quotients& level : ladder_)
+    for (Quotient* const quotient : {&level.left, &level.right, &level.central})
+      quotient->rounding = std::max(quotient->rounding, 2 * error_of_values / quotient->step);
+  settle();
+}
+
+void NumericalDerivative::settle() {
+  jumps_ = false;
   const std::vector<Quotient> left = column(ladder_, &Quotients::left);
   const std::vector<Quotient> right = column(ladder_, &Quotients::right);
   const auto one_sided = [this](const std::vector<Quotient>& quotients) {

@@ -51,11 +51,18 @@ class NumericalDerivative {
   bool quick(double wanted, double tolerance);
   /// Goes down as far as rounding permits; measures the function's noise there and counts it in. Fills left and right.
   void thorough();
+  /// The same once more, for a function whose every value may be off by so much.
+  void reconsider(double error_of_values);
 
-  const Estimate& central() const { return central_; }
+  const Estimate& central() const& { return central_; }
+  Estimate central() const&& { return central_; }
   /// One-sided slopes, infinite at a jump. Undefined before `thorough`.
-  const Estimate& left() const { return left_; }
-  const Estimate& right() const { return right_; }
+  const Estimate& left() const& { return left_; }
+  Estimate left() const&& { return left_; }
+  const Estimate& right() const& { return right_; }
+  Estimate right() const&& { return right_; }
+  /// The largest of the steps, or where they began.
+  double first_step() const { return first_step_; }
   /// Whether the function is discontinuous at the point. Known after `thorough`.
   bool jumps() const { return jumps_; }
 
@@ -63,6 +70,7 @@ class NumericalDerivative {
   const Quotients& descend();
   double next_step() const;
   bool confirmed_far_below(double tolerance) const;
+  void settle();
 
   Measure measure_;
   double x_;

@@ -50,6 +50,10 @@ std::string explanation(const GradientRow& row, bool in_float32) {
   switch (row.verdict) {
     case GradientVerdict::kink:
       if (std::isinf(row.left) || std::isinf(row.right)) return "a jump at " + share(row) + ": any slope will do";
+      if (slopes(row, "").empty())
+        return fmt::format(
+            "a tie at {}: max or min share the gradient among elements that tie, where the function has slope {}",
+            share(row), value(row.numerical));
       return fmt::format("a kink at {}, here {}, the gradient between them", share(row), slopes(row, ""));
     case GradientVerdict::zero:
       return row.shape.elements() == 0 ? "no entries: nothing was proved"
@@ -111,7 +115,7 @@ std::string_view name_of(GradientVerdict verdict) {
   return names[static_cast<std::size_t>(verdict)];
 }
 
-const GradientRow& GradientReport::operator[](std::string_view name) const {
+const GradientRow& GradientReport::operator[](std::string_view name) const& {
   for (const GradientRow& row : rows)
     if (row.name == name) return row;
   throw_as<ValueError>("gradient report: no row '{}'; there are: {}", name, joined(rows, &GradientRow::name));

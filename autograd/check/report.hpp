@@ -76,7 +76,8 @@ class GradientReport {
   bool allow_zero = false;      ///< from the options
 
   /// The row of a tensor by name; ValueError if there is none.
-  const GradientRow& operator[](std::string_view name) const;
+  const GradientRow& operator[](std::string_view name) const&;
+  GradientRow operator[](std::string_view name) const&& { return (*this)[name]; }
   /// ok and kink pass. zero, and unreachable where the function does not depend on the tensor numerically either, pass
   /// with allow_zero. A report without rows does not pass.
   bool passed(const GradientRow& row) const;

@@ -165,6 +165,7 @@ List recompute_all(ListFunction f, const List& inputs) {
     Recorder& own = *Recorder::current();
     List arguments;
     for (const Tensor& x : inputs) {
+      if (!x.defined()) throw_undefined("recompute", "an input");
       if (is_recorded(x) && x.body().tape != recorder->id())
         throw_as<TapeError>("recompute: an input of shape {} was recorded by another tape that is still open",
                             x.shape());

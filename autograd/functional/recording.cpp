@@ -37,6 +37,7 @@ Recording::Recording(std::string operation, const FunctionOf<List>& f, const Lis
 }
 
 void Recording::add_argument(const std::string& name, const Tensor& x) {
+  if (!x.defined()) throw_undefined(operation_, name);
   if (!is_floating(x.dtype()))
     throw_as<TypeError>("{}: {} is int64 and has no gradient; let the function capture it", operation_, name);
   check_of_this_tape(name, x);
@@ -76,6 +77,7 @@ void Recording::choose_variables(const List& x, std::uint32_t first) {
 }
 
 void Recording::check_fits(const std::string& name, const Tensor& v, const std::string& like, const Tensor& x) const {
+  if (!v.defined()) throw_undefined(operation_, name);
   const std::string text =
       fmt::format("{}: {} is {} {}, {} is {} {}", operation_, like, x.shape(), x.dtype(), name, v.shape(), v.dtype());
   if (v.shape() != x.shape()) throw ShapeError(text + "; need equal shapes");
@@ -109,6 +111,7 @@ Shape Recording::joined(const Tensor& y, const Tensor& x) const {
     throw_as<ShapeError>("{}: the result has the axes of {} and of {}; need at most {} together", operation_, y.shape(),
                          x.shape(), Shape::capacity);
   for (const std::int64_t extent : x.shape()) shape.push_back(extent);
+  static_cast<void>(shape.elements(operation_));  // they can be counted
   return shape;
 }
 

@@ -217,7 +217,7 @@ To convert(From value) {
 }  // namespace
 
 Extents strides_of(const Shape& shape) {
-  Extents strides(shape.rank(), 1);
+  Extents strides = repeated(shape.rank(), 1);
   for (std::size_t axis = shape.rank(); axis-- > 1;) strides[axis - 1] = strides[axis] * shape[axis];
   return strides;
 }

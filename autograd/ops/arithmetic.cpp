@@ -57,7 +57,7 @@ Tensor pow(const Tensor& x, double y) {
           return where(a == -infinity, infinity, sqrt(a + 0.0));
         },
         x);
-  return pow(x, constant_like(x, y));
+  return pow(x, constant_like(x, y, "pow"));
 }
 
 // Unordered, neither larger, smaller nor equal: the sum is NaN if either is.
@@ -73,6 +73,7 @@ Tensor minimum(const Tensor& x, const Tensor& y) {
 }
 
 Tensor clamp(const Tensor& x, double low, double high) {
+  check_defined("clamp", "x", x);
   if (!(low <= high)) throw_as<ValueError>("clamp: bounds {} and {}; need low <= high", low, high);
   const auto limit = [low, high](auto a) { return where(a < low, low, where(a > high, high, a)); };
   return pointwise("clamp", limit, x);
@@ -83,10 +84,16 @@ Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
       {.saved = Which::only(0)}, "where", [](auto c, auto a, auto b) { return where(c != 0, a, b); }, condition, x, y);
 }
 
-Tensor constant_like(const Tensor& x, double value) {
-  if (x.dtype() == int64 && value != std::floor(value))
-    throw_as<TypeError>("constant: {} beside an int64 tensor; convert it with to(float32)", value);
-  return full({}, value, x.dtype());
+Tensor constant_like(const Tensor& x, double value, const char* operation) {
+  check_defined(operation, "the tensor", x);
+  if (x.dtype() == int64 && std::floor(value) < value)
+    throw_as<TypeError>("{}: {} beside an int64 tensor; convert it with to(float32)", operation, value);
+  return visit(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    Tensor result = Tensor::uninitialized({}, dtype_of<T>);
+    *result.fresh_data<T>() = number_as<T>(value, operation);
+    return result;
+  });
 }
 
 }  // namespace xgrad

@@ -9,13 +9,15 @@
 namespace xgrad {
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
+  check_defined("broadcast_to", "x", x);
+  static_cast<void>(shape.elements("broadcast_to"));  // they can be counted
   if (!broadcasts_to(x.shape(), shape))
     throw_as<ShapeError>(
         "broadcast_to: shape {} does not broadcast to {}; need equal extents or 1 on every axis, aligned at the right",
         x.shape(), shape);
   const auto repeat = [shape](const Tensor& from) {
     const Extents own = kernels::strides_of(from.shape());
-    Extents strides(shape.rank(), 0);
+    Extents strides = repeated(shape.rank(), 0);
     const std::size_t missing = shape.rank() - from.rank();
     for (std::size_t axis = missing; axis < shape.rank(); ++axis)
       if (from.shape()[axis - missing] != 1) strides[axis] = own[axis - missing];

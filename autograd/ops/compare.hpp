@@ -15,11 +15,11 @@ Tensor le(const Tensor& x, const Tensor& y);
 Tensor gt(const Tensor& x, const Tensor& y);
 Tensor ge(const Tensor& x, const Tensor& y);
 
-inline Tensor eq(const Tensor& x, double y) { return eq(x, constant_like(x, y)); }
-inline Tensor ne(const Tensor& x, double y) { return ne(x, constant_like(x, y)); }
-inline Tensor lt(const Tensor& x, double y) { return lt(x, constant_like(x, y)); }
-inline Tensor le(const Tensor& x, double y) { return le(x, constant_like(x, y)); }
-inline Tensor gt(const Tensor& x, double y) { return gt(x, constant_like(x, y)); }
-inline Tensor ge(const Tensor& x, double y) { return ge(x, constant_like(x, y)); }
+inline Tensor eq(const Tensor& x, double y) { return eq(x, constant_like(x, y, "eq")); }
+inline Tensor ne(const Tensor& x, double y) { return ne(x, constant_like(x, y, "ne")); }
+inline Tensor lt(const Tensor& x, double y) { return lt(x, constant_like(x, y, "lt")); }
+inline Tensor le(const Tensor& x, double y) { return le(x, constant_like(x, y, "le")); }
+inline Tensor gt(const Tensor& x, double y) { return gt(x, constant_like(x, y, "gt")); }
+inline Tensor ge(const Tensor& x, double y) { return ge(x, constant_like(x, y, "ge")); }
 
 }  // namespace xgrad

@@ -21,9 +21,8 @@ Tensors gradient_of_first(Tensor gradient) {
 
 /// The position of the first index outside of [0, extent), or their number.
 std::size_t first_outside(std::span<const std::int64_t> indices, std::int64_t extent) {
-  const auto outside = std::find_if(indices.begin(), indices.end(), [extent](std::int64_t i) {
-    return static_cast<std::uint64_t>(i) >= static_cast<std::uint64_t>(extent);
-  });
+  const auto outside =
+      std::find_if(indices.begin(), indices.end(), [extent](std::int64_t i) { return i < 0 || i >= extent; });
   return static_cast<std::size_t>(outside - indices.begin());
 }
 
@@ -47,9 +46,13 @@ std::string place_in(const Tensor& x, std::size_t position) {
 }  // namespace
 
 Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis) {
+  check_defined("take", "x", x);
   const std::size_t at = normalize_axis("take", axis, x.rank());
   const std::int64_t extent = x.shape()[at];
   check_indices("take", "index", indices, extent);
+  if (x.rank() - 1 + indices.rank() > Extents::capacity)
+    throw_as<ShapeError>("take: x is {}, the indices are {}; need a result of at most {} axes", x.shape(),
+                         indices.shape(), Extents::capacity);
   const auto copy = [at](const Tensor& from, const Tensor& places) {
     Shape shape = from.shape();
     shape.erase(at);
@@ -68,6 +71,7 @@ Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis) {
 }
 
 Tensor scatter_add(const Tensor& x, const Tensor& indices, std::int64_t extent, std::int64_t axis) {
+  check_defined("scatter_add", "x", x);
   if (extent < 0) throw_as<ShapeError>("scatter_add: extent {}; need extent >= 0", extent);
   const std::size_t at = axis < 0 ? normalize_axis("scatter_add", axis, x.rank()) : static_cast<std::size_t>(axis);
   common_floating_dtype("scatter_add", x);
@@ -93,12 +97,17 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, std::int64_t extent, 
 
 Tensor one_hot(const Tensor& indices, std::int64_t classes, DType dtype) {
   if (!is_floating(dtype)) throw_as<TypeError>("one_hot: dtype {}; need float32 or float64", dtype);
+  if (classes < 0) throw_as<ShapeError>("one_hot: {} classes; need classes >= 0", classes);
   check_indices("one_hot", "index", indices, classes);
+  if (indices.rank() == Extents::capacity)
+    throw_as<ShapeError>("one_hot: indices of shape {} leave no room for an axis of classes; need at most {} axes",
+                         indices.shape(), Extents::capacity - 1);
   Shape shape = indices.shape();
   shape.push_back(classes);
-  Tensor result = zeros(shape, dtype);
+  Tensor result = Tensor::uninitialized(shape, dtype, "one_hot");
   visit_floating(dtype, [&](auto zero) {
     auto* row = result.fresh_data<decltype(zero)>();
+    std::fill_n(row, result.size(), zero);
     for (const std::int64_t index : indices.values<std::int64_t>()) {
       row[index] = 1;
       row += classes;
@@ -108,6 +117,7 @@ Tensor one_hot(const Tensor& indices, std::int64_t classes, DType dtype) {
 }
 
 void check_indices(std::string_view operation, std::string_view what, const Tensor& indices, std::int64_t extent) {
+  if (!indices.defined()) throw_undefined(operation, "the tensor of indices");
   if (indices.dtype() != int64) throw_as<TypeError>("{}: each {} is {}; need int64", operation, what, indices.dtype());
   const auto values = indices.values<std::int64_t>();
   if (const std::size_t i = first_outside(values, extent); i < values.size())

@@ -26,8 +26,8 @@ OperationDescription with_list(const char* name, const Extents& list) {
 Tensor permute_by(const Tensor& x, const Axes& axes) {
   const auto move = [axes](const Tensor& from) {
     const Extents strides = strides_of(from.shape());
-    Shape shape(axes.size(), 0);
-    Extents moved(axes.size(), 0);
+    Shape shape = repeated<Shape>(axes.size(), 0);
+    Extents moved = repeated(axes.size(), 0);
     for (std::size_t i = 0; i < axes.size(); ++i) {
       shape[i] = from.shape(axes[i]);
       moved[i] = strides[static_cast<std::size_t>(axes[i])];
@@ -36,7 +36,7 @@ Tensor permute_by(const Tensor& x, const Axes& axes) {
   };
   const auto description = [axes] { return with_list("axes", axes); };
   const auto back = [axes](const Call& call) {
-    Axes inverse(axes.size(), 0);
+    Axes inverse = repeated<Axes>(axes.size(), 0);
     for (std::size_t i = 0; i < axes.size(); ++i)
       inverse[static_cast<std::size_t>(axes[i])] = static_cast<std::int64_t>(i);
     return permute_by(call.unbroadcast_cotangent(), inverse);
@@ -111,7 +111,8 @@ class Concatenate final : public Operation {
       if (inputs[i].dtype() != first.dtype())
         throw_as<TypeError>("concatenate: tensor 0 is {}, tensor {} is {}; need equal dtypes", first.dtype(), i,
                             inputs[i].dtype());
-      shape[axis] += inputs[i].shape()[axis];
+      if (__builtin_add_overflow(shape[axis], inputs[i].shape()[axis], &shape[axis]))
+        throw_as<ShapeError>("concatenate: the extents along axis {} add up to 2^63 and more", axis);
     }
     axis_ = static_cast<std::int64_t>(axis);
     Tensor result = Tensor::uninitialized(shape, first.dtype());
@@ -147,23 +148,15 @@ class Concatenate final : public Operation {
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
+  check_defined("reshape", "x", x);
   Shape wanted = shape;
-  std::size_t known = 1;
-  std::size_t open = wanted.rank();
-  bool valid = true;
-  for (std::size_t axis = 0; axis < wanted.rank(); ++axis) {
-    if (wanted[axis] == -1 && open == wanted.rank())
-      open = axis;
-    else if (wanted[axis] < 0)
-      valid = false;
-    else
-      known *= wanted.extent(axis);
-  }
-  if (valid && open < wanted.rank() && known > 0) {
-    wanted[open] = static_cast<std::int64_t>(x.size() / known);
-    known *= x.size() / known;
-  }
-  if (!valid || known != x.size() || (open < wanted.rank() && wanted[open] < 0))
+  const auto open = std::find(wanted.begin(), wanted.end(), -1);
+  const bool inferred = open != wanted.end();
+  if (inferred) *open = 1;
+  const bool valid = std::all_of(wanted.begin(), wanted.end(), [](std::int64_t extent) { return extent >= 0; });
+  const std::size_t known = valid ? wanted.elements("reshape") : 0;
+  if (valid && inferred && known > 0) *open = static_cast<std::int64_t>(x.size() / known);
+  if (!valid || (inferred && known == 0) || wanted.elements("reshape") != x.size())
     throw_as<ShapeError>("reshape: {} to {}; need {} elements, with at most one extent -1 to be worked out", x.shape(),
                          shape, x.size());
   const auto separate = [wanted](const Tensor& from) { return kernels::separate(from, wanted); };
@@ -173,6 +166,7 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
 }
 
 Tensor flatten(const Tensor& x, std::int64_t first_axis) {
+  check_defined("flatten", "x", x);
   if (x.rank() == 0) return reshape(x, {1});
   const std::size_t first = normalize_axis("flatten", first_axis, x.rank());
   Shape shape;
@@ -188,6 +182,7 @@ Tensor flatten(const Tensor& x, std::int64_t first_axis) {
 }
 
 Tensor squeeze(const Tensor& x, const Axes& axes) {
+  check_defined("squeeze", "x", x);
   const auto flags = axis_flags("squeeze", axes, x.rank());
   Shape shape;
   for (std::size_t axis = 0; axis < x.rank(); ++axis) {
@@ -199,6 +194,7 @@ Tensor squeeze(const Tensor& x, const Axes& axes) {
 }
 
 Tensor unsqueeze(const Tensor& x, std::int64_t axis) {
+  check_defined("unsqueeze", "x", x);
   if (x.rank() == Extents::capacity)
     throw_as<ShapeError>("unsqueeze: shape {} has no room for another axis; need at most {}", x.shape(),
                          Extents::capacity - 1);
@@ -208,6 +204,7 @@ Tensor unsqueeze(const Tensor& x, std::int64_t axis) {
 }
 
 Tensor permute(const Tensor& x, const Axes& axes) {
+  check_defined("permute", "x", x);
   axis_flags("permute", axes, x.rank());  // in range, none twice
   if (axes.size() != x.rank())
     throw_as<ShapeError>("permute: axes {} for shape {}; need every axis once", axes, x.shape());
@@ -217,6 +214,7 @@ Tensor permute(const Tensor& x, const Axes& axes) {
 }
 
 Tensor transpose(const Tensor& x, std::int64_t axis0, std::int64_t axis1) {
+  check_defined("transpose", "x", x);
   Axes axes;
   for (std::size_t axis = 0; axis < x.rank(); ++axis) axes.push_back(static_cast<std::int64_t>(axis));
   const std::size_t first = normalize_axis("transpose", axis0, x.rank());
@@ -226,6 +224,7 @@ Tensor transpose(const Tensor& x, std::int64_t axis0, std::int64_t axis1) {
 }
 
 Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
+  check_defined("slice", "x", x);
   const std::size_t position = normalize_axis("slice", axis, x.rank());
   if (step == 0) throw ValueError("slice: step 0; need a step that is not 0");
   const std::int64_t extent = x.shape()[position];
@@ -236,9 +235,10 @@ Tensor slice(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_
   const std::int64_t first = clip(start);
   const std::int64_t last = clip(stop);
   const std::int64_t distance = step > 0 ? last - first : first - last;
-  const std::int64_t stride = step > 0 ? step : -step;
-  const std::int64_t count = distance <= 0 ? 0 : (distance + stride - 1) / stride;
-  return cut(x, {position, count == 0 ? 0 : first, step, count, extent});
+  const std::uint64_t stride = step > 0 ? static_cast<std::uint64_t>(step) : 0 - static_cast<std::uint64_t>(step);
+  const std::int64_t count =
+      distance <= 0 ? 0 : static_cast<std::int64_t>((static_cast<std::uint64_t>(distance) - 1) / stride) + 1;
+  return cut(x, {position, count == 0 ? 0 : first, count <= 1 ? 1 : step, count, extent});
 }
 
 Tensor concatenate(const std::vector<Tensor>& tensors, std::int64_t axis) {
@@ -246,11 +246,16 @@ Tensor concatenate(const std::vector<Tensor>& tensors, std::int64_t axis) {
   std::vector<const Tensor*, CachedAllocator<const Tensor*>> inputs;
   inputs.reserve(tensors.size());
   for (const Tensor& tensor : tensors) inputs.push_back(&tensor);
-  return std::move(apply_all(Concatenate(axis), Inputs(inputs.data(), inputs.size()))[0]);
+  return apply_all(Concatenate(axis), Inputs(inputs.data(), inputs.size()))[0];
 }
 
 Tensor stack(const std::vector<Tensor>& tensors, std::int64_t axis) {
   if (tensors.empty()) throw ValueError("stack: no tensors; need at least one");
+  for (std::size_t i = 0; i < tensors.size(); ++i)
+    if (!tensors[i].defined()) throw_undefined("stack", fmt::format("tensor {}", i));
+  if (tensors[0].rank() == Extents::capacity)
+    throw_as<ShapeError>("stack: shape {} has no room for another axis; need at most {}", tensors[0].shape(),
+                         Extents::capacity - 1);
   const auto position = static_cast<std::int64_t>(normalize_axis("stack", axis, tensors[0].rank() + 1));
   for (const Tensor& tensor : tensors) {
     if (tensor.shape() != tensors[0].shape())

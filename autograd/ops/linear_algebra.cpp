@@ -186,9 +186,9 @@ class Linear final : public Operation {
 };
 
 void need_vectors(const char* name, const Tensor& x, const Tensor& y) {
+  common_floating_dtype(name, x, y);
   if (x.rank() != 1 || y.rank() != 1)
     throw_as<ShapeError>("{}: shapes {} and {}; need two vectors", name, x.shape(), y.shape());
-  common_floating_dtype(name, x, y);
 }
 
 }  // namespace
@@ -198,6 +198,7 @@ Tensor matmul(const Tensor& x, const Tensor& y, bool transpose_x, bool transpose
 }
 
 Tensor matmul(const Tensor& x, const Tensor& y) {
+  common_floating_dtype("matmul", x, y);
   if (x.rank() >= 2 && y.rank() >= 2) return matmul(x, y, false, false);
   if (x.rank() == 0 || y.rank() == 0)
     throw_as<ShapeError>("matmul: a is {}, b is {}; scalars multiply with *", x.shape(), y.shape());
@@ -230,6 +231,7 @@ Tensor dot(const Tensor& x, const Tensor& y) {
 }
 
 Tensor orthonormal_factor(const Tensor& x) {
+  check_defined("orthonormal_factor", "x", x);
   if (x.rank() != 2 || x.shape()[1] < 1 || x.shape()[0] < x.shape()[1] || x.dtype() != float64)
     throw_as<ShapeError>("orthonormal_factor: x is {} {}; need float64 (m, n) with m >= n > 0", x.dtype(), x.shape());
   if (x.is_leaf() || is_recorded(x))

@@ -3,6 +3,7 @@
 #include <autograd/tensor/format.hpp>
 
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 namespace xgrad {
@@ -23,8 +24,8 @@ void require_finite(const char* operation, const char* what, double value, DType
 
 /// A tensor of the dtype that fill(values, start) fills, with so many words of random bits an element.
 template <class T, class Fill>
-Tensor drawn(const Shape& shape, std::size_t words, Generator& generator, const Fill& fill) {
-  Tensor result = Tensor::uninitialized(shape, dtype_of<T>);
+Tensor drawn(const char* operation, const Shape& shape, std::size_t words, Generator& generator, const Fill& fill) {
+  Tensor result = Tensor::uninitialized(shape, dtype_of<T>, operation);
   fill(std::span(result.fresh_data<T>(), result.size()), generator.take(kernels::positions_used(result.size(), words)));
   return result;
 }
@@ -86,7 +87,7 @@ Tensor uniform(const Shape& shape, double low, double high, DType dtype, Generat
   require_finite("uniform", "high - low", high - low, dtype);
   return visit_floating(dtype, [&](auto zero) {
     using T = decltype(zero);
-    return drawn<T>(shape, kernels::words_per_draw<T>, generator, [=](auto values, const auto& at) {
+    return drawn<T>("uniform", shape, kernels::words_per_draw<T>, generator, [=](auto values, const auto& at) {
       kernels::fill_uniform(values, at, static_cast<T>(low), static_cast<T>(high));
     });
   });
@@ -98,7 +99,7 @@ Tensor normal(const Shape& shape, double mean, double std, DType dtype, Generato
   require_finite("normal", "|mean| + 10 std", std::abs(mean) + 10 * std, dtype);
   return visit_floating(dtype, [&](auto zero) {
     using T = decltype(zero);
-    return drawn<T>(shape, kernels::words_per_draw<T>, generator, [=](auto values, const auto& at) {
+    return drawn<T>("normal", shape, kernels::words_per_draw<T>, generator, [=](auto values, const auto& at) {
       kernels::fill_normal(values, at, static_cast<T>(mean), static_cast<T>(std));
     });
   });
@@ -108,21 +109,24 @@ Tensor bernoulli(const Shape& shape, double probability, DType dtype, Generator&
   if (!(probability >= 0.0 && probability <= 1.0))
     throw_as<ValueError>("bernoulli: probability is {}; need one in [0, 1]", probability);
   return visit(dtype, [&](auto zero) {
-    return drawn<decltype(zero)>(
-        shape, 1, generator, [=](auto values, const auto& at) { kernels::fill_bernoulli(values, at, probability); });
+    return drawn<decltype(zero)>("bernoulli", shape, 1, generator, [=](auto values, const auto& at) {
+      kernels::fill_bernoulli(values, at, probability);
+    });
   });
 }
 
 Tensor integers(const Shape& shape, std::int64_t low, std::int64_t high, Generator& generator) {
   if (low >= high) throw_as<ValueError>("integers: low is {}, high is {}; need low < high", low, high);
-  return drawn<std::int64_t>(shape, 2, generator, [=](auto values, const auto& at) {
+  return drawn<std::int64_t>("integers", shape, 2, generator, [=](auto values, const auto& at) {
     kernels::fill_integers(values, at, low, static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low));
   });
 }
 
 Tensor permutation(std::int64_t count, Generator& generator) {
-  Tensor result = arange(count);
-  shuffle({result.fresh_data<std::int64_t>(), result.size()}, generator);
+  Tensor result = Tensor::uninitialized({count}, int64, "permutation");
+  const std::span values(result.fresh_data<std::int64_t>(), result.size());
+  std::iota(values.begin(), values.end(), std::int64_t{0});
+  shuffle(values, generator);
   return result;
 }
 

@@ -94,6 +94,11 @@ Flags checked_flags(std::string_view name, const Tensor& x, const Axes& axes) {
   return axis_flags(name, axes, x.rank());
 }
 
+void need_elements(const char* name, const Tensor& x, const Flags& reduced) {
+  if (reduced_count(x.shape(), reduced) == 0)
+    throw_as<ShapeError>("{}: shape {} has no elements along the axes; need at least one", name, x.shape());
+}
+
 /// Σ x or Σ x / n. A class, which is copied once on its way onto a tape, for every loss ends in one.
 class Sum final : public Operation {
  public:
@@ -156,8 +161,7 @@ Tensor centred_along(const Tensor& x, std::size_t first, std::size_t last) {
 
 Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdims, bool largest) {
   const Flags reduced = checked_flags(name, x, axes);
-  if (reduced_count(x.shape(), reduced) == 0)
-    throw_as<ShapeError>("{}: shape {} has no elements along the axes; need at least one", name, x.shape());
+  need_elements(name, x, reduced);
   const auto find = [=](const Tensor& from) {
     return reduce_runs(from, reduced, keepdims, [largest](auto... arguments) {
       largest ? kernels::max(arguments...) : kernels::min(arguments...);
@@ -181,8 +185,8 @@ Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdim
 
 template <class Kernel>
 Tensor arg_extreme(const char* name, const Tensor& x, std::int64_t axis, bool keepdims, const Kernel& kernel) {
-  const std::size_t position = normalize_axis(name, axis, x.rank());
   common_floating_dtype(name, x);
+  const std::size_t position = normalize_axis(name, axis, x.rank());
   if (x.shape()[position] == 0)
     throw_as<ShapeError>("{}: shape {} has no elements along axis {}; need at least one", name, x.shape(), position);
   Shape shape = x.shape();
@@ -283,6 +287,7 @@ Tensor var(const Tensor& x, const Axes& axes, bool keepdims) {
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
   const Flags reduced = checked_flags("logsumexp", x, axes);
+  need_elements("logsumexp", x, reduced);
   constexpr double inf = std::numeric_limits<double>::infinity();
   const auto compute = [=](const Tensor& from) {
     // The largest element as a shift; 0 in place of an infinite one, which would give inf - inf.

@@ -155,6 +155,7 @@ Tensor mean_softmax_cross_entropy(const Tensor& logits, const Tensor& targets, s
 }
 
 void check_cross_entropy(std::string_view operation, const Tensor& logits, const Tensor& targets) {
+  if (!targets.defined()) throw_undefined(operation, "the tensor of targets");
   are_labels(targets) ? common_floating_dtype(operation, logits) : common_floating_dtype(operation, logits, targets);
   const Shape& shape = logits.shape();
   const bool fits =

@@ -46,7 +46,9 @@ class Call {
  public:
   /// A saved input or output. TapeError if the traits do not save it.
   const Tensor& input(std::size_t i) const { return saved(i, i < input_count(), "input", i); }
-  const Tensor& output(std::size_t i = 0) const { return saved(input_count() + i, true, "output", i); }
+  const Tensor& output(std::size_t i = 0) const {
+    return saved(input_count() + i, i < node_.output_count, "output", i);
+  }
   /// ∂loss/∂output, with the output's shape; zeros for an output that the loss does not depend on.
   const Tensor& cotangent(std::size_t i = 0) const;
   /// The same while extents of 1 stand for equal values: a shape of the output's rank that broadcasts to it.

@@ -1,3 +1,4 @@
+#include <autograd/kernels/sum.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/tape/gradients.hpp>
 #include <autograd/tensor/format.hpp>
@@ -41,12 +42,12 @@ void TensorIndex::place(std::span<Slot> slots, const Slot& slot) {
   slots[i] = slot;
 }
 
-const Tensor* Gradients::find(const Tensor& x) const {
-  const std::uint32_t position = index_.find(&x.body());
+const Tensor* Gradients::find(const Tensor& x) const& {
+  const std::uint32_t position = index_.find(&x.body("gradients"));
   return position == TensorIndex::none ? nullptr : &entries_[position].second;
 }
 
-const Tensor& Gradients::operator[](const Tensor& x) const {
+const Tensor& Gradients::operator[](const Tensor& x) const& {
   if (const Tensor* gradient = find(x)) return *gradient;
   throw_as<TapeError>(
       "gradients: the output did not depend on {}; was it used on the tape, marked by requires_gradient, and not "
@@ -60,6 +61,8 @@ void Gradients::append(const Tensor& x, Tensor gradient) {
 }
 
 void Gradients::set(const Tensor& x, Tensor gradient) {
+  check_defined("gradients", "the tensor", x);
+  check_defined("gradients", "the gradient", gradient);
   if (gradient.shape() != x.shape())
     throw_as<ShapeError>("gradients: {} cannot have a gradient of shape {}; need equal shapes", describe(x),
                          gradient.shape());
@@ -100,15 +103,15 @@ Gradients& Gradients::operator*=(double factor) {
 double Gradients::norm() const {
   double squares = 0;
   for (const Entry& entry : entries_) squares += kernels::sum_of_squares(entry.second);
-  if (!std::isinf(squares)) return std::sqrt(squares);
-  // The squares overflowed, though perhaps not the numbers (float64 above 1e154): take those of scaled copies.
-  squares = 0;
-  for (const Entry& entry : entries_) {
-    Tensor scaled = kernels::copy(entry.second);
-    kernels::scale(scaled, 0x1p-600);
-    squares += kernels::sum_of_squares(scaled);
+  if (std::isnan(squares) || (squares > 1e-270 && squares < 1e300)) return std::sqrt(squares);
+  // Squares of float64 may have overflowed or vanished, though the numbers did not.
+  double norm = 0;
+  for (const auto& [x, gradient] : entries_) {
+    double own = std::sqrt(kernels::sum_of_squares(gradient));
+    if (gradient.dtype() == float64) kernels::norm(1, gradient.size(), 1, gradient.data<double>(), &own);
+    norm = std::hypot(norm, own);
   }
-  return std::sqrt(squares) * 0x1p600;
+  return norm;
 }
 
 bool Gradients::finite(const char* operation, double limit, NonFinite policy) const {

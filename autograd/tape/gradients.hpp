@@ -15,6 +15,22 @@ namespace xgrad {
 class TensorIndex {
  public:
   static constexpr std::uint32_t none = ~std::uint32_t{0};
+  TensorIndex() = default;
+  TensorIndex(const TensorIndex&) = default;
+  TensorIndex& operator=(const TensorIndex&) = default;
+  // What was moved from is empty.
+  TensorIndex(TensorIndex&& other) noexcept
+      : few_(std::exchange(other.few_, {})),
+        many_(std::exchange(other.many_, {})),
+        used_(std::exchange(other.used_, 0)) {}
+  TensorIndex& operator=(TensorIndex&& other) noexcept {
+    few_ = std::exchange(other.few_, {});
+    many_ = std::exchange(other.many_, {});
+    used_ = std::exchange(other.used_, 0);
+    return *this;
+  }
+  ~TensorIndex() = default;
+
   std::uint32_t find(const TensorBody* body) const;
   void insert(const TensorBody* body, std::uint32_t position);
 
@@ -48,10 +64,12 @@ class Gradients {
   Gradients() = default;
 
   /// The gradient of x. TapeError that names x if the output did not depend on it.
-  const Tensor& operator[](const Tensor& x) const;
+  const Tensor& operator[](const Tensor& x) const&;
+  Tensor operator[](const Tensor& x) const&& { return (*this)[x]; }
   bool contains(const Tensor& x) const { return find(x) != nullptr; }
   /// nullptr if the output did not depend on x.
-  const Tensor* find(const Tensor& x) const;
+  const Tensor* find(const Tensor& x) const&;
+  const Tensor* find(const Tensor& x) const&& = delete;
 
   std::size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }
@@ -68,7 +86,8 @@ class Gradients {
   Gradients& add(const Gradients& other, double factor);
   Gradients& operator*=(double factor);
 
-  /// √(Σ g²) over all entries, summed in float64.
+  /// √(Σ g²) over all entries, summed in float64, without overflow or underflow of squares; infinite if an entry is,
+  /// NaN if one is.
   double norm() const;
   /// Scales all gradients by limit / norm when the norm exceeds the limit (Pascanu et al. 2013); returns the norm
   /// before. ValueError for a limit that is not positive or for non-finite gradients, unless told to skip: then nothing

@@ -65,7 +65,7 @@ Tensors apply_all(Op operation, const Inputs& inputs) {
 template <std::derived_from<Operation> Op, std::convertible_to<const Tensor&>... In>
 Tensor apply_operation(Op operation, const In&... inputs) {
   const Tensor* const list[] = {&inputs...};
-  return std::move(run_operation(operation, Inputs(list, sizeof...(In)), move_of<Op>)[0]);
+  return run_operation(operation, Inputs(list, sizeof...(In)), move_of<Op>)[0];
 }
 
 /// An Operation made of two functions; see `custom`.

@@ -11,6 +11,11 @@ namespace xgrad {
 
 namespace {
 
+[[noreturn, gnu::noinline]] void refuse_empty(const Operation& operation, const Inputs& inputs) {
+  for (std::size_t i = 0;; ++i)
+    if (!inputs[i].defined()) throw_undefined(operation.name(), fmt::format("input {}", i));
+}
+
 [[gnu::noinline]] void refuse_foreign(const Operation& operation, const Inputs& inputs, std::uint64_t id) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Tensor& x = inputs[i];
@@ -19,6 +24,12 @@ namespace {
           "{}: an input of shape {} was recorded by another tape that is still open; pass detach(x), or open a Pause",
           operation.name(), x.shape());
   }
+}
+
+[[noreturn, gnu::noinline]] void refuse_written(const Operation& operation, const Inputs& inputs, const Recorder& by) {
+  for (std::size_t i = 0;; ++i)
+    if (inputs[i].body().tape == by.id() && inputs[i].version() != inputs[i].body().recorded)
+      throw_as<TapeError>("{}: input {}, {}", operation.name(), i, by.written_since(inputs[i]));
 }
 
 /// The identity.
@@ -49,19 +60,39 @@ bool records_everything() noexcept {
   return recorder != nullptr && recorder->records_everything();
 }
 
+std::string Recorder::written_since(const Tensor& x) const {
+  const std::uint32_t number = x.body().node;
+  std::uint32_t last = number;  // of the outputs
+  while (node(last).operation == nullptr) ++last;
+  return fmt::format(
+      "of shape {}, is entry {} of the tape, a result of {}, and was written since: it is at version {}, was recorded "
+      "at {}, and its gradient would not know of the write; compute a new tensor in place of writing",
+      x.shape(), number, node(last).operation->name(), x.version(), x.body().recorded);
+}
+
 Recorder* Recorder::of_call(const Operation& operation, const Inputs& inputs) {
   Recorder* const recorder = current();
-  if (recorder == nullptr && this_thread.innermost != nullptr) return nullptr;  // paused
+  if (recorder == nullptr && this_thread.innermost != nullptr) {  // paused
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (!inputs[i].defined()) [[unlikely]]
+        refuse_empty(operation, inputs);
+    return nullptr;
+  }
   const std::uint64_t id = recorder == nullptr ? 0 : recorder->id();
-  bool needed = false, others = false;
+  bool needed = false, others = false, written = false;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const TensorBody& body = inputs[i].body();
-    const bool made_here = body.tape == id;
-    needed |= made_here | body.requires_gradient;
-    others |= !made_here & (body.tape != 0);
+    const TensorBody* const body = inputs[i].body_or_null();
+    if (body == nullptr) [[unlikely]]
+      refuse_empty(operation, inputs);
+    const bool made_here = body->tape == id;
+    needed |= made_here | body->requires_gradient;
+    others |= !made_here & (body->tape != 0);
+    written |= made_here && body->storage->version.load(std::memory_order_relaxed) != body->recorded;
   }
   if (others) [[unlikely]]
     refuse_foreign(operation, inputs, id);
+  if (written && recorder != nullptr) [[unlikely]]
+    refuse_written(operation, inputs, *recorder);
   return needed || (recorder != nullptr && recorder->options_.everything) ? recorder : nullptr;
 }
 
@@ -87,6 +118,7 @@ void Recorder::record(Operation* operation, const Inputs& inputs, std::span<Tens
     if (is_floating(body->dtype)) {
       body->tape = id_;
       body->node = size_ - 1;
+      body->recorded = body->storage->version.load(std::memory_order_relaxed);
     }
     if (!traits.saved_outputs.contains(o)) continue;
     saved[in + o].tensor = Tensor::from_body(body);
@@ -162,7 +194,24 @@ void Recorder::release_saved(Node& entry) noexcept {
   entry.saved = nullptr;
 }
 
-Recorder::Recorder(const TapeOptions& options) : thread(&this_thread), options_(options), id_(new_tape_id()) {}
+Recorder::Recorder(const TapeOptions& options) : thread(&this_thread), options_(options), id_(new_tape_id()) {
+  scope.recorder = this;
+  scope.destroy = [](RecordingScope& of) noexcept {
+    Recorder* const recorder = of.recorder;
+    recorder->~Recorder();
+    deallocate(recorder, sizeof(Recorder));
+  };
+}
+
+Recorder* Recorder::make(const TapeOptions& options) {
+  void* const memory = allocate(sizeof(Recorder));
+  try {
+    return new (memory) Recorder(options);
+  } catch (...) {  // too many tapes
+    deallocate(memory, sizeof(Recorder));
+    throw;
+  }
+}
 
 Recorder::~Recorder() {
   close();

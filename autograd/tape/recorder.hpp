@@ -22,14 +22,17 @@ class Recorder {
  public:
   explicit Recorder(const TapeOptions& options);
   ~Recorder();
-  /// Ends one that stands in memory of allocate().
-  static void destroy(Recorder* recorder) noexcept;
+  /// In memory of allocate(), to be ended by its scope.
+  static Recorder* make(const TapeOptions& options);
 
   /// Of the innermost tape of this thread; nullptr while paused or without a tape.
   static Recorder* current() {
-    RecordingScope* const scope = this_thread.innermost;
-    if (scope == nullptr || scope->recorder == nullptr) return nullptr;
-    return scope->recorder->orphaned.load(std::memory_order_relaxed) ? current_without_orphans() : scope->recorder;
+    if (this_thread.innermost == nullptr) return nullptr;
+    if (this_thread.innermost->holders.load(std::memory_order_relaxed) < RecordingScope::both) [[unlikely]] {
+      drop_ended_scopes();
+      return current();
+    }
+    return this_thread.innermost->recorder;
   }
   /// Whoever is to record this call: nullptr if no input needs a gradient. TapeError for a tensor of another living
   /// tape.
@@ -52,6 +55,8 @@ class Recorder {
   /// The number of a leaf or of a result of this tape; none for others.
   std::uint32_t number_of(const Tensor& x) const;
   void release_saved(Node& node) noexcept;
+  /// Says of a result of this tape that it was written.
+  std::string written_since(const Tensor& x) const;
 
   bool tracing() const { return options_.trace_nonfinite; }
   bool records_everything() const { return options_.everything; }
@@ -63,15 +68,13 @@ class Recorder {
   void close() noexcept { end_tape_id(id_); }
   void print(std::ostream& stream) const;
 
-  RecordingScope scope{this, nullptr};
-  const ThreadScopes* const thread;   // of the owner
-  std::atomic<bool> orphaned{false};  // its Tape ended on another thread; the owner unlinks it
+  RecordingScope scope;
+  const ThreadScopes* const thread;  // that records
+  bool sweeping = false;
   std::size_t masked_derivatives = 0;
 
  private:
   static constexpr std::size_t chunk_nodes = 256;
-  static Recorder* current_without_orphans();
-
   Node& append(DType dtype, const Shape& shape) {
     if (size_ == chunks_.size() * chunk_nodes) grow();
     Node* const entry = new (&node(size_)) Node;

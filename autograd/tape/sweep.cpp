@@ -9,17 +9,14 @@
 namespace xgrad {
 
 Sweep::Sweep(Recorder& recorder, const BackwardOptions& options, Slots slots)
-    : recorder_(recorder),
+    : hold_(recorder, slots == Slots::of_tape),
       options_(options),
       keep_(options.keep || options.differentiable),
       keeps_intermediates_(!options.also.empty() || !options.only.empty()),
-      scope_{options.differentiable ? &recorder : nullptr, nullptr},
-      own_(slots == Slots::own ? recorder.size() : 0) {
-  open_scope(scope_);
-}
+      scope_(options.differentiable ? &recorder : nullptr),
+      own_(slots == Slots::own ? recorder.size() : 0) {}
 
 Sweep::~Sweep() {
-  close_scope(scope_);
   if (!complete_ && own_.empty())
     for (std::uint32_t i = 0; i < recorder_.size(); ++i) {
       cotangent(i) = Tensor();
@@ -27,7 +24,7 @@ Sweep::~Sweep() {
     }
   if (keep_) return;
   recorder_.close();
-  close_scope(recorder_.scope);
+  if (close_scope(recorder_.scope)) release_scope(recorder_.scope);
 }
 
 Gradients Sweep::run(std::span<const Tensor> outputs, std::span<const Tensor> cotangents) {
@@ -46,11 +43,14 @@ Gradients Sweep::run(std::span<const Tensor> outputs, std::span<const Tensor> co
     throw_as<TapeError>("backward: {} outputs and {} cotangents; need one cotangent for each output, and one at least",
                         outputs.size(), cotangents.size());
   for (std::size_t k = 0; k < outputs.size(); ++k) check_output(outputs[k], cotangents[k], k);
-  for (const auto* list : {&options_.also, &options_.only})
-    for (const Tensor& x : *list)
+  for (const auto* list : {&options_.also, &options_.only}) {
+    const char* const name = list == &options_.also ? "also" : "only";
+    for (const Tensor& x : *list) {
+      if (!x.defined()) throw_as<ValueError>("backward: a tensor of `{}` is an empty handle", name);
       if (recorder_.number_of(x) == Node::none)
-        throw_as<TapeError>("backward: a tensor of `{}`, of shape {}, is not on this tape",
-                            list == &options_.also ? "also" : "only", x.shape());
+        throw_as<TapeError>("backward: a tensor of `{}`, of shape {}, is not on this tape", name, x.shape());
+    }
+  }
   choose();
   std::uint32_t last = 0;
   for (std::size_t k = 0; k < outputs.size(); ++k) {
@@ -90,6 +90,7 @@ bool Sweep::wants_any_input(const Node& entry) const {
 }
 
 void Sweep::check_output(const Tensor& output, const Tensor& cotangent, std::size_t k) const {
+  if (!output.defined()) throw_undefined("backward", fmt::format("output {}", k));
   if (!cotangent.defined()) {
     if (output.size() != 1)
       throw_as<ShapeError>(
@@ -107,6 +108,8 @@ void Sweep::check_output(const Tensor& output, const Tensor& cotangent, std::siz
 
 std::uint32_t Sweep::output_number(const Tensor& output) const {
   const std::uint32_t number = recorder_.number_of(output);
+  if (output.body().tape == recorder_.id() && output.version() != output.body().recorded)
+    throw TapeError("backward: the output, " + recorder_.written_since(output));
   if (number != Node::none) return number;
   if (is_recorded(output))
     throw_as<TapeError>("backward: the output of shape {} was recorded by another tape", output.shape());
@@ -166,6 +169,8 @@ void Sweep::pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t las
   if (!absent_cotangents_.empty()) absent_cotangents_.clear();
   Tensors gradients = operation.vjp(Call(*this, entry, number, cotangent(number), options_.differentiable,
                                          wanted_.empty() ? nullptr : wanted_.data()));
+  if (!tape_is_alive(recorder_.id()))
+    throw_as<TapeError>("backward: the vjp of {} ended the tape that calls it", operation.name());
   if (gradients.size() != entry.input_count)
     throw_as<TapeError>("backward: the vjp of {} gives {} gradients for {} inputs; need one for each", operation.name(),
                         gradients.size(), entry.input_count);
@@ -224,7 +229,8 @@ void Sweep::keep_intermediate(std::uint32_t number, Tensor cotangent) {
 
 Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& output) {
   absent_cotangents_.resize(outputs);
-  if (!absent_cotangents_[i].defined()) absent_cotangents_[i] = zeros(Shape(output.shape.rank(), 1), output.dtype);
+  if (!absent_cotangents_[i].defined())
+    absent_cotangents_[i] = zeros(repeated<Shape>(output.shape.rank(), 1), output.dtype);
   return absent_cotangents_[i];
 }
 

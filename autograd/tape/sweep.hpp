@@ -49,12 +49,29 @@ class Sweep {
   void keep_intermediate(std::uint32_t number, Tensor cotangent);
   Gradients collect();
 
-  Recorder& recorder_;
+  /// The recorder is there to the end of the sweep, whatever a vjp does with the tape.
+  struct Hold {
+    Hold(Recorder& held, bool alone) : recorder(held), exclusive(alone) {
+      recorder.scope.holders.fetch_add(1, std::memory_order_relaxed);
+      if (exclusive) recorder.sweeping = true;
+    }
+    ~Hold() {
+      if (exclusive) recorder.sweeping = false;
+      release_scope(recorder.scope);
+    }
+    Hold(const Hold&) = delete;
+    Hold& operator=(const Hold&) = delete;
+    Recorder& recorder;
+    const bool exclusive;
+  };
+
+  Hold hold_;
+  Recorder& recorder_ = hold_.recorder;
   const BackwardOptions& options_;
   const bool keep_;
   const bool keeps_intermediates_;
   bool complete_ = false;  // every cotangent has been passed on
-  RecordingScope scope_;
+  LocalScope scope_;
   struct Slot {
     Tensor cotangent;
     bool vanishing = false;

@@ -5,52 +5,16 @@
 
 namespace xgrad {
 
-namespace {
+bool is_recorded(const Tensor& x) { return tape_is_alive(x.body("is_recorded").tape); }
 
-// Tapes of this thread that ended on others leave their recorder to us.
-struct Orphanage {
-  ~Orphanage() { collect(); }
-  static void collect() noexcept {
-    for (RecordingScope* scope = this_thread.innermost; scope != nullptr;) {
-      RecordingScope* const outer = scope->outer;
-      Recorder* const recorder = scope->recorder;
-      if (recorder != nullptr && recorder->orphaned.load(std::memory_order_acquire)) {
-        close_scope(*scope);
-        Recorder::destroy(recorder);
-      }
-      scope = outer;
-    }
-  }
-};
-
-}  // namespace
-
-Recorder* Recorder::current_without_orphans() {
-  Orphanage::collect();
-  return this_thread.innermost == nullptr ? nullptr : this_thread.innermost->recorder;
-}
-
-bool is_recorded(const Tensor& x) { return tape_is_alive(x.body().tape); }
-
-Tape::Tape(const TapeOptions& options) : recorder_(new (allocate(sizeof(Recorder))) Recorder(options)) {
-  static thread_local const Orphanage orphanage;
-  static_cast<void>(orphanage);
+Tape::Tape(const TapeOptions& options) : recorder_(Recorder::make(options)) {
+  watch_thread_end();
   open_scope(recorder_->scope);
-}
-
-void Recorder::destroy(Recorder* recorder) noexcept {
-  recorder->~Recorder();
-  deallocate(recorder, sizeof(Recorder));
 }
 
 Tape::~Tape() {
   recorder_->close();
-  if (recorder_->thread == &this_thread) {
-    close_scope(recorder_->scope);
-    Recorder::destroy(recorder_);
-  } else {
-    recorder_->orphaned.store(true, std::memory_order_release);
-  }
+  end_scope(recorder_->scope);
 }
 
 Gradients Tape::backward(const Tensor& loss, const BackwardOptions& options) {
@@ -68,6 +32,8 @@ Gradients Tape::sweep(std::span<const Tensor> outputs, std::span<const Tensor> c
         "backward: the tape is closed already; pass {{.keep = true}} to the first backward to run another");
   if (recorder_->thread != &this_thread)
     throw_as<TapeError>("backward: the tape belongs to another thread; run backward where it was recorded");
+  if (recorder_->sweeping)
+    throw_as<TapeError>("backward: the tape is being swept already; a vjp cannot sweep the tape that calls it");
   return Sweep(*recorder_, options).run(outputs, cotangents);
 }
 

@@ -18,8 +18,12 @@ struct Which {
   std::uint64_t bits = 0;
   static constexpr Which none() { return {0}; }
   static constexpr Which all() { return {~std::uint64_t{0}}; }
-  static constexpr Which only(std::size_t i) { return {std::uint64_t{1} << i}; }
-  constexpr bool contains_first(std::size_t count) const { return ~bits << (64 - count) == 0; }  ///< 1 to 64 of them
+  static constexpr Which only(std::size_t i) {
+    return {i < 64 ? std::uint64_t{1} << i : all().bits};
+  }  ///< all from 64 on
+  constexpr bool contains_first(std::size_t count) const {
+    return count == 0 || ~bits << (count < 64 ? 64 - count : 0) == 0;
+  }
   constexpr bool contains(std::size_t i) const { return i < 64 ? ((bits >> i) & 1) != 0 : bits == ~std::uint64_t{0}; }
 };
 

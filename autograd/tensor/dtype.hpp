@@ -47,8 +47,8 @@ decltype(auto) visit_floating(DType dtype, F&& f) {
 /// The dtype of constants that are made without one (float32 at first), per thread.
 DType default_dtype() noexcept;
 
-/// Scope in which constants of this thread are made in another dtype, so that a float64 check of a function that was
-/// written for float32 works.
+/// Scope, on the thread that opens it, in which constants are made in another dtype, so that a float64 check of a
+/// function that was written for float32 works.
 class DefaultDType {
  public:
   explicit DefaultDType(DType dtype);  ///< TypeError unless floating
@@ -57,6 +57,7 @@ class DefaultDType {
   DefaultDType& operator=(const DefaultDType&) = delete;
 
  private:
+  DType* const of_thread_;
   DType previous_;
 };
 

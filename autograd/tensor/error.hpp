@@ -2,6 +2,8 @@
 
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace xgrad {
 
@@ -34,6 +36,18 @@ class TapeError : public Error {
 class ValueError : public Error {
  public:
   using Error::Error;
+};
+
+/// A tensor that takes more memory than there is. The text begins with the operation that asked.
+class MemoryError : public ValueError {
+ public:
+  MemoryError(std::string_view operation, std::string problem)
+      : ValueError(std::string(operation) + ": " + problem), problem_(std::move(problem)) {}
+  /// The text without the operation, for one that says it in its own name.
+  std::string problem() const { return problem_; }
+
+ private:
+  std::string problem_;
 };
 
 /// A file that is missing, unreadable, or not what it claims to be.

@@ -6,6 +6,10 @@
 #include <mutex>
 #include <new>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace xgrad {
 
 namespace {
@@ -177,9 +181,14 @@ void deallocate(void* memory, std::size_t bytes) noexcept {
 
 void release_cached_memory() noexcept {
   empty(thread_cache.lists);
-  SharedPool& pool = shared_pool();
-  const std::lock_guard lock(pool.mutex);
-  empty(pool.lists);
+  {
+    SharedPool& pool = shared_pool();
+    const std::lock_guard lock(pool.mutex);
+    empty(pool.lists);
+  }
+#ifdef __GLIBC__
+  malloc_trim(0);  // blocks of less than 128 KiB stay in its heaps otherwise
+#endif
 }
 
 void limit_cached_memory(MemoryLimits limits) noexcept {

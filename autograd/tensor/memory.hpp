@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 
 namespace xgrad {
 
@@ -18,7 +19,8 @@ void* allocate(std::size_t bytes);
 /// Gives back memory of allocate(bytes), on any thread.
 void deallocate(void* memory, std::size_t bytes) noexcept;
 
-/// Returns the cached blocks of this thread and of the shared pool to the system.
+/// Returns the cached blocks of this thread and of the shared pool to the system, and what the C library keeps of
+/// memory that is free.
 void release_cached_memory() noexcept;
 
 /// Bounds, in bytes: what each thread may keep of small blocks, and the shared pool of all.
@@ -41,7 +43,10 @@ struct CachedAllocator {
   CachedAllocator() = default;
   template <class U>
   CachedAllocator(const CachedAllocator<U>&) noexcept {}
-  T* allocate(std::size_t n) { return static_cast<T*>(xgrad::allocate(n * sizeof(T))); }
+  T* allocate(std::size_t n) {
+    if (n > static_cast<std::size_t>(-1) / sizeof(T)) throw std::bad_array_new_length();
+    return static_cast<T*>(xgrad::allocate(n * sizeof(T)));
+  }
   void deallocate(T* memory, std::size_t n) noexcept { xgrad::deallocate(memory, n * sizeof(T)); }
   friend bool operator==(const CachedAllocator&, const CachedAllocator&) { return true; }
 };

@@ -19,24 +19,31 @@ Extents::Extents(std::span<const std::int64_t> values) : size_(static_cast<std::
   std::copy(values.begin(), values.end(), values_.begin());
 }
 
-Extents::Extents(std::size_t count, std::int64_t value) : size_(static_cast<std::uint32_t>(count)) {
-  if (count > capacity) throw_rank(count);
-  clear_few();
-  std::fill_n(values_.begin(), count, value);
-}
-
 void Extents::push_back(std::int64_t value) { insert(size_, value); }
 
+void Extents::throw_position(std::size_t position) const {
+  throw_as<ShapeError>("shape: position {} in {}; it has {} entries", position, *this, size());
+}
+
 void Extents::erase(std::size_t position) {
+  checked(position);
   std::copy(begin() + position + 1, end(), begin() + position);
   --size_;
 }
 
 void Extents::insert(std::size_t position, std::int64_t value) {
   if (size_ == capacity) throw_rank(capacity + 1);
+  if (position > size_) throw_position(position);
   std::copy_backward(begin() + position, end(), end() + 1);
   values_[position] = value;
   ++size_;
+}
+
+void Shape::throw_elements(std::string_view operation) const {
+  if (std::any_of(begin(), end(), [](std::int64_t extent) { return extent < 0; }))
+    throw_as<ShapeError>("{}: shape {} has a negative extent", operation, *this);
+  throw MemoryError(operation,
+                    fmt::format("shape {} has more elements than can be counted; need fewer than 2^63", *this));
 }
 
 std::string to_string(const Extents& extents) {

@@ -24,7 +24,6 @@ class Extents {
   }
   Extents(std::initializer_list<std::int64_t> values) : Extents(std::span(values.begin(), values.size())) {}
   explicit Extents(std::span<const std::int64_t> values);  ///< ShapeError for more than 8
-  Extents(std::size_t count, std::int64_t value);
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
@@ -32,12 +31,13 @@ class Extents {
   const std::int64_t* end() const { return values_.data() + size_; }
   std::int64_t* begin() { return values_.data(); }
   std::int64_t* end() { return values_.data() + size_; }
-  std::int64_t operator[](std::size_t i) const { return values_[i]; }
-  std::int64_t& operator[](std::size_t i) { return values_[i]; }
-  std::int64_t back() const { return values_[size_ - 1]; }
-  std::int64_t& back() { return values_[size_ - 1]; }
+  // ShapeError for a position that there is not, and for more than 8 entries.
+  std::int64_t operator[](std::size_t i) const { return values_[checked(i)]; }
+  std::int64_t& operator[](std::size_t i) { return values_[checked(i)]; }
+  std::int64_t back() const { return (*this)[std::size_t{size_} - 1]; }
+  std::int64_t& back() { return (*this)[std::size_t{size_} - 1]; }
 
-  void push_back(std::int64_t value);  ///< ShapeError beyond 8
+  void push_back(std::int64_t value);
   void erase(std::size_t position);
   void insert(std::size_t position, std::int64_t value);
 
@@ -48,7 +48,14 @@ class Extents {
     return true;
   }
 
+  [[noreturn]] void throw_position(std::size_t position) const;
+
  private:
+  std::size_t checked(std::size_t position) const {
+    if (position >= size_) [[unlikely]]
+      throw_position(position);
+    return position;
+  }
   void clear_few() {
     for (std::size_t i = 0; i < few; ++i) values_[i] = 0;
   }
@@ -77,12 +84,22 @@ class Shape : public Extents {
   std::size_t rank() const { return size(); }
   /// Extent of one axis in [0, rank) as a count.
   std::size_t extent(std::size_t axis) const { return static_cast<std::size_t>((*this)[axis]); }
-  /// Product of the extents: 1 for rank 0, 0 if any extent is 0.
-  std::size_t elements() const {
-    std::size_t n = 1;
-    for (const std::int64_t extent : *this) n *= static_cast<std::size_t>(extent);
-    return n;
+  /// Product of the extents: 1 for rank 0, 0 if any extent is 0. ShapeError, which names who asks, for a negative
+  /// extent; ValueError unless the product of those that are not 0 is below 2^63.
+  std::size_t elements(std::string_view operation = "shape") const {
+    std::int64_t n = 1;
+    bool empty = false, fits = true;
+    for (const std::int64_t extent : *this) {
+      empty |= extent == 0;
+      fits &= extent >= 0 && !__builtin_mul_overflow(n, extent + (extent == 0), &n);
+    }
+    if (!fits) [[unlikely]]
+      throw_elements(operation);
+    return empty ? 0 : static_cast<std::size_t>(n);
   }
+
+ private:
+  [[noreturn]] void throw_elements(std::string_view operation) const;
 };
 
 /// Axes of a tensor; negative ones count from the end.
@@ -94,6 +111,14 @@ class Axes : public Extents {
   requires(!std::same_as<I, bool>) Axes(I axis)  // NOLINT(google-explicit-constructor)
       : Extents({static_cast<std::int64_t>(axis)}) {}
 };
+
+/// So many entries of one value.
+template <std::derived_from<Extents> List = Extents>
+List repeated(std::size_t count, std::int64_t value) {
+  List list;
+  for (std::size_t i = 0; i < count; ++i) list.push_back(value);
+  return list;
+}
 
 /// `(2, 3)`, `(2,)` for one entry, `()` for none: as NumPy prints shapes.
 std::string to_string(const Extents& extents);

@@ -7,7 +7,6 @@
 #include <cstring>
 #include <limits>
 #include <new>
-#include <numeric>
 #include <vector>
 
 namespace xgrad {
@@ -40,24 +39,19 @@ void free_block_with_body(Storage* storage) {
   deallocate(reinterpret_cast<char*>(storage) - body_bytes, bytes);
 }
 
-[[noreturn]] void throw_bytes(const Shape& shape, DType dtype) {
-  for (const std::int64_t extent : shape)
-    if (extent < 0) throw_as<ShapeError>("tensor: shape {} has a negative extent", shape);
-  throw_as<ValueError>("tensor: shape {} of {} needs more memory than can be addressed", shape, dtype);
+[[noreturn]] void throw_memory(const Shape& shape, DType dtype, std::string_view operation) {
+  throw MemoryError(operation, fmt::format("no memory for shape {} of {}", shape, dtype));
 }
 
-inline std::size_t bytes_of(const Shape& shape, DType dtype) {
-  std::size_t bytes = size_of(dtype);
-  bool fits = true;
-  for (const std::int64_t extent : shape)
-    fits &= extent >= 0 && !__builtin_mul_overflow(bytes, static_cast<std::size_t>(extent), &bytes);
-  if (!fits || bytes > std::numeric_limits<std::size_t>::max() / 4) [[unlikely]]
-    throw_bytes(shape, dtype);
-  return bytes;
+inline std::size_t bytes_of(const Shape& shape, DType dtype, std::string_view operation) {
+  const std::size_t elements = shape.elements(operation);
+  if (elements > std::numeric_limits<std::size_t>::max() / 32) [[unlikely]]
+    throw_memory(shape, dtype, operation);
+  return elements * size_of(dtype);
 }
 
-Storage* new_storage(const Shape& shape, DType dtype) {
-  const std::size_t bytes = bytes_of(shape, dtype);
+Storage* new_storage(const Shape& shape, DType dtype, std::string_view operation) {
+  const std::size_t bytes = bytes_of(shape, dtype, operation);
   try {
     auto* storage = new (allocate(header_bytes + bytes)) Storage;
     storage->data = reinterpret_cast<char*>(storage) + header_bytes;
@@ -65,7 +59,7 @@ Storage* new_storage(const Shape& shape, DType dtype) {
     storage->destroy = free_block;
     return storage;
   } catch (const std::bad_alloc&) {
-    throw_as<ValueError>("tensor: no memory for {} bytes, shape {}", bytes, shape);
+    throw_memory(shape, dtype, operation);
   }
 }
 
@@ -79,12 +73,14 @@ void release_storage(Storage* storage) noexcept {
 
 DType default_dtype() noexcept { return default_dtype_of_thread; }
 
-DefaultDType::DefaultDType(DType dtype) : previous_(default_dtype_of_thread) {
+DefaultDType::DefaultDType(DType dtype) : of_thread_(&default_dtype_of_thread), previous_(*of_thread_) {
   if (!is_floating(dtype)) throw TypeError("default dtype: int64; constants are float32 or float64");
   default_dtype_of_thread = dtype;
 }
 
-DefaultDType::~DefaultDType() { default_dtype_of_thread = previous_; }
+DefaultDType::~DefaultDType() {
+  if (of_thread_ == &default_dtype_of_thread) *of_thread_ = previous_;
+}
 
 Tensor Tensor::adopt(const Shape& shape, DType dtype, Storage* storage) {
   Tensor tensor;
@@ -95,9 +91,9 @@ Tensor Tensor::adopt(const Shape& shape, DType dtype, Storage* storage) {
   return tensor;
 }
 
-Tensor Tensor::uninitialized(const Shape& shape, DType dtype) {
-  const std::size_t bytes = bytes_of(shape, dtype);
-  if (bytes > max_bytes_with_body) return adopt(shape, dtype, new_storage(shape, dtype));
+Tensor Tensor::uninitialized(const Shape& shape, DType dtype, std::string_view operation) {
+  const std::size_t bytes = bytes_of(shape, dtype, operation);
+  if (bytes > max_bytes_with_body) return adopt(shape, dtype, new_storage(shape, dtype, operation));
   // Small: body, storage and values in one block.
   const std::size_t all = body_bytes + header_bytes + bytes;
   char* const block = static_cast<char*>(allocate(all));
@@ -114,7 +110,10 @@ Tensor Tensor::uninitialized(const Shape& shape, DType dtype) {
 }
 
 void Tensor::leave_storage(TensorBody* body) noexcept {
-  if (std::exchange(body->borrows, false)) body->storage->borrowers.fetch_sub(1, std::memory_order_release);
+  if (body->borrows) {
+    body->borrows = false;
+    body->storage->borrowers.fetch_sub(1, std::memory_order_release);
+  }
   if (body->storage != home_of(body)) release_storage(body->storage);
 }
 
@@ -145,7 +144,7 @@ void* Tensor::begin_write() {
   Storage* storage = body().storage;
   const bool others = storage->references.load(std::memory_order_acquire) > 1;
   if (others && (body_->borrows || storage->borrowers.load(std::memory_order_acquire) > 0)) {
-    Storage* own = new_storage(body_->shape, body_->dtype);
+    Storage* own = new_storage(body_->shape, body_->dtype, "modify");
     std::memcpy(own->data, storage->data, bytes());
     own->version.store(storage->version.load(std::memory_order_relaxed), std::memory_order_relaxed);
     leave_storage(body_);
@@ -156,6 +155,8 @@ void* Tensor::begin_write() {
 }
 
 void Tensor::assign(const Tensor& values) {
+  check_defined("assign", "the tensor", *this);
+  check_defined("assign", "values", values);
   if (values.shape() != shape())
     throw_as<ShapeError>("assign: {} is {}, the values are {}; need equal shapes",
                          label().empty() ? "the tensor" : label(), shape(), values.shape());
@@ -165,7 +166,7 @@ void Tensor::assign(const Tensor& values) {
     std::memmove(begin_write(), values.untyped_data(), bytes());
     return;
   }
-  Storage* own = new_storage(shape(), values.dtype());
+  Storage* own = new_storage(shape(), values.dtype(), "assign");
   std::memcpy(own->data, values.untyped_data(), values.bytes());
   own->version.store(version() + 1, std::memory_order_relaxed);
   leave_storage(body_);
@@ -174,11 +175,13 @@ void Tensor::assign(const Tensor& values) {
 }
 
 double Tensor::item() const {
+  check_defined("item", "the tensor", *this);
   if (size() != 1) throw_as<ShapeError>("item: shape {} has {} elements; need one", shape(), size());
   return visit(dtype(), [&](auto zero) { return static_cast<double>(*data<decltype(zero)>()); });
 }
 
 double Tensor::item(std::initializer_list<std::int64_t> index) const {
+  check_defined("item", "the tensor", *this);
   bool inside = index.size() == rank();
   std::size_t offset = 0;
   for (std::size_t axis = 0; inside && axis < rank(); ++axis) {
@@ -186,13 +189,16 @@ double Tensor::item(std::initializer_list<std::int64_t> index) const {
     inside = position >= 0 && position < shape()[axis];
     offset = offset * shape().extent(axis) + static_cast<std::size_t>(position);
   }
+  if (index.size() > Extents::capacity)
+    throw_as<ShapeError>("item: an index of {} numbers for shape {}; need one number per axis", index.size(), shape());
   if (!inside)
     throw_as<ShapeError>("item: index {} of shape {}; need one number per axis, each in [0, extent)",
                          Extents(std::span(index.begin(), index.size())), shape());
   return visit(dtype(), [&](auto zero) { return static_cast<double>(data<decltype(zero)>()[offset]); });
 }
 
-Tensor& Tensor::requires_gradient(bool required) {
+Tensor& Tensor::requires_gradient(bool required) & {
+  check_defined("requires_gradient", "the tensor", *this);
   if (required && !is_floating(dtype()))
     throw TypeError("requires_gradient: the tensor is int64; only float32 and float64 have gradients");
   if (required && tape_is_alive(body().tape))
@@ -201,18 +207,26 @@ Tensor& Tensor::requires_gradient(bool required) {
   return *this;
 }
 
-Tensor& Tensor::label(std::string text) {
-  std::string*& own = body().label;
+Tensor& Tensor::label(std::string text) & {
+  std::string*& own = body("label").label;
   delete std::exchange(own, text.empty() ? nullptr : new std::string(std::move(text)));
   return *this;
 }
 
-const std::string& Tensor::label() const {
+const std::string& Tensor::label() const& {
   static const std::string none;
-  return body().label != nullptr ? *body_->label : none;
+  return body("label").label != nullptr ? *body_->label : none;
 }
 
-void Tensor::throw_empty() { throw ValueError("tensor: the handle is empty; assign a tensor first"); }
+void Tensor::throw_empty(const char* operation) { throw_undefined(operation, "the tensor"); }
+
+void throw_undefined(std::string_view operation, std::string_view argument) {
+  throw_as<ValueError>("{}: {} is an empty handle; assign a tensor first", operation, argument);
+}
+
+void throw_number(double value, const char* operation) {
+  throw_as<ValueError>("{}: {} as int64; need a number from -2^63 on and below 2^63", operation, value);
+}
 
 void Tensor::throw_dtype(DType wanted) const {
   throw_as<TypeError>("tensor: the values are {0}, asked for as {1}; convert with to({1})", dtype(), wanted);
@@ -223,25 +237,35 @@ void Tensor::throw_modify() const {
       "modify: the values are {}, which the function does not take; need f(std::span<T>) for that dtype", dtype());
 }
 
-Tensor detach(const Tensor& x) { return x.alias(x.shape()); }
-
-Tensor full(const Shape& shape, double value, DType dtype) {
-  Tensor result = Tensor::uninitialized(shape, dtype);
-  visit(dtype, [&](auto zero) {
-    using T = decltype(zero);
-    std::fill_n(result.fresh_data<T>(), result.size(), static_cast<T>(value));
-  });
-  return result;
+Tensor detach(const Tensor& x) {
+  check_defined("detach", "x", x);
+  return x.alias(x.shape());
 }
 
-Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0.0, dtype); }
-Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1.0, dtype); }
+namespace {
+
+Tensor filled(const char* operation, const Shape& shape, double value, DType dtype) {
+  return visit(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const T number = number_as<T>(value, operation);
+    Tensor result = Tensor::uninitialized(shape, dtype, operation);
+    std::fill_n(result.fresh_data<T>(), result.size(), number);
+    return result;
+  });
+}
+
+}  // namespace
+
+Tensor full(const Shape& shape, double value, DType dtype) { return filled("full", shape, value, dtype); }
+Tensor zeros(const Shape& shape, DType dtype) { return filled("zeros", shape, 0.0, dtype); }
+Tensor ones(const Shape& shape, DType dtype) { return filled("ones", shape, 1.0, dtype); }
 
 Tensor arange(std::int64_t count, DType dtype) {
-  Tensor result = Tensor::uninitialized({count}, dtype);
+  Tensor result = Tensor::uninitialized({count}, dtype, "arange");
   visit(dtype, [&](auto zero) {
     using T = decltype(zero);
-    std::iota(result.fresh_data<T>(), result.fresh_data<T>() + count, T{});
+    T* const values = result.fresh_data<T>();
+    for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<T>(i);
   });
   return result;
 }
@@ -253,12 +277,12 @@ Tensor tensor(std::span<const double> values, const Shape& shape, DType dtype) {
   visit(dtype, [&](auto zero) {
     using T = decltype(zero);
     std::transform(values.begin(), values.end(), result.fresh_data<T>(),
-                   [](double value) { return static_cast<T>(value); });
+                   [](double value) { return number_as<T>(value, "tensor"); });
   });
   return result;
 }
 
-Tensor tensor(double value, DType dtype) { return full({}, value, dtype); }
+Tensor tensor(double value, DType dtype) { return filled("tensor", {}, value, dtype); }
 
 Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, DType dtype) {
   std::vector<double> values;

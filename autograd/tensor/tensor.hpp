@@ -35,10 +35,11 @@ struct TensorBody {
   std::atomic<std::uint32_t> references{1};
   DType dtype = DType::float32;
   bool requires_gradient = false;
-  bool borrows = false;          // its storage: copy before writing
   bool copied_in_scope = false;  // a CopyScope copies the tensor, not the handle
+  bool borrows : 1 = false;      // its storage: copy before writing
+  bool at_home : 1 = false;      // in the block of the storage that stands behind it, of which it has a reference
   std::uint32_t node = 0;        // index on the tape
-  bool at_home = false;          // in the block of the storage that stands behind it, of which it has a reference
+  std::uint32_t recorded = 0;    // version of its values there
   std::uint64_t tape = 0;        // id of the tape that recorded it, 0 for none
   Storage* storage = nullptr;
   std::string* label = nullptr;
@@ -67,14 +68,15 @@ class Tensor {
   }
 
   /// A tensor with values that nobody has set yet, for code that fills it at once by `fresh_data`.
-  /// ShapeError for a negative extent, ValueError when there is not enough memory.
-  static Tensor uninitialized(const Shape& shape, DType dtype);
+  /// ShapeError for a negative extent, MemoryError when there is not enough memory, in the name of who asks.
+  static Tensor uninitialized(const Shape& shape, DType dtype, std::string_view operation = "tensor");
   /// Takes over memory with room for the shape; `destroy` frees it with the storage.
   static Tensor adopt(const Shape& shape, DType dtype, Storage* storage);
 
   bool defined() const { return body_ != nullptr; }
   explicit operator bool() const { return defined(); }
-  const Shape& shape() const { return body().shape; }
+  const Shape& shape() const& { return body("shape").shape; }
+  Shape shape() const&& { return body("shape").shape; }
   /// Extent of one axis; negative axes count from the end.
   std::int64_t shape(std::int64_t axis) const { return shape()[normalize_axis("shape", axis, rank())]; }
   /// The same as a count.
@@ -82,7 +84,7 @@ class Tensor {
   std::size_t rank() const { return shape().rank(); }
   std::size_t size() const { return shape().elements(); }
   std::size_t bytes() const { return size() * size_of(dtype()); }
-  DType dtype() const { return body().dtype; }
+  DType dtype() const { return body("dtype").dtype; }
 
   /// The values, row-major. TypeError when T is not the dtype.
   /// They live as long as a handle does, hence not of a temporary.
@@ -104,11 +106,12 @@ class Tensor {
   /// The value at an index, one number per axis.
   double item(std::initializer_list<std::int64_t> index) const;
 
-  /// Calls f(std::span<T>) with the values to write, and raises the storage's version: a tape that saved the old values
-  /// throws at backward. A lambda with `auto` works for every dtype; one with a fixed span type only for its own.
+  /// Calls f(std::span<T>) with the values to write, and raises the storage's version. A tape does not see the write:
+  /// it throws at backward if it saved the old values, and where the result of an operation is used on after it was
+  /// written. A lambda with `auto` works for every dtype; one with a fixed span type only for its own.
   template <class F>
   void modify(F&& f) {
-    switch (dtype()) {
+    switch (body("modify").dtype) {
       case DType::float32:
         return modify_as<float>(f);
       case DType::float64:
@@ -120,19 +123,24 @@ class Tensor {
 
   /// Marks this tensor as a leaf whose gradient is wanted, or unmarks it. TypeError unless floating, TapeError for the
   /// result of a recorded operation. Returns the tensor.
-  Tensor& requires_gradient(bool required = true);
+  Tensor& requires_gradient(bool required = true) &;
+  Tensor requires_gradient(bool required = true) && { return std::move(requires_gradient(required)); }
   /// Whether it is a leaf marked so.
-  bool is_leaf() const { return body().requires_gradient; }
+  bool is_leaf() const { return body("is_leaf").requires_gradient; }
 
   /// A name for messages: `hidden.weight` for parameters.
-  Tensor& label(std::string text);
-  const std::string& label() const;
+  Tensor& label(std::string text) &;
+  Tensor label(std::string text) && { return std::move(label(std::move(text))); }
+  const std::string& label() const&;
+  std::string label() const&& { return label(); }
 
   /// A copy with values of its own; recorded, as the identity.
   Tensor clone() const;
-  /// A copy in another dtype; recorded between floating types. Fractions are cut off on the way to int64.
+  /// A copy in another dtype; recorded between floating types. Fractions are cut off on the way to int64; ValueError
+  /// for NaN and for numbers that int64 does not have.
   Tensor to(DType dtype) const;
   /// Takes the values and dtype of another tensor of the same shape, in place: every handle to this tensor sees them.
+  /// A write like `modify`.
   void assign(const Tensor& values);
 
   /// Whether two handles are the same tensor.
@@ -140,8 +148,10 @@ class Tensor {
 
   // For the engine and kernels.
   TensorBody* body_or_null() const { return body_; }
-  TensorBody& body() const {
-    if (body_ == nullptr) throw_empty();
+  /// ValueError, in the name of who asks, for an empty handle.
+  TensorBody& body(const char* operation = "tensor") const {
+    if (body_ == nullptr) [[unlikely]]
+      throw_empty(operation);
     return *body_;
   }
   /// The values, for code that knows the dtype otherwise.
@@ -154,7 +164,7 @@ class Tensor {
     if (dtype() != dtype_of<T>) throw_dtype(dtype_of<T>);
     return static_cast<T*>(body_->storage->data);
   }
-  std::uint32_t version() const { return body().storage->version.load(std::memory_order_relaxed); }
+  std::uint32_t version() const { return body("version").storage->version.load(std::memory_order_relaxed); }
   /// Whether nobody else holds the body or its values.
   bool unique() const {
     return body_->references.load(std::memory_order_acquire) == 1 &&
@@ -197,20 +207,41 @@ class Tensor {
   static void destroy(TensorBody* body) noexcept;
   static TensorBody* shared_or_copied(TensorBody* body);
   static void leave_storage(TensorBody* body) noexcept;
-  [[noreturn]] static void throw_empty();
+  [[noreturn]] static void throw_empty(const char* operation);
   [[noreturn]] void throw_dtype(DType wanted) const;
   [[noreturn]] void throw_modify() const;
 
   TensorBody* body_ = nullptr;
 };
 
+/// ValueError for an empty handle: `take: indices is an empty handle; assign a tensor first`.
+[[noreturn]] void throw_undefined(std::string_view operation, std::string_view argument);
+inline void check_defined(const char* operation, const char* argument, const Tensor& x) {
+  if (!x.defined()) [[unlikely]]
+    throw_undefined(operation, argument);
+}
+
+/// The number in a dtype: rounded to the nearest, towards zero for int64. ValueError, in the name of who asks, for NaN
+/// and for what int64 does not have.
+[[noreturn]] void throw_number(double value, const char* operation);
+template <Element T>
+T number_as(double value, const char* operation) {
+  if constexpr (std::same_as<T, std::int64_t>)
+    if (!(value >= -0x1p63 && value < 0x1p63)) [[unlikely]]
+      throw_number(value, operation);
+  return static_cast<T>(value);
+}
+
 /// The same values without a past: a constant that shares x's storage and version.
 Tensor detach(const Tensor& x);
+
+// What makes tensors: ShapeError for a negative extent, MemoryError for more than there is room for, ValueError for a
+// number that the dtype does not have (NaN, infinite or beyond 2^63 for int64, which cuts off fractions).
 
 Tensor zeros(const Shape& shape, DType dtype = default_dtype());
 Tensor ones(const Shape& shape, DType dtype = default_dtype());
 Tensor full(const Shape& shape, double value, DType dtype = default_dtype());
-/// 0, 1, ..., count - 1.
+/// 0, 1, ..., count - 1, each the nearest in the dtype.
 Tensor arange(std::int64_t count, DType dtype = DType::int64);
 
 /// Tensors of given values: `tensor(3.0)`, `tensor({1, 2, 3})`, `tensor({{1, 2}, {3, 4}})`, or a list with its shape.

@@ -2,8 +2,19 @@
 #include <autograd/tensor/tensors.hpp>
 
 #include <algorithm>
+#include <new>
 
 namespace xgrad {
+
+void throw_position(std::size_t i, std::size_t size) {
+  throw_as<ValueError>("tensors: position {} of {}; need one below", i, size);
+}
+
+Tensor* Tensors::make_many(std::size_t count) try {
+  return new Tensor[count];
+} catch (const std::bad_alloc&) {  // too many for an array, too
+  throw MemoryError("tensors", fmt::format("no memory for {} handles", count));
+}
 
 Tensors::Tensors(std::initializer_list<Tensor> list) : Tensors(list.size()) {
   std::copy(list.begin(), list.end(), begin());
@@ -22,8 +33,10 @@ Tensors& Tensors::operator=(Tensors&& other) noexcept {
 }
 
 DType common_floating_dtype(std::string_view operation, const Inputs& inputs) {
+  if (!inputs[0].defined()) throw_undefined(operation, "input 0");
   const DType dtype = inputs[0].dtype();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].defined()) throw_undefined(operation, fmt::format("input {}", i));
     const DType other = inputs[i].dtype();
     if (!is_floating(other))
       throw_as<TypeError>("{}: input {} is int64; need float32 or float64, convert with to(...)", operation, i);

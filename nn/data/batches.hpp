@@ -77,8 +77,10 @@ class Batches {
   std::int64_t size() const;
   /// Examples in a pass: all, or fewer with drop_last.
   std::int64_t examples() const;
-  const Dataset& dataset() const { return dataset_; }
-  const BatchesOptions& options() const { return options_; }
+  const Dataset& dataset() const& { return dataset_; }
+  Dataset dataset() const&& { return dataset_; }
+  const BatchesOptions& options() const& { return options_; }
+  BatchesOptions options() const&& { return options_; }
 
   /// The epoch of the next pass, 0 at first: so many passes have begun.
   std::uint64_t epoch() const { return epoch_; }

@@ -14,7 +14,8 @@ Shape with_rows(std::int64_t rows, const Shape& shape) {
 
 }  // namespace
 
-Rows::Rows(const Tensor& values) : values_(detach(values)) {
+Rows::Rows(const Tensor& values) : values_(values.defined() ? detach(values) : values) {
+  check_defined("Rows", "the tensor", values);
   if (values.rank() == 0) throw ShapeError("Rows: the tensor is (); need (rows, ...)");
   shape_ = values.shape();
 }
@@ -22,14 +23,14 @@ Rows::Rows(const Tensor& values) : values_(detach(values)) {
 Rows::Rows(const Shape& shape, std::vector<std::uint8_t> bytes, double scale, double offset)
     : shape_(shape), scale_(scale), offset_(offset) {
   if (shape.rank() == 0) throw ShapeError("Rows: the shape is (); need (rows, ...)");
-  if (bytes.size() != shape.elements())
+  if (bytes.size() != shape.elements("Rows"))
     throw_as<ShapeError>("Rows: {} bytes for shape {}; need {}", bytes.size(), shape, shape.elements());
   bytes_ = std::make_shared<const std::vector<std::uint8_t>>(std::move(bytes));
 }
 
 std::size_t Rows::row_elements() const { return with_rows(1, shape_).elements(); }
 
-std::span<const std::uint8_t> Rows::bytes() const {
+std::span<const std::uint8_t> Rows::bytes() const& {
   if (bytes_ == nullptr) return {};
   return std::span(*bytes_).subspan(static_cast<std::size_t>(first_) * row_elements(), shape_.elements());
 }
@@ -44,7 +45,7 @@ Rows Rows::subset(std::int64_t first, std::int64_t last) const {
 }
 
 Rows Rows::reshape_rows(const Shape& row) const {
-  if (row.elements() != row_elements())
+  if (row.elements("reshape_rows") != row_elements())
     throw_as<ShapeError>("reshape_rows: rows of {} have {} elements, the new shape {} has {}; need the same number",
                          shape_, row_elements(), row, row.elements());
   Rows result = *this;

@@ -22,10 +22,12 @@ class Rows {
 
   std::int64_t rows() const { return shape_[0]; }
   /// (rows, ...).
-  const Shape& shape() const { return shape_; }
+  const Shape& shape() const& { return shape_; }
+  Shape shape() const&& { return shape_; }
   bool is_bytes() const { return bytes_ != nullptr; }
   /// The bytes of all rows; empty for the rows of a tensor.
-  std::span<const std::uint8_t> bytes() const;
+  std::span<const std::uint8_t> bytes() const&;
+  std::span<const std::uint8_t> bytes() const&& = delete;
 
   /// Rows first, ..., last - 1. ValueError outside [0, rows].
   Rows subset(std::int64_t first, std::int64_t last) const;
@@ -70,8 +72,10 @@ class Dataset {
   Dataset(Rows inputs, Rows targets);
 
   std::int64_t size() const { return inputs_.rows(); }
-  const Rows& inputs() const { return inputs_; }
-  const Rows& targets() const { return targets_; }
+  const Rows& inputs() const& { return inputs_; }
+  Rows inputs() const&& { return inputs_; }
+  const Rows& targets() const& { return targets_; }
+  Rows targets() const&& { return targets_; }
 
   /// Examples first, ..., last - 1. ValueError outside [0, size].
   Dataset subset(std::int64_t first, std::int64_t last) const;

@@ -11,6 +11,7 @@ namespace xgrad::nn {
 namespace {
 
 std::span<const std::int64_t> checked_indices(const char* operation, const Tensor& indices, std::int64_t count) {
+  check_defined(operation, "indices", indices);
   if (indices.rank() != 1) throw_as<ShapeError>("{}: the indices are {}; need (n,)", operation, indices.shape());
   check_indices(operation, "index", indices, count);
   return indices.values<std::int64_t>();

@@ -32,7 +32,8 @@ class OrdinalEncoder {
   /// The distinct values in the order of their bytes. ValueError for no values.
   static OrdinalEncoder fit(std::span<const std::string> values);
 
-  const std::vector<std::string>& categories() const { return categories_; }
+  const std::vector<std::string>& categories() const& { return categories_; }
+  std::vector<std::string> categories() const&& { return categories_; }
   std::int64_t size() const { return static_cast<std::int64_t>(categories_.size()); }
   /// The number of a category, none if it is unknown.
   std::optional<std::int64_t> find(std::string_view value) const;

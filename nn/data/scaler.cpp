@@ -13,6 +13,7 @@ namespace xgrad::nn {
 namespace {
 
 std::size_t columns_of(const Tensor& x) {
+  check_defined("Scaler", "the table", x);
   if (x.rank() != 1 && x.rank() != 2)
     throw_as<ShapeError>("Scaler: the table is {}; need (rows, columns) or (rows,)", x.shape());
   if (!is_floating(x.dtype())) throw TypeError("Scaler: the table is int64; need float32 or float64");

@@ -35,8 +35,10 @@ class Scaler {
   /// The inverse: y · spread + center.
   Tensor invert(const Tensor& y) const;
 
-  const std::vector<double>& centers() const { return centers_; }
-  const std::vector<double>& spreads() const { return spreads_; }
+  const std::vector<double>& centers() const& { return centers_; }
+  std::vector<double> centers() const&& { return centers_; }
+  const std::vector<double>& spreads() const& { return spreads_; }
+  std::vector<double> spreads() const&& { return spreads_; }
 
  private:
   std::vector<double> centers_;

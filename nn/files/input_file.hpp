@@ -37,7 +37,8 @@ class InputFile {
 
   /// FileError `reader: name: what`.
   [[noreturn]] void fail(const std::string& what) const;
-  const std::string& name() const { return name_; }
+  const std::string& name() const& { return name_; }
+  std::string name() const&& { return name_; }
 
  private:
   const char* reader_;

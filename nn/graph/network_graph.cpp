@@ -74,6 +74,7 @@ Tensor NetworkGraph::operator()(const Tensor& x) const {
     common_floating_dtype("network_graph", x, weight);
     return records_everything() ? taken_apart(plan(), x, weight, bias) : evaluate_graph(plan_, x, weight, bias);
   };
+  check_defined("network_graph", "x", x);
   const double batch = x.rank() == 0 ? 1 : static_cast<double>(x.shape()[0]);
   return LayerCall(*this, "NetworkGraph").run(call, 2 * batch * static_cast<double>(plan().edges()));
 }

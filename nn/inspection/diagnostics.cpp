@@ -21,8 +21,8 @@ const Row& row_named(const std::vector<Row>& rows, std::string_view name) {
 
 }  // namespace
 
-const LayerDiagnostics& Diagnosis::layer(std::string_view name) const { return row_named(layers, name); }
-const ParameterDiagnostics& Diagnosis::parameter(std::string_view name) const { return row_named(parameters, name); }
+const LayerDiagnostics& Diagnosis::layer(std::string_view name) const& { return row_named(layers, name); }
+const ParameterDiagnostics& Diagnosis::parameter(std::string_view name) const& { return row_named(parameters, name); }
 
 std::string Diagnosis::text() const {
   TextTable table = {{"output of", "shape", "mean", "std", "saturated", "dead units", "gradient norm"}};

@@ -42,8 +42,10 @@ struct Diagnosis {
   std::vector<ParameterDiagnostics> parameters;
 
   /// ValueError, with the names that there are, for one that is not there.
-  const LayerDiagnostics& layer(std::string_view name) const;
-  const ParameterDiagnostics& parameter(std::string_view name) const;
+  const LayerDiagnostics& layer(std::string_view name) const&;
+  LayerDiagnostics layer(std::string_view name) const&& { return layer(name); }
+  const ParameterDiagnostics& parameter(std::string_view name) const&;
+  ParameterDiagnostics parameter(std::string_view name) const&& { return parameter(name); }
   /// Two aligned tables: layers, parameters.
   std::string text() const;
   /// {"epoch", "loss", "layers": [{"name", ...}], "parameters": [...]} with the members' names; numbers as json_text
@@ -86,7 +88,8 @@ class Diagnostics {
   void after_step();
   const Diagnosis& after_epoch();
 
-  const std::vector<Diagnosis>& history() const { return history_; }
+  const std::vector<Diagnosis>& history() const& { return history_; }
+  std::vector<Diagnosis> history() const&& { return history_; }
 
  private:
   Diagnostics(AnyModel model, Batch probe, std::int64_t updates_every);

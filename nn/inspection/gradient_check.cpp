@@ -8,6 +8,7 @@
 namespace xgrad::nn {
 
 Tensor in_float64(const Tensor& x) {
+  check_defined("in_float64", "x", x);
   const Pause pause;
   return is_floating(x.dtype()) ? x.to(float64) : x;
 }

@@ -67,6 +67,7 @@ void LayerTrace::recorded(const RecordedOperation& operation) {
 }
 
 ActivationStatistics activation_statistics(const Tensor& a, const Bounds& bounds) {
+  check_defined("activation_statistics", "the activation", a);
   ActivationStatistics result;
   if (a.size() == 0) return result;
   const Pause pause;
@@ -86,6 +87,7 @@ ActivationStatistics activation_statistics(const Tensor& a, const Bounds& bounds
 }
 
 double norm_of(const Tensor& x) {
+  check_defined("norm_of", "x", x);
   const Pause pause;
   return norm(x.to(float64)).item();
 }

@@ -38,7 +38,8 @@ class LayerTrace : public TapeObserver {
  public:
   void recorded(const RecordedOperation& operation) override;
   /// In order.
-  const std::vector<TracedValue>& values() const { return values_; }
+  const std::vector<TracedValue>& values() const& { return values_; }
+  std::vector<TracedValue> values() const&& { return values_; }
   /// The place of a tensor that an operation gave.
   std::optional<std::size_t> find(const Tensor& x) const;
 

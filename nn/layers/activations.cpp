@@ -18,7 +18,10 @@ double finite(const char* layer, const char* option, double value) {
 
 }  // namespace
 
-Tensor Identity::apply(const Tensor& x) const { return reshape(x, x.shape()); }
+Tensor Identity::apply(const Tensor& x) const {
+  check_defined("identity", "x", x);
+  return reshape(x, x.shape());
+}
 
 PReLU::PReLU(std::int64_t features, double initial_slope) {
   if (features < 1) throw_as<ValueError>("PReLU: {} slopes; need at least one", features);
@@ -26,6 +29,7 @@ PReLU::PReLU(std::int64_t features, double initial_slope) {
 }
 
 Tensor PReLU::apply(const Tensor& x) const {
+  check_defined("prelu", "x", x);
   if (slope.size() != 1) check_last_extent("prelu", x.shape(), slope.shape(0));
   return prelu(x, slope);
 }

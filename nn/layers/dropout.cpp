@@ -12,6 +12,7 @@ Dropout::Dropout(double probability, Generator& generator)
 
 Tensor Dropout::operator()(const Tensor& x) const {
   return LayerCall(*this, "Dropout").run([&] {
+    check_defined("dropout", "x", x);
     if (!training() || probability_ == 0) return x;
     if (!is_floating(x.dtype())) throw TypeError("dropout expects float32 or float64, got int64");
     Generator numbers = stream.next();

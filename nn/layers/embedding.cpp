@@ -67,10 +67,13 @@ Tensor Embedding::operator()(const Tensor& indices) const {
     const Tensor words = sum(ne(indices, static_cast<double>(*padding_)).to(total.dtype()), {-1}, true);
     return total / maximum(words, 1.0);
   };
+  check_defined("embedding", "indices", indices);
   return LayerCall(*this, "Embedding").run(found, flops(indices));
 }
 
 Tensor Embedding::operator()(const Tensor& indices, const Tensor& offsets) const {
+  check_defined("embedding", "indices", indices);
+  check_defined("embedding", "offsets", offsets);
   const auto found = [&] {
     check(indices);
     check(offsets);

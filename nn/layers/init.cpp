@@ -20,6 +20,7 @@ struct Fans {
 };
 
 Fans fans_of(const char* function, const Tensor& weight) {
+  check_defined(function, "the weight", weight);
   const Shape& shape = weight.shape();
   if (shape.rank() != 2 || shape[0] < 1 || shape[1] < 1)
     throw_as<ShapeError>("{}: the weight is {}; need (in, out) with at least one of each", function, shape);
@@ -51,13 +52,18 @@ void uniform_of_variance(Tensor& x, double variance, Generator& generator) {
 
 void zero(Tensor& x) { constant(x, 0.0); }
 
-void constant(Tensor& x, double value) { x.assign(full(x.shape(), value, x.dtype())); }
+void constant(Tensor& x, double value) {
+  check_defined("constant", "the tensor", x);
+  x.assign(full(x.shape(), value, x.dtype()));
+}
 
 void uniform(Tensor& x, double low, double high, Generator& generator) {
+  check_defined("uniform", "the tensor", x);
   x.assign(xgrad::uniform(x.shape(), low, high, x.dtype(), generator));
 }
 
 void normal(Tensor& x, double mean, double std, Generator& generator) {
+  check_defined("normal", "the tensor", x);
   x.assign(xgrad::normal(x.shape(), mean, std, x.dtype(), generator));
 }
 

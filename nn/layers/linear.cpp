@@ -15,7 +15,7 @@ Linear::Linear(std::int64_t in, std::int64_t out, const LinearOptions& options, 
 }
 
 Tensor Linear::operator()(const Tensor& x) const {
-  const double flops = 2.0 * static_cast<double>(x.size()) * static_cast<double>(weight.shape()[1]);
+  const double flops = 2.0 * static_cast<double>(x.defined() ? x.size() : 0) * static_cast<double>(weight.shape()[1]);
   const auto product = [&] { return bias.defined() ? linear(x, weight, bias) : linear(x, weight); };
   return LayerCall(*this, "Linear").run(product, flops);
 }

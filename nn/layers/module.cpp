@@ -2,8 +2,11 @@
 #include <nn/layers/layer_stream.hpp>
 #include <nn/layers/module.hpp>
 
+#include <memory>
 #include <optional>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 namespace xgrad::nn {
 
@@ -25,6 +28,12 @@ struct ModuleState {
 
   using Seen = std::unordered_set<const void*>;
 
+  ModuleState() = default;
+  ModuleState(const ModuleState&) = default;
+  ModuleState& operator=(const ModuleState&) = default;
+  ~ModuleState();
+  static const Shared<ModuleState>& deepest_first(const Shared<ModuleState>& state);
+
   static std::string join(const std::string& path, const std::string& name) {
     return path.empty() ? name : path + "." + name;
   }
@@ -39,39 +48,52 @@ struct ModuleState {
     return list;
   }
 
-  /// Appends the buffers, or parameters, of this module and all below it, in order of registration, each once.
-  void collect(bool buffers, const std::string& prefix, Seen& seen, std::vector<NamedTensor>& list,
-               std::vector<TorchForm>& forms) const {
-    if (!seen.insert(this).second) return;
-    for (const Item& item : items) {
-      if (item.child)
-        (*item.child)->collect(buffers, join(prefix, item.name), seen, list, forms);
-      else if (!item.stream && seen.insert(item.tensor.body_or_null()).second && item.is_buffer == buffers) {
-        list.push_back({join(prefix, item.name), item.tensor});
-        forms.push_back(item.torch);
+  /// Calls visit(item, path) for what this module and all below it hold, in order of registration, without recursion:
+  /// models may be nested deeply. A child is gone into if visit says so.
+  template <class Visit>
+  void walk(const std::string& from, const Visit& visit) {
+    struct Place {
+      ModuleState* module;
+      std::string path;
+      std::size_t next = 0;
+    };
+    std::vector<Place> open;
+    open.push_back({this, from});
+    while (!open.empty()) {
+      Place& place = open.back();
+      if (place.next == place.module->items.size()) {
+        open.pop_back();
+        continue;
       }
+      Item& item = place.module->items[place.next++];
+      std::string below = join(place.path, item.name);
+      if (visit(item, below) && item.child) open.push_back({&**item.child, std::move(below)});
     }
   }
 
-  void collect_streams(const std::string& prefix, Seen& seen, std::vector<NamedStream>& list) const {
-    if (!seen.insert(this).second) return;
-    for (const Item& item : items) {
-      if (item.child)
-        (*item.child)->collect_streams(join(prefix, item.name), seen, list);
-      else if (item.stream && seen.insert(item.stream->identity()).second)
-        list.push_back({join(prefix, item.name), *item.stream});
-    }
+  /// Calls visit(item, path) for what is no child, each object once.
+  template <class Visit>
+  void each(const Visit& visit) {
+    Seen seen = {this};
+    walk("", [&](const Item& item, const std::string& at) {
+      const void* const object = item.child    ? static_cast<const void*>(&**item.child)
+                                 : item.stream ? item.stream->identity()
+                                               : item.tensor.body_or_null();
+      if (!seen.insert(object).second) return false;
+      if (!item.child) visit(item, at);
+      return true;
+    });
   }
 
   void place(const std::string& at) {
     path = at;
-    for (Item& item : items) {
-      if (!item.first) continue;
-      if (item.child)
-        (*item.child)->place(join(path, item.name));
-      else if (!item.stream)
-        item.tensor.label(join(path, item.name));
-    }
+    walk(at, [](Item& item, const std::string& below) {
+      if (item.first && item.child)
+        (*item.child)->path = below;
+      else if (item.first && !item.stream)
+        item.tensor.label(below);
+      return item.first;
+    });
   }
 
   void check_name(const char* kind, std::string_view name) const {
@@ -90,8 +112,39 @@ void Registered::throw_exchange() const {
       label().empty() ? "module" : label());
 }
 
+/// Takes apart what nobody else holds, from the outside in: the destructors of children have none left to call.
+ModuleState::~ModuleState() {
+  std::vector<std::shared_ptr<ModuleState>> orphans;
+  const auto take_children = [&orphans](ModuleState& of) {
+    for (Item& item : of.items)
+      if (item.child && item.child->pointer().use_count() == 1) {
+        orphans.push_back(item.child->pointer());
+        item.child.reset();
+      }
+  };
+  take_children(*this);
+  while (!orphans.empty()) {
+    const std::shared_ptr<ModuleState> orphan = std::move(orphans.back());
+    orphans.pop_back();
+    take_children(*orphan);
+  }
+}
+
+/// In a CopyScope, copies the deepest modules first, so that the copies of those around find them made.
+const Shared<ModuleState>& ModuleState::deepest_first(const Shared<ModuleState>& state) {
+  CopyScope* const scope = CopyScope::current();
+  if (scope == nullptr || scope->substitutes() || scope->copy_of(&*state) != nullptr) return state;
+  std::vector<const Shared<ModuleState>*> list = {&state};
+  Seen seen = {&*state};
+  for (std::size_t i = 0; i < list.size(); ++i)
+    for (const Item& item : (*list[i])->items)
+      if (item.child && seen.insert(&**item.child).second) list.push_back(&*item.child);
+  for (std::size_t i = list.size(); i-- > 0;) static_cast<void>(Shared<ModuleState>(*list[i]));  // kept by the scope
+  return state;
+}
+
 Module::Module() : state_(std::make_shared<ModuleState>()) {}
-Module::Module(const Module& other) = default;
+Module::Module(const Module& other) : state_(ModuleState::deepest_first(other.state_)) {}
 Module::Module(Module&& other) noexcept = default;
 Module::~Module() = default;
 
@@ -122,6 +175,7 @@ void Module::add_child(std::string_view name, const Module& child) {
 Tensor Module::add_tensor(bool is_buffer, std::string_view name, Tensor tensor, const TorchForm& torch) {
   ModuleState& state = *state_;
   state.check_name(is_buffer ? "buffer" : "parameter", name);
+  check_defined("module", is_buffer ? "a buffer" : "a parameter", tensor);
   if (!is_buffer) tensor.requires_gradient();
   const bool first = CopyScope::mark(tensor);
   if (first) tensor.label(ModuleState::join(state.path, std::string(name)));
@@ -145,9 +199,9 @@ LayerStream Module::add_stream(std::string_view name, const LayerStream& numbers
 
 std::vector<NamedTensor> Module::named_tensors(bool buffers) const {
   std::vector<NamedTensor> list;
-  std::vector<TorchForm> forms;
-  ModuleState::Seen seen;
-  state_->collect(buffers, "", seen, list, forms);
+  state_->each([&](const ModuleState::Item& item, const std::string& at) {
+    if (!item.stream && item.is_buffer == buffers) list.push_back({at, item.tensor});
+  });
   return list;
 }
 
@@ -155,17 +209,18 @@ std::vector<NamedTensor> Module::named_parameters() const { return named_tensors
 std::vector<NamedTensor> Module::named_buffers() const { return named_tensors(true); }
 
 std::vector<TorchForm> Module::torch_forms() const {
-  std::vector<NamedTensor> list;
   std::vector<TorchForm> forms;
-  ModuleState::Seen seen;
-  state_->collect(false, "", seen, list, forms);
+  state_->each([&](const ModuleState::Item& item, const std::string&) {
+    if (!item.stream && !item.is_buffer) forms.push_back(item.torch);
+  });
   return forms;
 }
 
 std::vector<NamedStream> Module::named_streams() const {
   std::vector<NamedStream> list;
-  ModuleState::Seen seen;
-  state_->collect_streams("", seen, list);
+  state_->each([&](const ModuleState::Item& item, const std::string& at) {
+    if (item.stream) list.push_back({at, *item.stream});
+  });
   return list;
 }
 
@@ -203,7 +258,7 @@ void Module::requires_gradient(bool required) {
   for (Tensor& tensor : parameters()) tensor.requires_gradient(required);
 }
 
-const std::string& Module::path() const { return state_->path; }
+const std::string& Module::path() const& { return state_->path; }
 
 void Module::become_outermost() {
   state_->added = false;
@@ -216,8 +271,10 @@ constinit thread_local LayerObserver* observer_of_thread = nullptr;
 
 }  // namespace
 
-LayerObserver::LayerObserver() : outer_(std::exchange(observer_of_thread, this)) {}
-LayerObserver::~LayerObserver() { observer_of_thread = outer_; }
+LayerObserver::LayerObserver() : of_thread_(&observer_of_thread), outer_(std::exchange(observer_of_thread, this)) {}
+LayerObserver::~LayerObserver() {
+  if (of_thread_ == &observer_of_thread) observer_of_thread = outer_;
+}
 LayerObserver* LayerObserver::current() noexcept { return observer_of_thread; }
 
 LayerCall::LayerCall(const Module& layer, const char* kind)

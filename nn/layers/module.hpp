@@ -129,7 +129,8 @@ class Module {
   void freeze() { requires_gradient(false); }
 
   /// From the outermost module: `encoder.hidden`; empty for a module that was not added to any.
-  const std::string& path() const;
+  const std::string& path() const&;
+  std::string path() const&& { return path(); }
 
  private:
   template <std::copy_constructible M>
@@ -169,6 +170,7 @@ class LayerObserver {
   static LayerObserver* current() noexcept;
 
  private:
+  LayerObserver** of_thread_;
   LayerObserver* outer_;
 };
 

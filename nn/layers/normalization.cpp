@@ -71,7 +71,7 @@ BatchNorm::BatchNorm(std::int64_t features, const BatchNormOptions& options)
 
 Tensor BatchNorm::operator()(const Tensor& x) const {
   // In training: mean 1, difference 1, variance 2, scale and shift 2; in eval mode difference, scale and shift.
-  const double flops = (training() ? 6.0 : 3.0) * static_cast<double>(x.size());
+  const double flops = (training() ? 6.0 : 3.0) * static_cast<double>(x.defined() ? x.size() : 0);
   const auto normalised = [&] {
     check_input("batch_norm", x, weight);
     return training() ? in_training(x) : in_eval(x);
@@ -109,7 +109,8 @@ LayerNorm::LayerNorm(std::int64_t features, const LayerNormOptions& options)
       epsilon_(checked_epsilon("LayerNorm", options.epsilon)) {}
 
 Tensor LayerNorm::operator()(const Tensor& x) const {
-  const double flops = 7.0 * static_cast<double>(x.size());  // mean 1, difference 1, variance 2, scales 2, shift 1
+  const double flops =
+      7.0 * static_cast<double>(x.defined() ? x.size() : 0);  // mean 1, difference 1, variance 2, scales 2, shift 1
   const auto normalised = [&] {
     check_input("layer_norm", x, weight);
     const Spread spread(x, {-1}, epsilon_);  // of (..., 1)

@@ -16,6 +16,7 @@ void Sequential::throw_no_layer(std::size_t place) const {
 
 Tensor Flatten::operator()(const Tensor& x) const {
   return LayerCall(*this, "Flatten").run([&] {
+    check_defined("flatten", "x", x);
     if (x.rank() == 0) throw ShapeError("flatten expects (n, …), got ()");
     if (x.rank() == 2) return x;
     return x.rank() == 1 ? unsqueeze(x, 1) : flatten(x, 1);

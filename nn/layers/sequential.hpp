@@ -39,10 +39,14 @@ class Sequential : public Module {
   std::size_t size() const { return steps_.size(); }
   /// The layer at a place. ValueError if there is none or it is not an L.
   template <Layer L>
-  const L& at(std::size_t place) const {
+  const L& at(std::size_t place) const& {
     const L* const layer = place < size() ? steps_[place].template target<L>() : nullptr;
     if (layer == nullptr) throw_no_layer(place);
     return *layer;
+  }
+  template <Layer L>
+  L at(std::size_t place) const&& {
+    return at<L>(place);
   }
 
  private:

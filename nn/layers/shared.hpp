@@ -22,7 +22,8 @@ class Shared {
 
   T& operator*() const { return *object_; }
   T* operator->() const { return object_.get(); }
-  const std::shared_ptr<T>& pointer() const { return object_; }
+  const std::shared_ptr<T>& pointer() const& { return object_; }
+  std::shared_ptr<T> pointer() const&& { return object_; }
 
  private:
   // The originals are kept too, so that no other object can take their address while the scope lives.

@@ -16,6 +16,8 @@ namespace xgrad::nn {
 namespace {
 
 void check_pair(const char* loss, const Tensor& prediction, const Tensor& target) {
+  check_defined(loss, "the prediction", prediction);
+  check_defined(loss, "the target", target);
   if (prediction.shape() != target.shape())
     throw_as<ShapeError>("{}: prediction is {}, target is {}; need equal shapes, losses do not broadcast", loss,
                          prediction.shape(), target.shape());

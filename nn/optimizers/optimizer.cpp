@@ -22,6 +22,7 @@ Optimizer::Optimizer(const char* name, std::vector<Group> groups, double learnin
       const std::size_t i = parameters_.size();
       parameters_.push_back(std::move(parameter));
       group_of_.push_back(group);
+      if (!parameters_[i].defined()) throw_undefined(name_, fmt::format("parameter {}", i));
       if (!is_floating(parameters_[i].dtype()))
         throw_as<TypeError>("{}: {} is int64; need float32 or float64", name_, describe(i));
       if (!seen.insert(&parameters_[i].body()).second)

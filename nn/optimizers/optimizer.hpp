@@ -51,7 +51,8 @@ class Optimizer {
   void step(const Gradients& gradients);
 
   /// Those of all groups, in order.
-  const std::vector<Tensor>& parameters() const { return parameters_; }
+  const std::vector<Tensor>& parameters() const& { return parameters_; }
+  std::vector<Tensor> parameters() const&& { return parameters_; }
   /// The rate of groups with the factor 1.
   double learning_rate() const { return learning_rate_; }
   /// For a schedule to call before each step. ValueError unless finite and not negative.

@@ -14,6 +14,8 @@ namespace {
 
 /// What a model says about every row; inputs are still empty.
 std::vector<Sample> judged(const char* who, const Tensor& probabilities, const Tensor& labels) {
+  check_defined(who, "probabilities", probabilities);
+  check_defined(who, "labels", labels);
   const Shape& shape = probabilities.shape();
   if (shape.rank() != 2 || shape[1] == 0 || labels.shape() != Shape{shape[0]})
     throw_as<ShapeError>("{}: probabilities are {}, labels are {}; need (n, classes) and (n,)", who, shape,

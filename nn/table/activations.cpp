@@ -85,7 +85,7 @@ ModuleRow identity_row() {
   row.point(layer_case(Identity(), tensor({1, -2})), tensor({1, -2}), {ones({2})}, "definition");
   const OpCall call = in_encoder(Identity());
   row.refuses<ValueError>([call](const OpInputs&) { return call({Tensor()}); }, {},
-                          "encoder: tensor: the handle is empty");
+                          "encoder: identity: x is an empty handle");
   return row;
 }
 

@@ -73,7 +73,7 @@ Tensor in_steps(const Tensor& x) { return reshape(x, {x.shape(0), -1, x.shape().
 Tensor flatten_rows(const Tensor& x) { return reshape(x, {-1, x.shape().back()}); }
 
 Tensor column(const Tensor& weights, std::size_t rank) {
-  Shape shape(rank, 1);
+  Shape shape = repeated<Shape>(rank, 1);
   shape[0] = weights.shape(0);
   return reshape(weights, shape);
 }

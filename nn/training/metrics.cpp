@@ -34,6 +34,8 @@ Tensor predicted_classes(const Tensor& scores) {
 }  // namespace
 
 double accuracy(const Tensor& predictions, const Tensor& labels) {
+  check_defined("accuracy", "predictions", predictions);
+  check_defined("accuracy", "labels", labels);
   const Shape& shape = predictions.shape();
   if (shape.rank() == 2 && shape[1] == 1)
     throw_as<ShapeError>(
@@ -59,7 +61,7 @@ ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
 }
 
 ConfusionMatrix::ConfusionMatrix(const Tensor& scores, const Tensor& labels)
-    : ConfusionMatrix(scores.rank() == 2 && scores.shape(1) != 1
+    : ConfusionMatrix((check_defined("ConfusionMatrix", "scores", scores), scores.rank() == 2) && scores.shape(1) != 1
                           ? scores.shape(1)
                           : throw ShapeError(fmt::format("ConfusionMatrix: the scores are {}; need (n, classes), or "
                                                          "ConfusionMatrix::binary for one column",
@@ -114,6 +116,8 @@ ConfusionMatrix ConfusionMatrix::binary(const Tensor& scores, const Tensor& labe
 }
 
 void ConfusionMatrix::add(const Tensor& predictions, const Tensor& labels) {
+  check_defined("ConfusionMatrix", "predictions", predictions);
+  check_defined("ConfusionMatrix", "labels", labels);
   const bool scored = predictions.rank() == 2;
   const std::int64_t rows = predictions.rank() == 0 ? 0 : predictions.shape(0);
   if (predictions.shape() != (scored ? Shape{rows, classes_} : Shape{rows}) || labels.shape() != Shape{rows})
@@ -222,6 +226,8 @@ double ConfusionMatrix::f1(Average how) const { return average(how, f1_of); }
 namespace {
 
 void check_regression(const char* operation, const Tensor& predictions, const Tensor& targets) {
+  check_defined(operation, "predictions", predictions);
+  check_defined(operation, "targets", targets);
   if (predictions.shape() != targets.shape() || predictions.rank() == 0 || predictions.size() == 0)
     throw_as<ShapeError>("{}: predictions are {}, targets are {}; need equal shapes (n, ...) with elements", operation,
                          predictions.shape(), targets.shape());

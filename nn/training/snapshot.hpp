@@ -18,7 +18,8 @@ class Snapshot {
   /// Writes the saved values into the tensors.
   void restore();
   /// The saved values, and others, of the same shapes and dtypes, in their place.
-  const std::vector<Tensor>& values() const { return values_; }
+  const std::vector<Tensor>& values() const& { return values_; }
+  std::vector<Tensor> values() const&& { return values_; }
   void values(std::vector<Tensor> others) { values_ = std::move(others); }
   /// The largest |present - saved| of all elements; NaN if one is.
   double largest_change() const;

@@ -304,6 +304,84 @@ TEST_CASE("infinite slopes are non-finite, noise is inconclusive and never ok") 
             .verdict == Verdict::wrong);
 }
 
+TEST_CASE("a right gradient of a function that climbs in stairs is inconclusive, a wrong one is wrong") {
+  const auto check = [](const std::function<Tensor(const Tensor&)>& f, const Tensor& x) {
+    return check_gradients([&](const Arguments& in) { return sum(f(in[0])); }, {x}).rows[0];
+  };
+  const Tensor x = tensor({0.7, -0.3, 1.9}, float64);
+  // 1 - cos(1e-5 x) is a multiple of 2^-53; its derivative is 1e-5 sin(1e-5 x).
+  const auto flat_cosine = [](const Tensor& t) { return 1.0 - cos(t * 1e-5); };
+  CHECK(check(flat_cosine, x).verdict == Verdict::inconclusive);
+  // mean(y²) - mean(y)² beside a large mean is a multiple of 2^-7.
+  const auto naive_variance = [](const Tensor& t) {
+    const Tensor y = t + 1e7;
+    return mean(square(y)) - square(mean(y));
+  };
+  CHECK(check(naive_variance, x).verdict == Verdict::inconclusive);
+  // The derivative of the cast is 1, the values are those of the nearest float32: known well enough, or not.
+  const auto cast = [](const Tensor& t) { return sin(t.to(float32).to(float64)); };
+  const auto cast_squares = [](const Tensor& t) { return square(t.to(float32).to(float64)); };
+  for (const double scale : {1.0, 1e-3, 1e3, 1e6})
+    for (const std::function<Tensor(const Tensor&)>& f : {std::function<Tensor(const Tensor&)>(cast), {cast_squares}}) {
+      const Verdict verdict = check(f, x * scale).verdict;
+      CHECK((verdict == Verdict::ok || verdict == Verdict::inconclusive));
+    }
+
+  // The same with a gradient that is off by half.
+  const auto off = [](const Tensor& t) { return t * 1.5 - detach(t) * 0.5; };
+  for (const std::function<Tensor(const Tensor&)>& f :
+       {std::function<Tensor(const Tensor&)>(flat_cosine), {cast}, {cast_squares}})
+    CHECK(check([&](const Tensor& t) { return f(off(t)); }, x).verdict == Verdict::wrong);
+  // A plateau is no staircase.
+  const auto plateau = [](double v) { return v < 1 ? 0.0 : v - 1; };
+  CHECK(check_handmade(
+            plateau, [](double, std::size_t) { return 0.7; }, tensor({0.9, 0.25}))
+            .verdict == Verdict::wrong);
+  const auto floored = [](double v) { return std::floor(v); };
+  CHECK(check_handmade(
+            floored, [](double, std::size_t) { return 1.0; }, tensor({0.99, 0.3}))
+            .verdict == Verdict::wrong);
+}
+
+TEST_CASE("a function that is NaN on one side of the point is non-finite") {
+  const auto half = [](double v) { return v < 0 ? std::nan("") : v * std::sqrt(v); };
+  const auto slope = [](double v, std::size_t) { return 1.5 * std::sqrt(v); };
+  const GradientRow row = check_handmade(half, slope, tensor({0.0, 1.0}));
+  CHECK(row.verdict == Verdict::non_finite);
+  CHECK(row.failed == 1);
+  CHECK(check_handmade(half, slope, tensor({0.01, 1.0})).verdict == Verdict::ok);  // NaN lies farther away
+  const GradientReport power =
+      check_gradients([](const Arguments& in) { return sum(pow(in[0], 1.5)); }, {tensor({0.0, 1.0})});
+  CHECK(power.rows[0].verdict == Verdict::non_finite);
+}
+
+TEST_CASE("a tie of max over an axis is named as one") {
+  const auto check = [](const std::function<Tensor(const Tensor&)>& f, double at) {
+    return check_gradients([&](const Arguments& in) { return sum(f(in[0])); }, {{"x", tensor({at}, float64)}});
+  };
+  // max(x, 0, 0) - max(x, 0) is 0 everywhere; at 0 the first gives 1/3 to x, the second 1/2.
+  const auto difference = [](const Tensor& x) {
+    const Tensor none = zeros({1});
+    return max(concatenate({x, none, none})) - max(concatenate({x, none}));
+  };
+  const GradientReport tie = check(difference, 0.0);
+  CHECK(tie.rows[0].verdict == Verdict::kink);
+  CHECK(std::abs(tie.rows[0].analytical + 1.0 / 6) < 1e-12);
+  CHECK(expect::contains(tie.text(), "a tie at 1 of 1 entry: max or min share the gradient among elements that tie"));
+  CHECK(check(
+            [](const Tensor& x) {
+              return max(concatenate({x, zeros({1}), zeros({1})}));
+            },
+            0.0)
+            .rows[0]
+            .verdict == Verdict::kink);
+  // A gradient that is wrong beside the tie, too, or a wrong one without a tie, stays wrong.
+  CHECK(check([&](const Tensor& x) { return difference(x) + sin(x) * 2.0 - detach(sin(x)); }, 0.0).rows[0].verdict ==
+        Verdict::wrong);
+  const auto softplus_of_relu = [](const Tensor& x) { return relu(x) + log1p(exp(-abs(x))); };
+  CHECK(check(softplus_of_relu, 0.0).rows[0].verdict == Verdict::wrong);  // 0 for ½ at 0
+}
+
 TEST_CASE("second order checks the gradient's own gradient") {
   const auto cubes = [](const Arguments& in) { return sum(in[0] * in[0] * in[0]); };
   const auto squares = [](const Arguments& in) { return sum(in[0] * in[0]); };

@@ -267,3 +267,47 @@ TEST_CASE("a tensor index finds what was inserted, among many") {
   CHECK(found);
   CHECK(index.find(tensor(1.0).body_or_null()) == TensorIndex::none);
 }
+
+TEST_CASE("gradients that were moved from are empty and may be used again") {
+  Two two;
+  const Gradients taken = std::move(two.gradients);
+  CHECK(taken.contains(two.a));
+  CHECK(two.gradients.empty());
+  CHECK_FALSE(two.gradients.contains(two.a));
+  CHECK(two.gradients.norm() == 0);
+  CHECK_THROWS_AS(static_cast<void>(two.gradients[two.a]), TapeError);
+  two.gradients.set(two.b, tensor(2.0));
+  two.gradients.set(two.a, tensor({0.0, 1.0}));
+  CHECK(two.gradients[two.b].item() == 2);
+  two.gradients *= 3.0;
+  two.gradients += taken;
+  CHECK(values(two.gradients[two.a]) == Values{3, 7});
+  Gradients other = taken;
+  other = std::move(two.gradients);
+  CHECK(values(other[two.a]) == Values{3, 7});
+  CHECK_FALSE(two.gradients.contains(two.b));
+}
+
+TEST_CASE("the norm of gradients with an infinite entry is infinite, with NaN it is NaN, in both dtypes") {
+  for (const DType dtype : {float32, float64}) {
+    CHECK(Two(tensor({-infinity, 1.0}, float32), tensor(3.0)).gradients.norm() == infinity);
+    Gradients gradients;
+    const Tensor x = zeros({3}, dtype);
+    gradients.set(x, tensor({infinity, 1.0, 0.0}, dtype));
+    CHECK(gradients.norm() == infinity);
+    gradients.set(x, tensor({infinity, std::nan(""), 0.0}, dtype));
+    CHECK(std::isnan(gradients.norm()));
+  }
+}
+
+TEST_CASE("the norm of gradients whose squares vanish or overflow is theirs") {
+  const auto norm_of = [](double a, double b, double c) {
+    Gradients gradients;
+    gradients.set(zeros({2}, float64), tensor({a, b}, float64));
+    gradients.set(zeros({}, float64), tensor(c, float64));
+    return gradients.norm();
+  };
+  CHECK(norm_of(3e-200, 4e-200, 12e-200) == doctest::Approx(13e-200).epsilon(1e-15));
+  CHECK(norm_of(3e200, 4e200, 12e200) == doctest::Approx(13e200).epsilon(1e-15));
+  CHECK(norm_of(0, 0, 0) == 0);
+}

@@ -1,9 +1,10 @@
 #include "tests/support/expect.hpp"
+#include "tests/support/small_stack.hpp"
 
 #include <doctest/doctest.h>
-#include <pthread.h>
 #include <autograd/autograd.hpp>
 
+#include <array>
 #include <chrono>
 #include <cmath>
 #include <memory>
@@ -251,7 +252,47 @@ TEST_CASE("modifying a value that nobody saved is allowed") {
   Tape tape;
   const Tensor y = sum(a + a);
   a.modify([](auto values) { values[0] = 1; });
-  CHECK(tape.backward(y)[a].values<float>()[0] == 2);
+  CHECK(expect::values(tape.backward(y)[a])[0] == 2);
+}
+
+TEST_CASE("a result that is written is refused where it is used on, by name") {
+  const Tensor x = leaf(tensor({-1.0, 2.0}));
+  Tape tape;
+  Tensor h = x * 2.0;
+  const Tensor before = sum(h);
+  SUBCASE("by modify") {
+    h.modify([](auto values) { values[0] = 0; });
+  }
+  SUBCASE("by assign") { h.assign(tensor({0.0, 4.0})); }
+  SUBCASE("by assign of another dtype") { h.assign(tensor({0.0, 4.0}, float64)); }
+  SUBCASE("through a detached handle") {
+    detach(h).modify([](auto values) { values[0] = 0; });
+  }
+  SUBCASE("while paused") {
+    const Pause pause;
+    h.modify([](auto values) { values[0] = 0; });
+  }
+  const std::size_t size = tape.size();
+  const std::string text = expect::error_of([&] { static_cast<void>(h * 3.0); });
+  CHECK(text ==
+        "TapeError: mul: input 0, of shape (2,), is entry 1 of the tape, a result of mul, and was written since: it is "
+        "at version 1, was recorded at 0, and its gradient would not know of the write; compute a new tensor in place "
+        "of writing");
+  CHECK(tape.size() == size);
+  CHECK(contains(expect::error_of([&] { tape.backward(h, ones({2}, h.dtype()), {.keep = true}); }),
+                 "TapeError: backward: the output, of shape (2,), is entry 1"));
+  CHECK_NOTHROW(static_cast<void>(detach(h) + 1.0));        // its values, as a constant
+  CHECK(expect::values(tape.backward(before)[x])[1] == 2);  // what was computed before the write
+}
+
+TEST_CASE("a reshape of a written result keeps the values that were recorded") {
+  const Tensor x = leaf(tensor({1.0, 2.0}));
+  Tape tape;
+  Tensor h = x * 2.0;
+  const Tensor column = reshape(h, {2, 1});
+  h.modify([](auto values) { values[0] = 100; });
+  CHECK(expect::values(column) == std::vector<double>{2, 4});
+  CHECK(expect::values(tape.backward(sum(square(column)))[x])[0] == 8);  // d(2x)²/dx = 8x
 }
 
 TEST_CASE("a vjp of the wrong number, shape or dtype, or that reads what was not saved, is named") {
@@ -299,7 +340,7 @@ TEST_CASE("an operation that throws leaves the tape and its operands as they wer
   CHECK_THROWS_AS(a * b, ShapeError);
   CHECK_THROWS_AS(a * tensor(1.0, float64), TypeError);
   CHECK(tape.size() == before);
-  CHECK(tape.backward(y)[a].values<float>()[0] == 4);
+  CHECK(expect::values(tape.backward(y)[a])[0] == 4);
 }
 
 TEST_CASE("backward on another thread throws") {
@@ -396,25 +437,12 @@ double run_chain(int n) {
 }  // namespace
 
 TEST_CASE("record, backward and free of 1,000,000 operations work in a 256 KiB stack" * doctest::test_suite("slow")) {
-  pthread_attr_t attributes;
-  REQUIRE(pthread_attr_init(&attributes) == 0);
-  REQUIRE(pthread_attr_setstacksize(&attributes, 256 << 10) == 0);
-  struct Times {
-    double one = 0;
-    double two = 0;
-  } times;
-  pthread_t thread;
-  const auto work = [](void* argument) -> void* {
-    auto& seconds = *static_cast<Times*>(argument);
-    seconds.one = run_chain(1'000'000);
-    seconds.two = run_chain(2'000'000);
-    return nullptr;
-  };
-  REQUIRE(pthread_create(&thread, &attributes, work, &times) == 0);
-  pthread_join(thread, nullptr);
-  pthread_attr_destroy(&attributes);
-  MESSAGE("1,000,000 operations: " << times.one << " s; 2,000,000: " << times.two << " s, ratio "
-                                   << times.two / times.one);
+  double one = 0, two = 0;
+  small_stack::run([&] {
+    one = run_chain(1'000'000);
+    two = run_chain(2'000'000);
+  });
+  MESSAGE("1,000,000 operations: " << one << " s; 2,000,000: " << two << " s, ratio " << two / one);
 }
 
 TEST_CASE("an observer hears of every recorded operation, in order, and what it computes is not recorded") {
@@ -481,4 +509,203 @@ TEST_CASE("with `only` these gradients come alone, and no vjp runs for the other
   const Tensor stranger = leaf(tensor({1.0}));
   CHECK(contains(message_of([&] { tape.backward(y, {.only = {stranger}}); }),
                  "a tensor of `only`, of shape (1,), is not on this tape"));
+}
+
+TEST_CASE("a Pause may end on another thread, and after its own: its thread records again") {
+  const Tensor a = leaf(tensor({2.0}));
+  Tape tape;
+  auto pause = std::make_unique<Pause>();
+  static_cast<void>(a * a);
+  CHECK(tape.size() == 0);
+  std::thread([&] {
+    const Pause other;  // whose place in its own list nobody touches
+    pause.reset();
+    static_cast<void>(a * a);
+  }).join();
+  const Tensor y = a * a;
+  CHECK(tape.size() == 2);
+  CHECK(tape.backward(y)[a].item() == 4);
+
+  std::unique_ptr<Pause> left;
+  std::thread([&] { left = std::make_unique<Pause>(); }).join();
+  left.reset();
+  std::thread([&] { pause = std::make_unique<Pause>(); }).join();
+  std::thread([&] { pause.reset(); }).join();
+}
+
+TEST_CASE("a default dtype and a path that end on another thread leave that thread's alone") {
+  std::unique_ptr<DefaultDType> dtype;
+  std::unique_ptr<PathScope> path;
+  std::thread([&] {
+    dtype = std::make_unique<DefaultDType>(float64);
+    path = std::make_unique<PathScope>("outer");
+    std::thread([&] {
+      dtype.reset();
+      path.reset();
+      CHECK(default_dtype() == float32);
+      CHECK(PathScope::current().empty());
+    }).join();
+    CHECK(default_dtype() == float64);
+    CHECK(PathScope::current() == "outer");
+  }).join();
+}
+
+TEST_CASE("a tape outlives its thread, and is a value to look at and to end") {
+  const Tensor a = leaf(tensor({2.0}));
+  std::unique_ptr<Tape> tape;
+  Tensor y;
+  std::thread([&] {
+    tape = std::make_unique<Tape>();
+    y = a * a;
+  }).join();
+  CHECK(tape->open());
+  CHECK(tape->size() == 2);
+  CHECK(contains(expect::error_of([&] { static_cast<void>(y * a); }), "TapeError: mul: an input of shape (1,)"));
+  tape.reset();
+  CHECK_FALSE(is_recorded(y));
+  CHECK((y * a).item() == 8);
+}
+
+TEST_CASE("as many tapes as there may be are open at once; one more is an error, and then room again") {
+  const auto in_use = [] { return memory_statistics().system_allocations; };
+  std::vector<std::unique_ptr<Tape>> tapes;
+  std::string text;
+  while (text.empty() && tapes.size() < 5000) {
+    const std::string found = expect::error_of([&] { tapes.push_back(std::make_unique<Tape>()); });
+    if (found != "no error") text = found;
+  }
+  CHECK(text == "TapeError: tape: 4096 tapes are open already; close or destroy some");
+  const std::size_t before = in_use();
+  for (int i = 0; i < 1000; ++i) CHECK_THROWS_AS(Tape(), TapeError);
+  CHECK(in_use() - before < 100);  // what is refused leaves nothing behind
+  tapes.pop_back();
+  CHECK_NOTHROW(Tape());
+  tapes.clear();
+  const Tensor a = leaf(tensor(3.0));
+  Tape tape;
+  CHECK(tape.backward(a * a)[a].item() == 6);
+}
+
+namespace {
+
+/// 2x, whose vjp runs a function of the test's before it answers.
+template <class F>
+Tensor twice_with(F in_vjp, const Tensor& x) {
+  return custom(
+      "intruder", [](const Tensor& a) { return a * 2.0; },
+      [in_vjp](const Call& call) {
+        in_vjp();
+        return call.cotangent() * 2.0;
+      },
+      x);
+}
+
+}  // namespace
+
+TEST_CASE("a vjp that ends its tape gets an error, and so does one that sweeps it again") {
+  const Tensor a = leaf(tensor({2.0}));
+  for (const bool differentiable : {false, true}) {
+    auto tape = std::make_unique<Tape>();
+    const Tensor y = custom_with(
+        {.recorded_vjp = true}, "intruder", [](const Tensor& x) { return x * 2.0; },
+        [&](const Call& call) {
+          tape.reset();
+          return call.cotangent() * 2.0;
+        },
+        sin(a));
+    Tape* const swept = tape.get();
+    CHECK(expect::error_of([&] { swept->backward(y, ones({1}), {.differentiable = differentiable}); }) ==
+          "TapeError: backward: the vjp of intruder ended the tape that calls it");
+    CHECK(tape == nullptr);
+  }
+  Tape tape;
+  std::string text;
+  const Tensor h = sin(a);
+  const Tensor y = twice_with([&] { text = expect::error_of([&] { tape.backward(h); }); }, h);
+  CHECK(tape.backward(y)[a].item() == doctest::Approx(2 * std::cos(2.0)));
+  CHECK(text == "TapeError: backward: the tape is being swept already; a vjp cannot sweep the tape that calls it");
+}
+
+TEST_CASE("a forward that ends or closes the tape that records it gets an error") {
+  const Tensor a = leaf(tensor({2.0}));
+  auto tape = std::make_unique<Tape>();
+  const auto back = [](const Call& call) { return call.cotangent(); };
+  CHECK(expect::error_of([&] {
+          custom(
+              "closer",
+              [&](const Tensor& x) {
+                tape.reset();
+                return x * 1.0;
+              },
+              back, a);
+        }) == "TapeError: closer: forward ended the tape that records it");
+  CHECK((a * a).body().tape == 0);
+}
+
+TEST_CASE("a vjp that throws leaves no cotangent behind on a tape that is kept") {
+  const Tensor a = leaf(tensor({2.0}));
+  Tape tape;
+  bool throws = true;
+  struct TwoOutputs : Operation {
+    bool* throws;
+    std::string_view name() const override { return "moody"; }
+    Tensors forward(const Inputs& inputs) override { return {inputs[0] * 2.0, inputs[0] * 3.0}; }
+    Tensors vjp(const Call& call) const override {
+      const Tensor g = call.cotangent(0) * 2.0 + call.cotangent(1) * 3.0;
+      if (*throws) throw ValueError("moody: not now");
+      return g;
+    }
+  } operation;
+  operation.throws = &throws;
+  const Tensor* const inputs[] = {&a};
+  const Tensors both = apply_all(operation, Inputs(inputs, 1));
+  const Tensor y = both[0] * 5.0 + both[1] * 7.0;
+  CHECK(expect::error_of([&] { tape.backward(y, {.keep = true}); }) == "ValueError: moody: not now");
+  throws = false;
+  CHECK(tape.backward(y, {.keep = true})[a].item() == 31);  // 5·2 + 7·3
+  CHECK(tape.backward(both[0], {.keep = true})[a].item() == 2);
+}
+
+TEST_CASE("an operation may have more outputs than 16 bits count") {
+  struct Many : Operation {
+    std::string_view name() const override { return "many"; }
+    OperationTraits traits() const override { return {Which::none(), Which::none()}; }
+    Tensors forward(const Inputs& inputs) override {
+      Tensors outputs(65'537);
+      for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i] = inputs[0] * static_cast<double>(i % 7);
+      return outputs;
+    }
+    Tensors vjp(const Call& call) const override {
+      return call.cotangent(1) * 1.0 + call.cotangent(65'536) * static_cast<double>(65'536 % 7);
+    }
+  };
+  const Tensor a = leaf(tensor(2.0));
+  Tape tape;
+  const Tensor* const inputs[] = {&a};
+  const Tensors outputs = apply_all(Many(), Inputs(inputs, 1));
+  CHECK(outputs.size() == 65'537);
+  CHECK(tape.backward(outputs[1] * 10.0 + outputs[65'536])[a].item() == 12);  // 10·1 + 65536 mod 7 = 2
+}
+
+TEST_CASE("empty handles are refused where they are given, by operation and argument") {
+  const Tensor a = leaf(tensor({2.0}));
+  const Tensor none;
+  const std::string rule = " is an empty handle; assign a tensor first";
+  CHECK(expect::error_of([&] { static_cast<void>(a + none); }) == "ValueError: add: input 1" + rule);
+  CHECK(expect::error_of([&] { static_cast<void>(none * 2.0); }) == "ValueError: mul: the tensor" + rule);
+  CHECK(expect::error_of([&] { sum(none); }) == "ValueError: sum: input 0" + rule);
+  CHECK(expect::error_of([&] { matmul(a, none); }) == "ValueError: matmul: input 1" + rule);
+  CHECK(expect::error_of([&] { take(a, none); }) == "ValueError: take: the tensor of indices" + rule);
+  CHECK(expect::error_of([&] { reshape(none, {1}); }) == "ValueError: reshape: x" + rule);
+  CHECK(expect::error_of([&] { concatenate({a, none}); }) == "ValueError: concatenate: input 1" + rule);
+  {
+    const Pause pause;
+    CHECK(expect::error_of([&] { exp(none); }) == "ValueError: exp: input 0" + rule);
+  }
+  Tape tape;
+  const Tensor y = a * a;
+  CHECK(expect::error_of([&] { tape.backward(none, {.keep = true}); }) == "ValueError: backward: output 0" + rule);
+  CHECK(expect::error_of([&] { tape.backward(y, {.keep = true, .only = {none}}); }) ==
+        "ValueError: backward: a tensor of `only` is an empty handle");
+  CHECK(tape.backward(y)[a].item() == 4);
 }

@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 #include <autograd/tensor/memory.hpp>
 
+#include <unistd.h>
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <fstream>
 #include <new>
 #include <set>
 #include <thread>
@@ -138,6 +140,31 @@ TEST_CASE("release_cached_memory returns what this thread and the shared pool ke
   CHECK(taken() == before + 1);
 }
 
+TEST_CASE("after a spike of small blocks release_cached_memory gives them back to the system") {
+  if (!memory_is_cached()) return;
+  const Restored restored;
+  const auto resident = [] {
+    std::ifstream file("/proc/self/statm");
+    std::size_t size = 0, pages = 0;
+    file >> size >> pages;
+    return pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  };
+  const std::size_t before = resident();
+  constexpr std::size_t spike = 200 << 20;
+  for (const std::size_t bytes : {std::size_t{1} << 10, std::size_t{100} << 10}) {
+    std::vector<Block> blocks;
+    for (std::size_t i = 0; i < spike / bytes; ++i) {
+      blocks.push_back({allocate(bytes), bytes});
+      std::memset(blocks.back().memory, 1, bytes);
+    }
+    CHECK(resident() - before > spike / 2);
+    free_all(blocks);
+    blocks.shrink_to_fit();
+    release_cached_memory();
+    CHECK(resident() < before + spike / 10);
+  }
+}
+
 TEST_CASE("what is kept stays within the limits, and the rest goes back to the system") {
   if (!memory_is_cached()) return;
   const Restored restored;
@@ -253,6 +280,8 @@ TEST_CASE("more than there is throws std::bad_alloc") {
 }
 
 TEST_CASE("standard containers work on cached memory") {
+  CHECK_THROWS_AS(CachedAllocator<double>().allocate((std::size_t{1} << 61) + 1),
+                  std::bad_alloc);  // 8 bytes modulo 2^64
   std::vector<double, CachedAllocator<double>> values;
   for (int i = 0; i < 1000; ++i) values.push_back(i);
   CHECK(values[999] == 999);

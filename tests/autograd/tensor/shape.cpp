@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <autograd/tensor/shape.hpp>
 
+#include <type_traits>
+
 using namespace xgrad;
 using expect::error_of;
 
@@ -17,7 +19,9 @@ TEST_CASE("a shape lists extents, outermost first, and multiplies them to its el
   CHECK(Shape{}.elements() == 1);
   CHECK(Shape{5, 0, 3}.elements() == 0);
   CHECK(Shape{1LL << 31, 1LL << 31}.elements() == std::size_t{1} << 62);
-  CHECK(Shape(3, 7) == Shape{7, 7, 7});
+  CHECK(repeated<Shape>(3, 7) == Shape{7, 7, 7});
+  // (2, 3) and not three twos: only braces make a shape of numbers.
+  static_assert(!std::is_constructible_v<Shape, int, int> && !std::is_constructible_v<Axes, std::size_t, std::int64_t>);
 }
 
 TEST_CASE("extents are equal when count and entries are") {
@@ -58,7 +62,42 @@ TEST_CASE("eight axes fit, nine do not") {
   CHECK(error_of([&] { shape.insert(0, 9); }) == text);
   CHECK(shape == Shape{1, 2, 3, 4, 5, 6, 7, 8});
   CHECK(error_of([] { Shape{1, 2, 3, 4, 5, 6, 7, 8, 9}; }) == text);
-  CHECK(error_of([] { Shape(9, 1); }) == text);
+  CHECK(error_of([] { repeated<Shape>(9, 1); }) == text);
+}
+
+TEST_CASE("elements that cannot be counted, and negative extents, are errors that name who asks") {
+  constexpr std::int64_t big = std::int64_t{1} << 32;
+  const std::string rule = " has more elements than can be counted; need fewer than 2^63";
+  CHECK(error_of([] {
+          static_cast<void>(Shape{big, big}.elements());
+        }) == "ValueError: shape: shape (4294967296, 4294967296)" + rule);
+  CHECK(error_of([] {
+          static_cast<void>(Shape{4, (big << 30) + 1}.elements("full"));
+        }) == "ValueError: full: shape (4, 4611686018427387905)" + rule);
+  // The order of the extents does not matter, zeros do not hide the others: strides need their product.
+  CHECK(error_of([] {
+          static_cast<void>(Shape{0, big, big}.elements());
+        }) == "ValueError: shape: shape (0, 4294967296, 4294967296)" + rule);
+  CHECK(error_of([] {
+          static_cast<void>(Shape{big, big, 0}.elements());
+        }) == "ValueError: shape: shape (4294967296, 4294967296, 0)" + rule);
+  CHECK(Shape{big, 0, big / 2 - 1}.elements() == 0);
+  CHECK(error_of([] {
+          static_cast<void>(Shape{2, -1}.elements());
+        }) == "ShapeError: shape: shape (2, -1) has a negative extent");
+  CHECK(error_of([] {
+          static_cast<void>(Shape{-1, -1}.elements());
+        }) == "ShapeError: shape: shape (-1, -1) has a negative extent");
+}
+
+TEST_CASE("positions that a shape does not have are errors") {
+  Shape shape{2, 3};
+  CHECK(error_of([&] { static_cast<void>(shape[2]); }) == "ShapeError: shape: position 2 in (2, 3); it has 2 entries");
+  CHECK_THROWS_AS(static_cast<void>(Shape{}.back()), ShapeError);
+  CHECK_THROWS_AS(static_cast<void>(shape.extent(2)), ShapeError);
+  CHECK_THROWS_AS(shape.erase(2), ShapeError);
+  CHECK_THROWS_AS(shape.insert(3, 1), ShapeError);
+  CHECK(shape == Shape{2, 3});
 }
 
 TEST_CASE("shapes print as NumPy's tuples") {

@@ -67,22 +67,24 @@ TEST_CASE("an empty handle is told apart, and every use of it throws") {
   CHECK_FALSE(static_cast<bool>(empty));
   CHECK(empty.is(Tensor()));
   CHECK(printed(empty) == "empty tensor");
-  const std::string text = "ValueError: tensor: the handle is empty; assign a tensor first";
-  CHECK(error_of([&] { static_cast<void>(empty.shape()); }) == text);
-  CHECK(error_of([&] { static_cast<void>(empty.dtype()); }) == text);
-  CHECK(error_of([&] { static_cast<void>(empty.item()); }) == text);
-  CHECK(error_of([&] { static_cast<void>(empty.values<float>()); }) == text);
-  CHECK(error_of([&] { empty.modify([](auto) {}); }) == text);
-  CHECK(error_of([&] { empty.requires_gradient(); }) == text);
-  CHECK(error_of([&] { empty.label("x"); }) == text);
-  CHECK(error_of([&] { static_cast<void>(empty.label()); }) == text);
-  CHECK(error_of([&] { static_cast<void>(empty.is_leaf()); }) == text);
-  CHECK(error_of([&] { static_cast<void>(empty.clone()); }) == text);
-  CHECK(error_of([&] { static_cast<void>(empty.to(float64)); }) == text);
-  CHECK(error_of([&] { static_cast<void>(detach(empty)); }) == text);
-  CHECK(error_of([&] { empty.assign(tensor(1.0)); }) == text);
-  CHECK(error_of([&] { tensor(1.0).assign(empty); }) == text);
-  CHECK(error_of([&] { empty + tensor(1.0); }) == text);
+  const auto text = [](const char* operation, const char* argument = "the tensor") {
+    return std::string("ValueError: ") + operation + ": " + argument + " is an empty handle; assign a tensor first";
+  };
+  CHECK(error_of([&] { static_cast<void>(empty.shape()); }) == text("shape"));
+  CHECK(error_of([&] { static_cast<void>(empty.dtype()); }) == text("dtype"));
+  CHECK(error_of([&] { static_cast<void>(empty.item()); }) == text("item"));
+  CHECK(error_of([&] { static_cast<void>(empty.values<float>()); }) == text("dtype"));
+  CHECK(error_of([&] { empty.modify([](auto) {}); }) == text("modify"));
+  CHECK(error_of([&] { empty.requires_gradient(); }) == text("requires_gradient"));
+  CHECK(error_of([&] { empty.label("x"); }) == text("label"));
+  CHECK(error_of([&] { static_cast<void>(empty.label()); }) == text("label"));
+  CHECK(error_of([&] { static_cast<void>(empty.is_leaf()); }) == text("is_leaf"));
+  CHECK(error_of([&] { static_cast<void>(empty.clone()); }) == text("clone"));
+  CHECK(error_of([&] { static_cast<void>(empty.to(float64)); }) == text("to"));
+  CHECK(error_of([&] { static_cast<void>(detach(empty)); }) == text("detach", "x"));
+  CHECK(error_of([&] { empty.assign(tensor(1.0)); }) == text("assign"));
+  CHECK(error_of([&] { tensor(1.0).assign(empty); }) == text("assign", "values"));
+  CHECK(error_of([&] { empty + tensor(1.0); }) == text("add", "input 0"));
   empty = tensor(2.0);
   CHECK(empty.item() == 2);
   const Tensor taken = std::move(empty);
@@ -141,14 +143,42 @@ TEST_CASE("what cannot be a tensor is refused with its numbers") {
         }) == "ShapeError: tensor: rows of 2 and of 1 values; need rows of equal length");
   const Values three{1, 2, 3};
   CHECK(error_of([&] { tensor(three, {2, 2}); }) == "ShapeError: tensor: 3 values for shape (2, 2); need 4");
-  CHECK(error_of([] { zeros({2, -1}); }) == "ShapeError: tensor: shape (2, -1) has a negative extent");
-  CHECK(error_of([] { arange(-1); }) == "ShapeError: tensor: shape (-1,) has a negative extent");
+  CHECK(error_of([] { zeros({2, -1}); }) == "ShapeError: zeros: shape (2, -1) has a negative extent");
+  CHECK(error_of([] { arange(-1); }) == "ShapeError: arange: shape (-1,) has a negative extent");
   CHECK(error_of([] {
           zeros({1LL << 40, 1LL << 40});
         }) ==
-        "ValueError: tensor: shape (1099511627776, 1099511627776) of float32 needs more memory than can be addressed");
+        "ValueError: zeros: shape (1099511627776, 1099511627776) has more elements than can be counted; need fewer "
+        "than 2^63");
   CHECK(error_of([] { zeros({1LL << 56}, float64); }) ==
-        "ValueError: tensor: no memory for 576460752303423488 bytes, shape (72057594037927936,)");
+        "ValueError: zeros: no memory for shape (72057594037927936,) of float64");
+}
+
+TEST_CASE("numbers that int64 does not have are refused wherever they are converted") {
+  const double inf = std::numeric_limits<double>::infinity();
+  const std::string rule = " as int64; need a number from -2^63 on and below 2^63";
+  CHECK(error_of([] { full({}, 1e30, int64); }) == "ValueError: full: 1e+30" + rule);
+  CHECK(error_of([] { full({2}, std::nan(""), int64); }) == "ValueError: full: nan" + rule);
+  CHECK(error_of([&] { tensor(-inf, int64); }) == "ValueError: tensor: -inf" + rule);
+  CHECK(error_of([] { tensor({1.0, 0x1p63}, int64); }) == "ValueError: tensor: 9.223372036854776e+18" + rule);
+  CHECK(error_of([] { tensor({{-0x1.0000000000001p63}}, int64); }) ==
+        "ValueError: tensor: -9.223372036854778e+18" + rule);
+  CHECK(error_of([] { tensor({0.0, 1e30}, float64).to(int64); }) == "ValueError: to: 1e+30" + rule);
+  CHECK(error_of([] { tensor({0x1p63}).to(int64); }) == "ValueError: to: 9.223372036854776e+18" + rule);
+  CHECK(error_of([] { tensor({std::nan("")}).to(int64); }) == "ValueError: to: nan" + rule);
+  CHECK(error_of([&] { eq(arange(2), inf); }) == "ValueError: eq: inf" + rule);
+  CHECK(error_of([] { lt(arange(2), std::nan("")); }) == "ValueError: lt: nan" + rule);
+  CHECK(error_of([] { ge(arange(2), 1e19); }) == "ValueError: ge: 1e+19" + rule);
+  CHECK(error_of([] { gt(arange(2), 0.5); }) ==
+        "TypeError: gt: 0.5 beside an int64 tensor; convert it with to(float32)");
+  const Tensor lowest = full({1}, -0x1p63, int64), near_the_end = tensor({0x1.fffffffffffffp62}, float64).to(int64);
+  CHECK(lowest.values<std::int64_t>()[0] == std::numeric_limits<std::int64_t>::min());
+  CHECK(near_the_end.values<std::int64_t>()[0] == 9'223'372'036'854'774'784);
+}
+
+TEST_CASE("arange counts on where a dtype no longer has every integer") {
+  const Tensor x = arange((1 << 24) + 4, float32);
+  CHECK(x.values<float>()[(1 << 24) + 3] == 16'777'220.0f);  // the even one of the neighbours of 16,777,219
 }
 
 TEST_CASE("values are seen in their own dtype only") {
@@ -177,6 +207,9 @@ TEST_CASE("item gives the one value, or the value at an index") {
   CHECK(error_of([&] { static_cast<void>(x.item({0, 3})); }) == "ShapeError: item: index (0, 3)" + rule);
   CHECK(error_of([&] { static_cast<void>(x.item({0, -1})); }) == "ShapeError: item: index (0, -1)" + rule);
   CHECK(error_of([&] { static_cast<void>(x.item({0, 0, 0})); }) == "ShapeError: item: index (0, 0, 0)" + rule);
+  CHECK(error_of([&] {
+          static_cast<void>(x.item({0, 0, 0, 0, 0, 0, 0, 0, 0}));
+        }) == "ShapeError: item: an index of 9 numbers for shape (2, 3); need one number per axis");
 }
 
 TEST_CASE("modify writes the values and raises the version") {

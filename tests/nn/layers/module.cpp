@@ -1,4 +1,5 @@
 #include "tests/support/expect.hpp"
+#include "tests/support/small_stack.hpp"
 
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
@@ -6,9 +7,11 @@
 #include <nn/layers/linear.hpp>
 #include <nn/layers/module.hpp>
 
+#include <memory>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 using namespace xgrad;
@@ -351,4 +354,31 @@ TEST_CASE("a module's author may call add of tensors, and have a State") {
   const Residual net;
   const Tensor in = ones({1, 2});
   CHECK(expect::values(net(in)) == expect::values(net.a(in) + in + 1.0));
+}
+
+TEST_CASE("modules nested 1,000 deep are built, listed, switched, converted, cloned and ended in a 256 KiB stack") {
+  static constexpr std::size_t depth = 1000;
+  struct Level : nn::Module {
+    Tensor weight = parameter("w", tensor({1.0}));
+  };
+  small_stack::run([] {
+    auto outermost = std::make_unique<Level>();
+    std::vector<nn::Module> levels = {*outermost};
+    while (levels.size() < depth) levels.push_back(levels.back().add("x", Level()));
+    const nn::Module innermost = levels.back();
+    levels.clear();
+    CHECK(outermost->parameter_count() == depth);
+    CHECK(outermost->named_parameters().back().path.size() == 2 * (depth - 1) + 1);  // x.x. ... .w
+    CHECK(innermost.path().size() == 2 * (depth - 1) - 1);
+    outermost->eval();
+    CHECK_FALSE(innermost.training());
+    outermost->to(float64);
+    outermost->freeze();
+    const Level copy = nn::clone(*outermost);
+    CHECK(copy.parameter_count() == depth);
+    CHECK(copy.named_parameters().back().tensor.dtype() == float64);
+    CHECK_FALSE(copy.named_parameters().back().tensor.is(outermost->named_parameters().back().tensor));
+    outermost.reset();
+    CHECK(innermost.parameter_count() == 1);
+  });
 }

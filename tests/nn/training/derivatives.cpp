@@ -141,7 +141,7 @@ TEST_CASE("per-example gradients are those of each row alone, in one pass or row
     const Tensor weights = tensor(expect::numbers(inputs.extent(0), 3), {inputs.shape(0)}, targets.dtype());
     const Gradients total = g.weighted_sum(weights);
     for (const Tensor& parameter : model.parameters()) {
-      Shape shape(parameter.rank() + 1, 1);
+      Shape shape = repeated<Shape>(parameter.rank() + 1, 1);
       shape[0] = weights.shape(0);
       CHECK(off(total[parameter], expect::values(sum(g[parameter] * reshape(weights, shape), {0}))) < 10 * tolerance);
     }
