@@ -29,6 +29,8 @@ if [[ " ${programs[*]} " != *" $program "* ]]; then
   exit 2
 fi
 
-bash "$root/cmake/install_dependencies.sh" build run
+groups=(build run)
+[[ $program != playground ]] || groups+=(playground)
+bash "$root/cmake/install_dependencies.sh" "${groups[@]}"
 bash "$root/cmake/build.sh" release "$program"
 exec "$root/build/release/examples/$program" "${@:2}"
