@@ -291,7 +291,7 @@ Json Session::carry_out(const Json& request) {
     const Json& unit = member(request, "unit");
     watched_.reset();
     if (!unit.is_null()) watched_ = whole_member(request, "unit", 0, trainer_->network().structure().units() - 1);
-    return Json::object();
+    return {{"step", trainer_->steps()}};
   }
   if (command == "set") {
     const Json& values = member(request, "values");

@@ -42,7 +42,7 @@ class Session {
   /// | step | steps, 1 if absent: train so many, then pause | state_json |
   /// | epoch | train to the end of the epoch, then pause | state_json |
   /// | edit | link or bias: its number; value | state_json |
-  /// | watch | unit: its number, or null | {} |
+  /// | watch | unit: its number, or null | {"step"} |
   /// | csv | text | state_json and {"note"} |
   /// | check_gradients, tape, doctor | | as view.hpp says |
   /// | program | | {"program"} |

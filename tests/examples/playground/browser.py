@@ -18,7 +18,7 @@ from selenium.webdriver.support.ui import Select
 
 from program import Playground
 
-program, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+program, folder = sys.argv[1], pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else "build/out/playground")
 downloads = tempfile.TemporaryDirectory()
 
 
