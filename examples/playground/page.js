@@ -607,7 +607,7 @@ function drawPoints() {
     context.strokeStyle = test ? '#000' : '#fff';
     context.lineWidth = test ? 1.3 : 0.9;
     context.beginPath();
-    if (label < 0) context.rect(x - 2.8, y - 2.8, 5.6, 5.6);  // so that classes differ in shape, too
+    if (label < 0 && !state.regression) context.rect(x - 2.8, y - 2.8, 5.6, 5.6);  // so that classes differ in shape, too
     else context.arc(x, y, 3.2, 0, 7);
     context.fill();
     context.stroke();

@@ -71,6 +71,15 @@ Event edit(const Network& network, const std::vector<Tensor>& tensors, std::int6
   throw_as<ValueError>("edit: there is no number {}", number);
 }
 
+/// What the doctor finds first.
+std::string advice(const Settings& settings) {
+  const Json report = doctor_json(settings);
+  if (report["findings"].empty()) return "";
+  const Json& finding = report["findings"].front();
+  return fmt::format(" The doctor says of {}, {}: {}.", finding["layer"].get<std::string>(),
+                     finding["check"].get<std::string>(), finding["text"].get<std::string>());
+}
+
 }  // namespace
 
 Session::Session(const Settings& settings) : trainer_(std::make_unique<Trainer>(settings)), last_use_(0) {
@@ -170,7 +179,8 @@ void Session::train() {
         }
         if (!trainer_->step()) {
           playing_ = false;
-          message_ = "The loss is not finite. First at " + trainer_->explanation();
+          message_ =
+              "The loss is not finite. First at " + trainer_->explanation() + "." + advice(trainer_->restarted());
           break;
         }
       }
