@@ -175,7 +175,7 @@ std::vector<Tensor> Network::biases() const {
 std::vector<Tensor> Network::slopes() const {
   std::vector<Tensor> all;
   for (const Layer& layer : layers_)
-    if (&layer != &layers_.back()) all.push_back(layer.slopes ? layer.slopes->slope : Tensor());
+    if (&layer != &layers_.back()) all.push_back(layer.slopes ? Tensor(layer.slopes->slope) : Tensor());
   all.resize(structure_.widths.size() - 2);
   return all;
 }
