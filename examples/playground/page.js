@@ -819,7 +819,12 @@ function connect() {
     const text = decodeURI(location.hash.slice(1));
     if (state && text !== state.address) command('restore', {address: text});
   });
-  addEventListener('pagehide', event => { if (session && !event.persisted) fetch(`session/${session}`, {method: 'DELETE', keepalive: true}); });
+  // A page that is left needs no frames; one that comes back by the browser's memory finds its session, or begins anew.
+  addEventListener('pagehide', event => {
+    if (stream) stream.close();
+    if (session && !event.persisted) fetch(`session/${session}`, {method: 'DELETE', keepalive: true});
+  });
+  addEventListener('pageshow', event => { if (event.persisted) command('state').then(json => json && listen()); });
   addEventListener('resize', () => { if (state) { layoutLinks(); schedule(); } });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { choosePalette(); if (state) { rendered = null; render(); } });
 }

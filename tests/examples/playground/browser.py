@@ -10,6 +10,7 @@ import time
 import unittest
 
 from selenium import webdriver
+from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -66,9 +67,15 @@ class Page(unittest.TestCase):
         return self.driver.find_element(By.ID, name)
 
     def click(self, name):
-        element = self.id(name)
-        self.js("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+        for attempt in range(5):
+            element = self.id(name)
+            self.js("arguments[0].scrollIntoView({block: 'center'})", element)
+            try:
+                return element.click()
+            except (ElementClickInterceptedException, StaleElementReferenceException):  # the page has moved meanwhile
+                if attempt == 4:
+                    raise
+                time.sleep(0.3)
 
     def text(self, name):
         return self.js("return document.getElementById(arguments[0]).textContent", name)
