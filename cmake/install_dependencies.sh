@@ -7,6 +7,8 @@ declare -A groups=(
            zlib1g-dev libzip-dev libfmt-dev libutfcpp-dev libcli11-dev nlohmann-json3-dev doctest-dev libadolc-dev libprotobuf-dev protobuf-compiler libonnx-dev"
   [run]="dataset-fashion-mnist gnuplot-nox"
   [benchmark]="libtorch-dev python3"
+  [playground]="libcpp-httplib-dev pkg-config"
+  [browser]="chromium chromium-driver python3-selenium"
   [accuracy]="libmpfr-dev"
   [ci]="clang clang-format libclang-rt-14-dev llvm-14 python3-numpy python3-onnx python3-protobuf"
 )

@@ -13,7 +13,7 @@ list(TRANSFORM test_sources PREPEND tests/ OUTPUT_VARIABLE test_files)
 add_executable(xgrad_tests tests/main.cpp tests/support/faulty_disk.cpp ${test_files})
 xgrad_own_target(xgrad_tests)
 target_link_libraries(xgrad_tests PRIVATE
-  xgrad::nn xgrad::tables xgrad_examples doctest::doctest nlohmann_json::nlohmann_json ZLIB::ZLIB
+  xgrad::nn xgrad::tables xgrad_examples xgrad_playground doctest::doctest nlohmann_json::nlohmann_json ZLIB::ZLIB
   ${ADOLC_LIBRARY} $<TARGET_NAME_IF_EXISTS:xgrad_exchange>)
 target_include_directories(xgrad_tests SYSTEM PRIVATE ${ADOLC_INCLUDE_DIR})
 target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
@@ -41,6 +41,14 @@ endforeach()
 if(XGRAD_BUILD_EXAMPLES)
   add_test(NAME examples/programs
     COMMAND bash ${PROJECT_SOURCE_DIR}/tests/examples/programs.sh ${PROJECT_BINARY_DIR}/examples)
+endif()
+
+# What the playground's server answers; the page itself is tried by .ci/run.
+find_package(Python3 COMPONENTS Interpreter)
+if(TARGET playground AND Python3_FOUND)
+  add_test(NAME examples/playground/server
+           COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/examples/playground/server.py $<TARGET_FILE:playground>)
+  set_tests_properties(examples/playground/server PROPERTIES TIMEOUT 3600)
 endif()
 
 # Faults of the engine, planted in a patched copy of the sweep, which the gradient check must report.

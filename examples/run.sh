@@ -33,7 +33,9 @@ if [[ " ${programs[*]} " != *" $program "* ]]; then
   exit 2
 fi
 
-bash "$root/cmake/install_dependencies.sh" build run
+groups=(build run)
+[[ $program != playground ]] || groups+=(playground)
+bash "$root/cmake/install_dependencies.sh" "${groups[@]}"
 binary=$(realpath -m "${XGRAD_BUILD:-$root/build}")/release/examples/$program
 code=0
 bash "$root/cmake/build.sh" release "$program" || code=$?

@@ -46,6 +46,8 @@ const std::vector<std::string> rooms = {
     "nn/table/",
     "nn/nn",
     "examples/",
+    "examples/playground/",
+    "examples/playground",
     "tests/",
 };
 
