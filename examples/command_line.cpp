@@ -54,6 +54,18 @@ class InterruptHandler {
   struct sigaction previous_[std::size(signals)] = {};
 };
 
+/// What can be written is known before the work.
+void prepare(const std::string& folder) {
+  try {
+    xgrad::nn::require_gnuplot();
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    xgrad::nn::WholeFile(folder + "/picture");
+  } catch (const xgrad::FileError& error) {
+    throw UsageError(std::string("--out ") + error.what());
+  }
+}
+
 std::unique_ptr<xgrad::nn::WholeFile> json_file(const std::string& path) {
   try {
     return path.empty() ? nullptr : std::make_unique<xgrad::nn::WholeFile>(path);
@@ -65,6 +77,7 @@ std::unique_ptr<xgrad::nn::WholeFile> json_file(const std::string& path) {
 std::string describe(const Range& range) {
   const Range all;
   const bool below = range.minimum > all.minimum, above = range.maximum < all.maximum;
+  if (range.minimum == range.maximum) return fmt::format("{:.10g}", range.minimum);
   if (below && above) return fmt::format("{:.10g} to {:.10g}", range.minimum, range.maximum);
   if (below) return fmt::format("{:.10g} or more", range.minimum);
   return above ? fmt::format("{:.10g} or less", range.maximum) : "finite";
@@ -133,11 +146,20 @@ struct CommandLine::Flag {
   std::string text;
   Range range;
   std::vector<std::string> choices;
+  std::optional<std::int64_t> quick = std::nullopt;
+};
+
+struct CommandLine::Claim {
+  std::string text;
+  double found;
+  Range range;
+  bool holds() const { return found >= range.minimum && found <= range.maximum; }
 };
 
 CommandLine::CommandLine(std::string program, std::string purpose)
     : program_(std::move(program)), purpose_(std::move(purpose)) {
   flag("threads", requested_threads_, "threads that compute; 0 for all cores", {0, 256});
+  flag("quick", quick_, "a form of a few seconds, which shows less");
   flag("quiet", quiet_, "print nothing but errors");
   output_flag("json", json_path_, "write flags and results to this file");
 }
@@ -147,8 +169,9 @@ CommandLine::~CommandLine() = default;
 void CommandLine::flag(const std::string& name, bool& value, const std::string& text) {
   flags_.push_back({name, &value, text, {}, {}});
 }
-void CommandLine::flag(const std::string& name, std::int64_t& value, const std::string& text, Range range) {
-  flags_.push_back({name, &value, text, range, {}});
+void CommandLine::flag(const std::string& name, std::int64_t& value, const std::string& text, Range range,
+                       std::optional<std::int64_t> quick) {
+  flags_.push_back({name, &value, text, range, {}, quick});
 }
 void CommandLine::flag(const std::string& name, std::uint64_t& value, const std::string& text) {
   flags_.push_back({name, &value, text, {.minimum = 0}, {}});
@@ -168,10 +191,38 @@ void CommandLine::seed(std::uint64_t& value) {
   flag("seed", value, "seed of every random number");
   seed_ = &value;
 }
-void CommandLine::epochs(std::int64_t& value) { flag("epochs", value, "passes over the data", {1, 1e6}); }
+void CommandLine::epochs(std::int64_t& value, std::optional<std::int64_t> quick) {
+  flag("epochs", value, "passes over the data", {1, 1e6}, quick);
+}
 void CommandLine::batch(std::int64_t& value) { flag("batch", value, "rows in a step", {1, 1e6}); }
 void CommandLine::learning_rate(double& value) {
   flag("learning-rate", value, "step size of the optimizer", {1e-9, 1e3});
+}
+
+void CommandLine::draws() {
+  out_ = "build/out/" + program_;
+  flag("out", *out_, "directory of the pictures");
+}
+
+void CommandLine::draw(const std::string& name, const xgrad::nn::Picture& picture) {
+  const std::string path = out_.value() + '/' + name + ".svg";
+  picture.write(path);
+  out() << "picture " << path << std::endl;
+}
+
+void CommandLine::claim(const std::string& text, double found, Range range) {
+  if (interrupted()) return;
+  const Claim claim = {text, found, range};
+  claims_.push_back(claim);
+  const std::string words = fmt::format("{} {:.4g}; need {}", text, found, describe(range));
+  out() << (claim.holds() ? "holds: " : "FAILS: ") << words << std::endl;
+  if (claim.holds()) return;
+  std::cerr << program_ << ": does not hold: " << words << std::endl;
+  fail();
+}
+
+void CommandLine::table(const xgrad::TextTable& lines, std::size_t first_number) const {
+  out() << xgrad::aligned(lines, first_number) << std::flush;
 }
 
 void CommandLine::result(const std::string& name, Json value) { results_.emplace_back(name, std::move(value)); }
@@ -241,6 +292,9 @@ void CommandLine::parse(CLI::App& parser, int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what());
   }
+  for (const Flag& flag : flags_)
+    if (quick_ && flag.quick && parser.get_option("--" + flag.name)->count() == 0)
+      *std::get<std::int64_t*>(flag.variable) = *flag.quick;
   const std::vector<std::string> unknown = parser.remaining();
   if (unknown.empty()) return;
   const auto is_flag = [](const std::string& text) { return text.starts_with("-"); };
@@ -273,6 +327,9 @@ std::string CommandLine::json(bool ended_early, const std::string& error) const 
   }
   document["threads"] = threads();
   for (const auto& [name, value] : results_) document[name] = nlohmann::ordered_json::parse(value.text);
+  for (const Claim& claim : claims_)
+    document["claims"].push_back(nlohmann::ordered_json{
+        {"claim", claim.text}, {"found", claim.found}, {"need", describe(claim.range)}, {"holds", claim.holds()}});
   document["interrupted"] = ended_early;
   if (!error.empty()) document["error"] = error;
   return xgrad::json_text(document) + '\n';
@@ -285,6 +342,7 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
   try {
     parse(parser, argc, argv);
     require_own_files();
+    if (out_) prepare(*out_);
     const std::unique_ptr<xgrad::nn::WholeFile> file = json_file(json_path_);
     const InterruptHandler handler;
     if (seed_ != nullptr) xgrad::seed(*seed_);

@@ -11,15 +11,21 @@
 ///     });
 ///   }
 ///
-/// Every program has --help, --threads, --quiet and --json FILE. The exit code is 0 for a run that ended, 1 for one
-/// that failed (one line says why), also when what it printed could not be written, 2 for bad usage, 130 for one that
-/// Ctrl-C ended early, 143 for SIGTERM. Standard streams that are closed stay so, and no file takes their place.
+/// Every program has --help, --threads, --quick, --quiet and --json FILE, those that draw --out DIR. The exit code is 0
+/// for a run that ended, 1 for one that failed (one line says why), whose claims do not hold or whose text could not be
+/// written, 2 for bad usage, 130 for one that Ctrl-C ended early, 143 for SIGTERM. Standard streams that are closed stay
+/// so, and no file takes their place.
+
+#include <autograd/text/table.hpp>
+#include <nn/report/picture.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <iosfwd>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -69,7 +75,9 @@ class CommandLine {
 
   /// Declares --name; the variable holds the default and receives the value. A bool is a switch without a value.
   void flag(const std::string& name, bool& value, const std::string& text);
-  void flag(const std::string& name, std::int64_t& value, const std::string& text, Range range = {});
+  /// quick: what it is with --quick, unless told otherwise.
+  void flag(const std::string& name, std::int64_t& value, const std::string& text, Range range = {},
+            std::optional<std::int64_t> quick = std::nullopt);
   void flag(const std::string& name, std::uint64_t& value, const std::string& text);
   void flag(const std::string& name, double& value, const std::string& text, Range range = {});
   void flag(const std::string& name, std::string& value, const std::string& text);
@@ -79,9 +87,13 @@ class CommandLine {
 
   /// Flags that mean the same in every program that has them. run seeds the generator of the library.
   void seed(std::uint64_t& value);
-  void epochs(std::int64_t& value);
+  void epochs(std::int64_t& value, std::optional<std::int64_t> quick = std::nullopt);
   void batch(std::int64_t& value);
   void learning_rate(double& value);
+
+  /// Declares --out DIR, by default build/out/PROGRAM, where pictures go. That gnuplot is there and the directory can
+  /// be written is checked before the program runs.
+  void draws();
 
   /// Parses the arguments and runs the program on the requested number of threads. Writes the JSON file at the end;
   /// that it can be written is checked before.
@@ -98,10 +110,22 @@ class CommandLine {
     result(name, Json{value ? "true" : "false"});
   }
 
+  /// A picture DIR/NAME.svg, for a program that draws.
+  void draw(const std::string& name, const xgrad::nn::Picture& picture);
+
+  /// Prints what was found beside what theory says, and keeps it in the JSON file's "claims"; the run ends with 1 if
+  /// one does not hold. A run that Ctrl-C ended early claims nothing.
+  void claim(const std::string& text, double found, Range range);
+
+  /// Prints a table, the head first, its numbers from column `first_number` on at the right.
+  void table(const xgrad::TextTable& lines, std::size_t first_number = 1) const;
+
   /// Lets the run end with the exit code 1 though nothing was thrown: the program has reported a failure itself.
   void fail() { failed_ = true; }
 
   bool quiet() const { return quiet_; }
+  /// The form of a few seconds is wanted, which shows less.
+  bool quick() const { return quick_; }
   /// Standard output, or nowhere with --quiet.
   std::ostream& out() const;
 
@@ -113,6 +137,7 @@ class CommandLine {
 
  private:
   struct Flag;
+  struct Claim;
 
   void require_own_files() const;
   void declare_flags(CLI::App& parser);
@@ -124,8 +149,11 @@ class CommandLine {
   std::vector<Flag> flags_;
   std::vector<std::pair<std::string, const std::string*>> outputs_;
   std::vector<std::pair<std::string, Json>> results_;
+  std::vector<Claim> claims_;
   std::int64_t requested_threads_ = 0;
   bool quiet_ = false;
+  bool quick_ = false;
+  std::optional<std::string> out_ = std::nullopt;  // if it draws
   bool failed_ = false;
   std::string json_path_;
   const std::uint64_t* seed_ = nullptr;

@@ -49,7 +49,7 @@ struct Settings {
 
 void declare_flags(examples::CommandLine& line, Settings& settings) {
   line.seed(settings.seed);
-  line.epochs(settings.epochs);
+  line.epochs(settings.epochs, 1);
   line.batch(settings.batch);
   line.learning_rate(settings.learning_rate);
   line.flag("momentum", settings.momentum, "momentum of SGD", {0, 0.9999});

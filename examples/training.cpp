@@ -15,6 +15,14 @@ namespace examples {
 
 using namespace xgrad;
 
+nn::FitOptions interruptible(nn::FitOptions options) {
+  options.on_step = [on_step = options.on_step](const nn::StepRecord& record) {
+    const nn::Next next = on_step ? on_step(record) : nn::Next::go_on;
+    return interrupted() ? nn::Next::stop : next;
+  };
+  return options;
+}
+
 Training::Training(CommandLine& line, const std::string& title) : page{.title = title}, line_(line) {
   line.output_flag("report", path_, "write a page of the run, with pictures by gnuplot, to this HTML file");
   line.output_flag("checkpoint", checkpoint_, "save the training to this file, and the one before to FILE.1");

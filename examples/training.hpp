@@ -16,8 +16,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace examples {
+
+/// The options with the end that Ctrl-C and SIGTERM ask for.
+xgrad::nn::FitOptions interruptible(xgrad::nn::FitOptions options);
 
 /// A training as the programs show it: Ctrl-C and SIGTERM end it after the step, its figures stand in the JSON file,
 /// with --report FILE it makes a page with curves and what every layer did, with --checkpoint FILE it saves itself,
@@ -42,9 +46,7 @@ class Training {
   template <std::derived_from<xgrad::nn::Module> M, xgrad::nn::TrainingLoss L>
   void fit(M& model, const L& loss, xgrad::nn::Optimizer& optimizer, const xgrad::nn::Dataset& train,
            xgrad::nn::FitOptions options) {
-    options.on_step = [](const xgrad::nn::StepRecord&) {
-      return interrupted() ? xgrad::nn::Next::stop : xgrad::nn::Next::go_on;
-    };
+    options = interruptible(std::move(options));
     options.checkpoint.path = checkpoint_;
     options.checkpoint.every = checkpoint_every_;
     options.resume = resume_;

@@ -1,4 +1,5 @@
 /// Exclusive or: the lecture's weights by hand, what a single layer cannot, and a hidden layer that learns it.
+/// Lecture: Neural Networks 1
 
 #include <autograd/autograd.hpp>
 #include <nn/nn.hpp>

@@ -7,12 +7,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
 #include <sstream>
+#include <string_view>
+#include <vector>
 
 extern char** environ;
 
@@ -99,6 +102,75 @@ std::string gnuplot_text(std::string_view text) {
       result += c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
   }
   return result + '"';
+}
+
+std::string slim_svg(std::string_view svg) {
+  struct Group {
+    std::string_view tag;
+    std::size_t begin;  // in the result
+  };
+  std::vector<Group> open;
+  Group closed = {};          // that ended last,
+  std::size_t closed_at = 0;  // there, with nothing but spaces since
+  std::string result;
+  constexpr std::string_view defaults = R"( stroke-linecap="butt" stroke-linejoin="miter")";
+  while (!svg.empty()) {
+    const std::size_t end = std::min(svg.size() - 1, svg.find(svg[0] == '<' ? '>' : '<', 1) - (svg[0] == '<' ? 0 : 1));
+    const std::string_view part = svg.substr(0, end + 1);
+    svg.remove_prefix(part.size());
+    if (part.starts_with("<g ")) {
+      if (closed.tag == part) {
+        result.resize(closed_at);
+        open.push_back(closed);
+      } else {
+        open.push_back({part, result.size()});
+        const std::size_t place = part.find(defaults);
+        result += part.substr(0, place);
+        if (place != std::string_view::npos) result += part.substr(place + defaults.size());
+      }
+      closed = {};
+    } else if (part == "</g>") {
+      closed = open.back();
+      open.pop_back();
+      closed_at = result.size();
+      const std::size_t content = result.find('>', closed.begin) + 1;
+      if (result.find_first_not_of(" \t\n", content) == std::string::npos) {
+        result.resize(closed.begin);
+        closed = {};
+      } else {
+        result += part;
+      }
+    } else {
+      if (part.find_first_not_of(" \t\n") == std::string_view::npos) {
+        if (!result.ends_with('\n')) result += '\n';
+        continue;
+      }
+      closed = {};
+      result += part;
+    }
+  }
+  return result;
+}
+
+std::string gnuplot_labels(const std::string& title, const std::string& x_label, const std::string& y_label) {
+  return fmt::format("set title {} offset 0,-0.4\nset xlabel {} offset 0,0.4\nset ylabel {}\n", gnuplot_text(title),
+                     gnuplot_text(x_label), gnuplot_text(y_label));
+}
+
+std::string shortened(std::string_view name, std::size_t characters) {
+  std::string text = printable(name);
+  if (utf8_characters(text) <= characters) return text;
+  std::size_t cut = 0;
+  while (utf8_characters(std::string_view(text).substr(cut)) >= characters)
+    cut += utf8_length(std::string_view(text).substr(cut));
+  return "…" + text.substr(cut);
+}
+
+int text_width(const std::vector<std::string>& texts) {
+  constexpr int letter = 7;  // of most
+  std::size_t longest = 0;
+  for (const std::string& text : texts) longest = std::max(longest, utf8_characters(text));
+  return letter * static_cast<int>(longest);
 }
 
 }  // namespace xgrad::nn

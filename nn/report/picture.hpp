@@ -1,5 +1,7 @@
 #pragma once
 
+#include <nn/report/chart.hpp>
+
 #include <span>
 #include <string>
 #include <utility>
@@ -16,10 +18,10 @@ struct Series {
 /// Curves over a shared x. With two or more, a legend names them.
 struct LinePlot {
   std::string title = {};
-  std::string x_label;  ///< with its unit: `time / s`
-  std::string y_label;
-  std::vector<double> x;  ///< finite
-  std::vector<Series> series;
+  std::string x_label = {};  ///< with its unit: `time / s`
+  std::string y_label = {};
+  std::vector<double> x = {};  ///< finite
+  std::vector<Series> series = {};
   bool from_zero = false;    ///< the y axis begins at 0 if no y is negative
   bool logarithmic = false;  ///< y to base 10; then numbers that are not positive are gaps
 };
@@ -48,6 +50,8 @@ class Picture {
   Picture(const LinePlot& plot);  // NOLINT(google-explicit-constructor): Picture(plot).svg(), write({...})
   /// ValueError unless there are rows and columns, a value for each cell, and a shade in [0, 1] for each cell or none.
   Picture(const HeatMap& map);  // NOLINT(google-explicit-constructor)
+  /// ValueError as drawing_of.
+  Picture(const Chart& chart);  // NOLINT(google-explicit-constructor)
 
   /// The text of an SVG document. FileError if gnuplot is not installed, or with its own message if it fails.
   std::string svg() const;
@@ -58,6 +62,8 @@ class Picture {
   void write(const std::string& path) const;
 
  private:
+  explicit Picture(Drawing drawing);
+
   int width_ = 0;
   int height_ = 0;
   std::string commands_;

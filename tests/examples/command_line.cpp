@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
+#include <cmath>
 #include <examples/command_line.hpp>
 #include <filesystem>
 #include <fstream>
@@ -194,9 +195,10 @@ TEST_CASE("the JSON file has every flag and every result") {
   CHECK(json["rows"] == -1);
   CHECK(json["works"] == true);
   CHECK(json["interrupted"] == false);
-  const nlohmann::json expected = {{"threads", 3},   {"quiet", false},   {"json", folder.file("a.json")},
-                                   {"seed", 7},      {"batch", 128},     {"learning_rate", 0.1},
-                                   {"dropout", 0.2}, {"verbose", false}, {"optimizer", "sgd"}};
+  const nlohmann::json expected = {
+      {"threads", 3},     {"quick", false},    {"quiet", false},       {"json", folder.file("a.json")},
+      {"seed", 7},        {"batch", 128},      {"learning_rate", 0.1}, {"dropout", 0.2},
+      {"verbose", false}, {"optimizer", "sgd"}};
   CHECK(json["flags"] == expected);
 }
 
@@ -205,9 +207,75 @@ TEST_CASE("a program knows its flags with their values, but for empty ones") {
   std::vector<std::pair<std::string, std::string>> values;
   run(program.line, {"--seed", "7", "--verbose", "--dropout", "0.25"}, [&] { values = program.line.configuration(); });
   const std::vector<std::pair<std::string, std::string>> expected = {
-      {"threads", "0"},         {"quiet", "false"},  {"seed", "7"},       {"batch", "128"},
+      {"threads", "0"},         {"quick", "false"},  {"quiet", "false"},  {"seed", "7"},       {"batch", "128"},
       {"learning-rate", "0.1"}, {"dropout", "0.25"}, {"verbose", "true"}, {"optimizer", "sgd"}};
   CHECK(values == expected);
+}
+
+TEST_CASE("--quick changes the flags that have a quick form, unless they are given") {
+  const auto epochs_of = [](std::vector<const char*> arguments) {
+    std::int64_t epochs = 100, batch = 8;
+    CommandLine line("prog", "a program");
+    line.epochs(epochs, 2);
+    line.batch(batch);
+    CHECK(run(line, std::move(arguments)).code == 0);
+    CHECK(batch == 8);
+    return std::pair(epochs, line.quick());
+  };
+  CHECK(epochs_of({}) == std::pair(std::int64_t{100}, false));
+  CHECK(epochs_of({"--quick"}) == std::pair(std::int64_t{2}, true));
+  CHECK(epochs_of({"--quick", "--epochs", "7"}) == std::pair(std::int64_t{7}, true));
+  CHECK(epochs_of({"--epochs", "7"}) == std::pair(std::int64_t{7}, false));
+}
+
+TEST_CASE("a claim is printed with what was found; one that does not hold ends the run with 1 and one line") {
+  const Folder folder;
+  Program program;
+  const Outcome outcome = run(program.line, {"--json", folder.file("a.json").c_str()}, [&] {
+    program.line.claim("error", 1e-9, {.maximum = 1e-6});
+    program.line.claim("accuracy", 0.5, {.minimum = 0.9, .maximum = 1});
+    program.line.claim("loss", std::nan(""), {.maximum = 1});
+  });
+  CHECK(outcome.code == 1);
+  CHECK(outcome.output.find("holds: error 1e-09; need 1e-06 or less\n") != std::string::npos);
+  CHECK(outcome.errors ==
+        "prog: does not hold: accuracy 0.5; need 0.9 to 1\nprog: does not hold: loss nan; need 1 or less\n");
+  const nlohmann::json claims = read(folder.file("a.json"))["claims"];
+  REQUIRE(claims.size() == 3);
+  CHECK(claims[0]["holds"] == true);
+  CHECK(claims[1]["claim"] == "accuracy");
+  CHECK(claims[1]["found"] == 0.5);
+  CHECK(claims[1]["need"] == "0.9 to 1");
+  CHECK(claims[1]["holds"] == false);
+  Program stopped;
+  CHECK(run(stopped.line, {}, [&] {
+          raise(SIGINT);
+          stopped.line.claim("accuracy", 0.5, {.minimum = 0.9});
+        }).code == 130);
+  Program good;
+  CHECK(run(good.line, {}, [&] { good.line.claim("zero", 0, {.minimum = 0, .maximum = 0}); }).code == 0);
+}
+
+TEST_CASE("pictures go to --out, which is made before the program starts, or refused") {
+  const Folder folder;
+  const xgrad::nn::LinePlot plot = {.x_label = "epoch", .y_label = "loss", .x = {1, 2}, .series = {{"loss", {2, 1}}}};
+  const auto drawn = [&](const std::string& out) {
+    CommandLine line("prog", "a program");
+    line.draws();
+    return run(line, {"--out", out.c_str()}, [&] { line.draw("loss", plot); });
+  };
+  const std::string deep = folder.file("a/b");
+  const Outcome outcome = drawn(deep);
+  CHECK(outcome.code == 0);
+  CHECK(outcome.output == "picture " + deep + "/loss.svg\n");
+  CHECK(std::filesystem::is_regular_file(deep + "/loss.svg"));
+  CHECK(folder.entries() == 1);
+  std::ofstream(folder / "file") << "x";
+  const Outcome refused = drawn(folder.file("file/below"));
+  CHECK(refused.code == 2);
+  CHECK_FALSE(refused.started);
+  CHECK(refused.first_line().find("prog: --out " + folder.file("file/below")) == 0);
+  CHECK(refused.first_line().find("cannot be written") != std::string::npos);
 }
 
 TEST_CASE("a failed run leaves its error in the JSON file") {
