@@ -176,6 +176,16 @@ class alignas(16) PointwiseOperation final : public Operation {
     return traits;
   }
 
+  OperationDescription describe() const override {
+    if (order_ != 0) return {};
+    const std::shared_ptr<const Program> program = Program::trace(*rule_, closure_);
+    OperationDescription description{.known = true};
+    for (const auto& [step, operands, number] : program->listing())
+      description.formula.steps.push_back({step, operands, number});
+    description.formula.result = program->result();
+    return description;
+  }
+
   Tensors forward(const Inputs& inputs) override { return value(inputs); }
 
   Tensor value(const Inputs& inputs) const {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 #include <tuple>
+#include <vector>
 
 using namespace xgrad;
 
@@ -61,13 +62,17 @@ void declare_flags(examples::CommandLine& line, Settings& settings) {
   line.flag("data", settings.directory, "directory of the dataset");
 }
 
-/// Pixels less their mean, in units of their standard deviation, both of the 60,000 training images on the scale of
-/// [0, 1].
+// Of the pixels of the 60,000 training images, on the scale of [0, 1].
+constexpr double mean = 0.2860;
+constexpr double std = 0.3530;
+
+/// Pixels less their mean, in units of their standard deviation.
 nn::Dataset standardized(const nn::Dataset& images) {
-  constexpr double mean = 0.2860;
-  constexpr double std = 0.3530;
   return {images.inputs().rescale(1 / (255 * std), -mean / std), images.targets()};
 }
+
+/// The same for bytes, to be saved with the model.
+nn::Scaler of_pixels() { return {std::vector<double>(784, 255 * mean), std::vector<double>(784, 255 * std)}; }
 
 /// The accuracy, and on the training's page what the network takes for what.
 double test_accuracy(const Net& net, const nn::Dataset& test, examples::Training& training) {
@@ -112,6 +117,7 @@ void train_and_test(const Settings& settings, examples::CommandLine& line, examp
   training.page.summary = nn::summary(net, {784});
   training.page.classes = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                            "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
+  training.preparation = {.scalers = {{"inputs", of_pixels()}}, .classes = training.page.classes};
   training.fit(net, nn::cross_entropy, optimizer, train, options);
 
   const double accuracy = test_accuracy(net, test, training);

@@ -42,8 +42,11 @@
 #include <nn/report/picture.hpp>
 #include <nn/report/report.hpp>
 #include <nn/report/samples.hpp>
+#include <nn/saving/graph_model.hpp>
 #include <nn/saving/model_file.hpp>
+#include <nn/saving/model_graph.hpp>
 #include <nn/saving/preparation.hpp>
+#include <nn/saving/write_c.hpp>
 #include <nn/training/batch_gradients.hpp>
 #include <nn/training/derivatives.hpp>
 #include <nn/training/digest.hpp>

@@ -58,10 +58,13 @@ Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis) {
     kernels::take(from, places, kernels::Around(from.shape(), at), result);
     return result;
   };
+  const auto description = [axis = static_cast<std::int64_t>(at)] {
+    return OperationDescription{.attributes = {{"axis", {axis}}}, .known = true};
+  };
   const auto back = [extent, axis = static_cast<std::int64_t>(at)](const Call& call) {
     return gradient_of_first(scatter_add(call.cotangent(), call.input(1), extent, axis));
   };
-  return custom_with(keeps_indices, "take", copy, back, x, indices);
+  return custom_with(keeps_indices, "take", described(copy, description), back, x, indices);
 }
 
 Tensor scatter_add(const Tensor& x, const Tensor& indices, std::int64_t extent, std::int64_t axis) {

@@ -18,6 +18,10 @@ constexpr OperationTraits moves_values(Contribution contribution) {
   return {Which::none(), Which::none(), contribution, true, OperationKind::arrangement};
 }
 
+OperationDescription with_list(const char* name, const Extents& list) {
+  return {.attributes = {{name, {list.begin(), list.end()}}}, .known = true};
+}
+
 /// Axis i of the result is axis axes[i] of x; axes are in [0, rank).
 Tensor permute_by(const Tensor& x, const Axes& axes) {
   const auto move = [axes](const Tensor& from) {
@@ -30,13 +34,14 @@ Tensor permute_by(const Tensor& x, const Axes& axes) {
     }
     return gather(from, shape, 0, moved);
   };
+  const auto description = [axes] { return with_list("axes", axes); };
   const auto back = [axes](const Call& call) {
     Axes inverse(axes.size(), 0);
     for (std::size_t i = 0; i < axes.size(); ++i)
       inverse[static_cast<std::size_t>(axes[i])] = static_cast<std::int64_t>(i);
     return permute_by(call.unbroadcast_cotangent(), inverse);
   };
-  return custom_with(moves_values(Contribution::unbroadcast), "permute", move, back, x);
+  return custom_with(moves_values(Contribution::unbroadcast), "permute", described(move, description), back, x);
 }
 
 /// A regular part of a tensor along one axis.
@@ -63,8 +68,15 @@ Tensor cut(const Tensor& x, const Part& part) {
     const Extents strides = strides_of(whole.shape());
     return gather(whole, shape, part.offset(strides), part.steps(strides));
   };
+  const auto description = [part] {
+    return OperationDescription{.attributes = {{"axis", {static_cast<std::int64_t>(part.axis)}},
+                                               {"start", {part.start}},
+                                               {"step", {part.step}},
+                                               {"count", {part.count}}},
+                                .known = true};
+  };
   const auto back = [part](const Call& call) { return pad(call.cotangent(), part); };
-  return custom_with(moves_values(Contribution::exact), "slice", copy, back, x);
+  return custom_with(moves_values(Contribution::exact), "slice", described(copy, description), back, x);
 }
 
 /// The adjoint of cut: zeros of the whole extent with x at the part.
@@ -86,6 +98,7 @@ class Concatenate final : public Operation {
   explicit Concatenate(std::int64_t axis) : axis_(axis) {}
   std::string_view name() const override { return "concatenate"; }
   OperationTraits traits() const override { return moves_values(Contribution::exact); }
+  OperationDescription describe() const override { return {.attributes = {{"axis", {axis_}}}, .known = true}; }
   Tensors forward(const Inputs& inputs) override {
     const Tensor& first = inputs[0];
     const std::size_t axis = normalize_axis("concatenate", axis_, first.rank());
@@ -154,8 +167,9 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
     throw_as<ShapeError>("reshape: {} to {}; need {} elements, with at most one extent -1 to be worked out", x.shape(),
                          shape, x.size());
   const auto separate = [wanted](const Tensor& from) { return kernels::separate(from, wanted); };
+  const auto description = [wanted] { return with_list("shape", wanted); };
   const auto back = [from = x.shape()](const Call& call) { return reshape(call.cotangent(), from); };
-  return custom_with(moves_values(Contribution::exact), "reshape", separate, back, x);
+  return custom_with(moves_values(Contribution::exact), "reshape", described(separate, description), back, x);
 }
 
 Tensor flatten(const Tensor& x, std::int64_t first_axis) {

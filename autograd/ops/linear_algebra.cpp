@@ -49,6 +49,9 @@ class Matmul final : public Operation {
   OperationTraits traits() const override {
     return {Which::all(), Which::none(), Contribution::exact, true, OperationKind::matrix_product};
   }
+  OperationDescription describe() const override {
+    return {.attributes = {{"transpose", {transpose_x_ ? 1 : 0, transpose_y_ ? 1 : 0}}}, .known = true};
+  }
 
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
@@ -113,6 +116,7 @@ class Linear final : public Operation {
     return {Which{0b11}, Which::none(), Contribution::exact, true,
             OperationKind::matrix_product};  // x and W, not the bias
   }
+  OperationDescription describe() const override { return {.known = true}; }
 
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];

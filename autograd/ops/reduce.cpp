@@ -43,6 +43,17 @@ std::size_t reduced_count(const Shape& shape, const Flags& reduced) {
   return count;
 }
 
+std::vector<std::int64_t> axes_of(const Flags& reduced, std::size_t rank) {
+  std::vector<std::int64_t> axes;
+  for (std::size_t axis = 0; axis < rank; ++axis)
+    if (reduced[axis]) axes.push_back(static_cast<std::int64_t>(axis));
+  return axes;
+}
+
+OperationDescription of_axes(const Flags& reduced, std::size_t rank, bool keepdims) {
+  return {.attributes = {{"axes", axes_of(reduced, rank)}, {"keepdims", {keepdims ? 1 : 0}}}, .known = true};
+}
+
 /// Applies reduce(outer, count, inner, x, out) to each run of adjacent reduced axes, innermost first. The result keeps
 /// them with extent 1, or not at all.
 template <class Reduce>
@@ -91,6 +102,7 @@ class Sum final : public Operation {
   OperationTraits traits() const override {
     return {Which::none(), Which::none(), Contribution::unbroadcast, true, OperationKind::linear};
   }
+  OperationDescription describe() const override { return of_axes(reduced_, rank_, keepdims_); }
   Tensors forward(const Inputs& inputs) override {
     const Tensor& x = inputs[0];
     rank_ = x.rank();
@@ -131,10 +143,15 @@ Tensor centred_along(const Tensor& x, std::size_t first, std::size_t last) {
     });
     return result;
   };
+  const auto description = [=] {
+    Flags reduced{};
+    std::fill(reduced.begin() + first, reduced.begin() + last, true);
+    return of_axes(reduced, last, true);
+  };
   // dx = g - mean g: the operation is its own adjoint.
   const auto back = [=](const Call& call) { return centred_along(call.cotangent(), first, last); };
   return custom_with({Which::none(), Which::none(), Contribution::exact, true, OperationKind::linear}, "centred",
-                     subtract, back, x);
+                     described(subtract, description), back, x);
 }
 
 Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdims, bool largest) {
@@ -146,6 +163,7 @@ Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdim
       largest ? kernels::max(arguments...) : kernels::min(arguments...);
     });
   };
+  const auto description = [=, rank = x.rank()] { return of_axes(reduced, rank, keepdims); };
   // dx = g/k at the k elements that equal the extremum.
   const auto back = [=](const Call& call) {
     const Tensor& from = call.input(0);
@@ -157,7 +175,8 @@ Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdim
     const Tensor count = summed.empty() ? hits : sum(hits, summed, true);
     return hits * (reshape(call.cotangent(), kept) / count);
   };
-  return custom_with({Which::all(), Which::all(), Contribution::exact, true}, name, find, back, x);
+  return custom_with({Which::all(), Which::all(), Contribution::exact, true}, name, described(find, description), back,
+                     x);
 }
 
 template <class Kernel>
@@ -209,10 +228,16 @@ Tensor prod_along(const Tensor& x, std::size_t axis) {
     });
     return result;
   };
+  const auto description = [axis, rank = x.rank()] {
+    Flags reduced{};
+    reduced[axis] = true;
+    return of_axes(reduced, rank, true);
+  };
   const auto back = [axis = static_cast<std::int64_t>(axis)](const Call& call) {
     return products_of_others(call.input(0), call.cotangent(), axis);
   };
-  return custom_with({Which::all(), Which::none(), Contribution::exact, true}, "prod", multiply, back, x);
+  return custom_with({Which::all(), Which::none(), Contribution::exact, true}, "prod", described(multiply, description),
+                     back, x);
 }
 
 }  // namespace
@@ -274,6 +299,7 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
     const Tensor result = logarithm + shift;
     return keepdims ? result : reshape(result, dropped_shape(from.shape(), reduced));
   };
+  const auto description = [=, rank = x.rank()] { return of_axes(reduced, rank, keepdims); };
   // dx = g·e^x / Σ e^x, both less the shift. An infinite result is that of its largest elements, which share it.
   const auto back = [=](const Call& call) {
     const Tensor& from = call.input(0);
@@ -284,7 +310,8 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
     const Tensor hits = eq(from, largest);
     return g * where(finite, share, hits / sum(hits, axes, true));
   };
-  return custom_with({Which::all(), Which::none(), Contribution::exact, true}, "logsumexp", compute, back, x);
+  return custom_with({Which::all(), Which::none(), Contribution::exact, true}, "logsumexp",
+                     described(compute, description), back, x);
 }
 
 Tensor norm(const Tensor& x, const Axes& axes, bool keepdims) {
@@ -292,6 +319,7 @@ Tensor norm(const Tensor& x, const Axes& axes, bool keepdims) {
   const auto compute = [=](const Tensor& from) {  // the norm of norms is the norm of all
     return reduce_runs(from, reduced, keepdims, [](auto... arguments) { kernels::norm(arguments...); });
   };
+  const auto description = [=, rank = x.rank()] { return of_axes(reduced, rank, keepdims); };
   // dx = g·x/norm, 0 for a norm of 0. The quotient is at most 1 and comes first.
   const auto back = [=](const Call& call) {
     const Shape kept = kept_shape(call.input(0).shape(), reduced);
@@ -299,7 +327,8 @@ Tensor norm(const Tensor& x, const Axes& axes, bool keepdims) {
         "norm", [](auto g, auto a, auto n) { return where(n == 0, 0, g * (a / n)); }, reshape(call.cotangent(), kept),
         call.input(0), reshape(call.output(), kept));
   };
-  return custom_with({Which::all(), Which::all(), Contribution::exact, true}, "norm", compute, back, x);
+  return custom_with({Which::all(), Which::all(), Contribution::exact, true}, "norm", described(compute, description),
+                     back, x);
 }
 
 Tensor argmax(const Tensor& x, std::int64_t axis, bool keepdims) {

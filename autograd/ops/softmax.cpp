@@ -33,6 +33,7 @@ Tensor softmax_of_rows(const char* name, const Tensor& x, bool log) {
     });
     return y;
   };
+  const auto description = [] { return OperationDescription{.known = true}; };  // along the last axis
   // dx = y·(g - Σ g·y) for softmax, g - e^y·Σ g for its logarithm.
   const auto back = [log](const Call& call) {
     const Tensor& y = call.output();
@@ -49,7 +50,7 @@ Tensor softmax_of_rows(const char* name, const Tensor& x, bool log) {
   };
   return custom_with({Which::none(), Which::all(), Contribution::exact, true,
                       log ? OperationKind::log_probabilities : OperationKind::probabilities},
-                     name, compute, back, x);
+                     name, described(compute, description), back, x);
 }
 
 Tensor softmax_along(const char* name, const Tensor& x, std::int64_t axis, bool log) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <autograd/tape/call.hpp>
+#include <autograd/tape/formula.hpp>
 #include <autograd/tape/traits.hpp>
 #include <autograd/tensor/scopes.hpp>
 #include <autograd/tensor/tensors.hpp>
@@ -27,6 +28,8 @@ class Operation {
   /// vector-Jacobian product: one gradient per input, empty where `!call.needs(i)` or where it is zero everywhere.
   virtual Tensors vjp(const Call& call) const = 0;
   virtual OperationTraits traits() const { return {}; }
+  /// For those who write operations down: exporters.
+  virtual OperationDescription describe() const { return {}; }
 
  protected:
   Operation() = default;
@@ -73,6 +76,12 @@ class CustomOperation final : public Operation {
       : name_(name), traits_(traits), forward_(std::move(forward)), vjp_(std::move(vjp)) {}
   std::string_view name() const override { return name_; }
   OperationTraits traits() const override { return traits_; }
+  OperationDescription describe() const override {
+    if constexpr (requires { forward_.describe(); })
+      return forward_.describe();
+    else
+      return {};
+  }
   Tensors forward(const Inputs& inputs) override {
     return [&]<std::size_t... I>(std::index_sequence<I...>) { return Tensors(forward_(inputs[I]...)); }
     (std::make_index_sequence<arity>());
@@ -85,6 +94,17 @@ class CustomOperation final : public Operation {
   Forward forward_;
   Vjp vjp_;
 };
+
+/// A forward function, and one that gives its description when somebody asks.
+template <class Forward, class Describe>
+struct Described : Forward {
+  Describe description;
+  OperationDescription describe() const { return description(); }
+};
+template <class Forward, class Describe>
+Described<Forward, Describe> described(Forward forward, Describe description) {
+  return {{std::move(forward)}, std::move(description)};
+}
 
 /// y = forward(inputs) with an adjoint of one's own, as two lambdas over an Operation: a solver, a lookup, a call into
 /// foreign code.

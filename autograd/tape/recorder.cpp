@@ -44,6 +44,11 @@ Tensor Recorder::argument(const Tensor& x) {
   return std::move(outputs[0]);
 }
 
+bool records_everything() noexcept {
+  const Recorder* const recorder = Recorder::current();
+  return recorder != nullptr && recorder->records_everything();
+}
+
 Recorder* Recorder::of_call(const Operation& operation, const Inputs& inputs) {
   Recorder* const recorder = current();
   if (recorder == nullptr && this_thread.innermost != nullptr) return nullptr;  // paused
@@ -57,7 +62,7 @@ Recorder* Recorder::of_call(const Operation& operation, const Inputs& inputs) {
   }
   if (others) [[unlikely]]
     refuse_foreign(operation, inputs, id);
-  return needed ? recorder : nullptr;
+  return needed || (recorder != nullptr && recorder->options_.everything) ? recorder : nullptr;
 }
 
 void Recorder::record(Operation* operation, const Inputs& inputs, std::span<Tensor> outputs) {
@@ -106,7 +111,7 @@ void Recorder::record(Operation* operation, const Inputs& inputs, std::span<Tens
     }
   if (options_.observer != nullptr) {
     const Pause pause;
-    options_.observer->recorded({size_ - 1, operation->name(), last->path, inputs, outputs, traits});
+    options_.observer->recorded({size_ - 1, operation->name(), last->path, inputs, outputs, traits, *operation});
   }
 }
 

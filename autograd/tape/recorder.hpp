@@ -54,6 +54,7 @@ class Recorder {
   void release_saved(Node& node) noexcept;
 
   bool tracing() const { return options_.trace_nonfinite; }
+  bool records_everything() const { return options_.everything; }
   /// Keeps the first result that is not finite.
   void trace(std::uint32_t index, const Tensor& result, bool in_gradient, const std::string& remark);
   const NonFiniteOrigin* nonfinite() const { return nonfinite_.get(); }

@@ -22,6 +22,7 @@ struct RecordedOperation {
   const Inputs& inputs;
   std::span<const Tensor> outputs;
   const OperationTraits& traits;
+  const Operation& definition;
 };
 
 /// Listens to a tape, on the thread that records, in order. Operations that it runs itself are not recorded. What it
@@ -42,7 +43,13 @@ struct TapeOptions {
   bool trace_nonfinite = false;
   /// Hears of every operation as it is recorded; must outlive the tape.
   TapeObserver* observer = nullptr;
+  /// Record also what needs no gradient: for observers who want to know all that is computed.
+  bool everything = false;
 };
+
+/// Whether the tape that records on this thread does so with TapeOptions::everything. A fused operation that no other
+/// program knows then takes itself apart.
+bool records_everything() noexcept;
 
 struct BackwardOptions {
   /// Leave the tape open, with what it saved, for another backward.

@@ -12,6 +12,7 @@ namespace xgrad::nn {
 namespace {
 
 constexpr std::string_view own_keys = "xgrad.";
+constexpr const char* graph_key = "xgrad.graph";
 
 /// A tensor of a model as a file has it.
 struct Entry {
@@ -50,14 +51,24 @@ TensorFile tensors_of(const Module& model, Naming naming) {
   return file;
 }
 
-void save(const Module& model, const std::string& path, const SaveOptions& options) {
+TensorFile file_of(const Module& model, const SaveOptions& options) {
   TensorFile file = tensors_of(model, options.naming);
   for (const auto& [key, text] : options.metadata)
     if (key.starts_with(own_keys))
       throw_as<ValueError>("save: the metadata key {} is taken; need one that does not begin with {}", key, own_keys);
   file.metadata = options.metadata;
   file.metadata.merge(metadata_of(options.preparation));
-  write_safetensors(path, file);
+  if (options.graph) {
+    if (options.naming != Naming::ours) throw ValueError("save: a graph has our names; need Naming::ours with it");
+    file.metadata[graph_key] = json_of(*options.graph);
+    for (const ModelGraph::Value& value : options.graph->values)
+      if (value.constant.defined()) file.tensors.emplace(value.name, value.constant);
+  }
+  return file;
+}
+
+void save(const Module& model, const std::string& path, const SaveOptions& options) {
+  write_safetensors(path, file_of(model, options));
 }
 
 std::string LoadReport::text() const {
@@ -92,6 +103,7 @@ LoadReport load(Module& model, TensorFile content, const std::string& file, cons
   }
   for (const auto& [name, tensor] : content.tensors) {
     const bool counter = name.ends_with("num_batches_tracked") && tensor.dtype() == int64 && tensor.rank() == 0;
+    if (name.starts_with(own_keys)) continue;  // constants of the graph
     if (options.naming != Naming::torch || !counter) report.unexpected.push_back(name);
   }
   report.preparation = preparation_of(content.metadata, file);
@@ -102,6 +114,24 @@ LoadReport load(Module& model, TensorFile content, const std::string& file, cons
   for (auto& [tensor, values] : changes)
     tensor.assign(values.dtype() == tensor.dtype() ? values : values.to(tensor.dtype()));
   return report;
+}
+
+ModelGraph saved_graph(const TensorFile& content, const std::string& file) {
+  const auto found = content.metadata.find(graph_key);
+  if (found == content.metadata.end())
+    throw_as<FileError>("load: {}: has no graph; need a model that was saved with .graph = nn::trace(model, shape)",
+                        file);
+  return graph_of(found->second, content.tensors, file);
+}
+
+SavedModel load_model(const std::string& path) {
+  TensorFile content = read_safetensors(path);
+  try {
+    return {GraphModel(saved_graph(content, path)), preparation_of(content.metadata, path),
+            std::move(content.metadata)};
+  } catch (const ValueError& error) {
+    throw_as<FileError>("load: {}: {}", path, error.what());
+  }
 }
 
 LoadReport load(Module& model, const std::string& path, const LoadOptions& options) {

@@ -2,9 +2,12 @@
 
 #include <nn/files/safetensors.hpp>
 #include <nn/layers/module.hpp>
+#include <nn/saving/graph_model.hpp>
+#include <nn/saving/model_graph.hpp>
 #include <nn/saving/preparation.hpp>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,14 +23,16 @@ enum class Naming : bool {
 
 struct SaveOptions {
   Naming naming = Naming::ours;
+  /// `trace(model, shape)`: with it the model can be loaded without its C++, by load_model and by programs.
+  std::optional<ModelGraph> graph = std::nullopt;
   Preparation preparation = {};
   /// More texts for the file; keys that begin with `xgrad.` are taken.
   std::map<std::string, std::string> metadata = {};
 };
 
 /// Writes the parameters and buffers of a model by their paths to a safetensors file, whole or not at all, each tensor
-/// once however many modules share it. ValueError for a metadata key that is taken or text that is not UTF-8; FileError
-/// when the system refuses.
+/// once however many modules share it. ValueError for a metadata key that is taken, text that is not UTF-8, or a graph
+/// with PyTorch's names; FileError when the system refuses.
 void save(const Module& model, const std::string& path, const SaveOptions& options = {});
 
 struct LoadOptions {
@@ -65,6 +70,20 @@ struct LoadReport {
 LoadReport load(Module& model, const std::string& path, const LoadOptions& options = {});
 /// The same of a file that was read before; `file` stands in messages.
 LoadReport load(Module& model, TensorFile content, const std::string& file, const LoadOptions& options = {});
+
+/// What save writes.
+TensorFile file_of(const Module& model, const SaveOptions& options = {});
+
+/// A model that was saved with its graph.
+struct SavedModel {
+  GraphModel model;
+  Preparation preparation;
+  std::map<std::string, std::string> metadata;
+};
+/// FileError for a file that cannot be read, breaks the format or has no graph.
+SavedModel load_model(const std::string& path);
+/// The graph in such a file; `file` stands in messages.
+ModelGraph saved_graph(const TensorFile& content, const std::string& file);
 
 /// The parameters and buffers of a model by their names in a file.
 TensorFile tensors_of(const Module& model, Naming naming = Naming::ours);

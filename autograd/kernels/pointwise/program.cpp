@@ -19,6 +19,7 @@ struct Primitive {
   template <class T>
   using Loop = void (*)(T* out, const T* a, const T* b, const T* c, std::size_t count);
 
+  const char* name;
   std::size_t operands;
   Value (*derive)(const Value& a, const Value& b, const Value& c);
   Loop<float> loop_float32;
@@ -125,9 +126,16 @@ XGRAD_FLATTEN void loop_of(T* out, const T* a, const T* b, const T* c, std::size
   }
 }
 
-template <class F, std::size_t n>
+/// Text as a template argument.
+template <std::size_t size>
+struct Name {
+  constexpr Name(const char (&literal)[size]) { std::copy_n(literal, size, text); }
+  char text[size];
+};
+
+template <Name name, class F, std::size_t n>
 constexpr Primitive make_primitive() {
-  return {n,
+  return {name.text, n,
           [](const Value& a, [[maybe_unused]] const Value& b, [[maybe_unused]] const Value& c) {
             if constexpr (n == 1)
               return derive_with(F(), a);
@@ -138,30 +146,30 @@ constexpr Primitive make_primitive() {
           },
           &loop_of<F, float, n>, &loop_of<F, double, n>};
 }
-template <class F, std::size_t n>
-constexpr Primitive primitive = make_primitive<F, n>();
+template <Name name, class F, std::size_t n>
+constexpr Primitive primitive = make_primitive<name, F, n>();
 
 /// Notes f of the operands, f being a lambda without captures.
-template <class F, class... Operands>
+template <Name name, class F, class... Operands>
 std::uint32_t note(F, Operands... operands) {
-  return Builder::current->add({&primitive<F, sizeof...(Operands)>, {operands.step...}, 0});
+  return Builder::current->add({&primitive<name, F, sizeof...(Operands)>, {operands.step...}, 0});
 }
 
 /// Steps that the operations below look for.
 constexpr auto negate = [](auto x) { return -x; };
 constexpr auto invert = [](auto x) { return !truth(x); };
-template <class F>
+template <Name name, class F>
 bool is_a(const F&, Symbol x) {
-  return step_of(x).primitive == &primitive<F, 1>;
+  return step_of(x).primitive == &primitive<name, F, 1>;
 }
 Symbol operand_of(Symbol x) { return at(step_of(x).operands[0]); }
 
-const Primitive input{0, nullptr, nullptr, nullptr};
-const Primitive constant{0, nullptr, nullptr, nullptr};
+const Primitive input{"input", 0, nullptr, nullptr, nullptr};
+const Primitive constant{"constant", 0, nullptr, nullptr, nullptr};
 
 /// value, derivative, x: the derivative of this step is the second operand, whatever the first one's would be.
 const Primitive known_derivative{
-    3,
+    "known_derivative", 3,
     [](const Value& value, const Value& derivative, const Value& x) -> Value {
       const Symbol same = with_known_derivative(value.plain, derivative.plain, x.plain);
       return {same, x.derivative ? std::optional(*x.derivative * derivative.plain) : std::nullopt};
@@ -175,7 +183,8 @@ XGRAD_FLATTEN void masked_products(T* out, const T* g, const T* f, const T*, std
   for (std::size_t i = 0; i < count; i += Vec<T>::width)
     masked_product<T>(Vec<T>::load(g + i), Vec<T>::load(f + i)).store(out + i);
 }
-const Primitive masked_product_of_inputs{2, nullptr, &masked_products<float>, &masked_products<double>};
+const Primitive masked_product_of_inputs{"masked_product", 2, nullptr, &masked_products<float>,
+                                         &masked_products<double>};
 
 }  // namespace
 
@@ -185,20 +194,21 @@ std::uint32_t Symbol::literal(double x) { return Builder::current->add({&constan
 
 Symbol operator-(Symbol a) {
   if (is_constant(a)) return -step_of(a).value;
-  return is_a(negate, a) ? operand_of(a) : at(note(negate, a));
+  return is_a<"neg">(negate, a) ? operand_of(a) : at(note<"neg">(negate, a));
 }
 
 Symbol operator+(Symbol a, Symbol b) {
   if (is_constant(a) && is_constant(b)) return step_of(a).value + step_of(b).value;
-  if (is_a(negate, b)) return a - operand_of(b);
-  if (is_a(negate, a)) return b - operand_of(a);
-  return at(note([](auto x, auto y) { return x + y; }, at(std::min(a.step, b.step)), at(std::max(a.step, b.step))));
+  if (is_a<"neg">(negate, b)) return a - operand_of(b);
+  if (is_a<"neg">(negate, a)) return b - operand_of(a);
+  return at(
+      note<"add">([](auto x, auto y) { return x + y; }, at(std::min(a.step, b.step)), at(std::max(a.step, b.step))));
 }
 
 Symbol operator-(Symbol a, Symbol b) {
   if (is_constant(a) && is_constant(b)) return step_of(a).value - step_of(b).value;
-  if (is_a(negate, b)) return a + operand_of(b);
-  return at(note([](auto x, auto y) { return x - y; }, a, b));
+  if (is_a<"neg">(negate, b)) return a + operand_of(b);
+  return at(note<"sub">([](auto x, auto y) { return x - y; }, a, b));
 }
 
 Symbol operator*(Symbol a, Symbol b) {
@@ -206,106 +216,109 @@ Symbol operator*(Symbol a, Symbol b) {
   if (is_constant(b)) std::swap(a, b);
   if (is_constant(a, 1)) return b;
   if (is_constant(a, -1)) return -b;
-  if (is_a(negate, a)) return -(operand_of(a) * b);
-  if (is_a(negate, b)) return -(a * operand_of(b));
-  return at(note([](auto x, auto y) { return x * y; }, at(std::min(a.step, b.step)), at(std::max(a.step, b.step))));
+  if (is_a<"neg">(negate, a)) return -(operand_of(a) * b);
+  if (is_a<"neg">(negate, b)) return -(a * operand_of(b));
+  return at(
+      note<"mul">([](auto x, auto y) { return x * y; }, at(std::min(a.step, b.step)), at(std::max(a.step, b.step))));
 }
 
 Symbol operator/(Symbol a, Symbol b) {
   if (is_constant(a) && is_constant(b)) return step_of(a).value / step_of(b).value;
-  return is_constant(b, 1) ? a : at(note([](auto x, auto y) { return x / y; }, a, b));
+  return is_constant(b, 1) ? a : at(note<"div">([](auto x, auto y) { return x / y; }, a, b));
 }
 
 SymbolMask operator<(Symbol a, Symbol b) {
-  return {note([](auto x, auto y) { return x < y; }, a, b)};
+  return {note<"lt">([](auto x, auto y) { return x < y; }, a, b)};
 }
 SymbolMask operator<=(Symbol a, Symbol b) {
-  return {note([](auto x, auto y) { return x <= y; }, a, b)};
+  return {note<"le">([](auto x, auto y) { return x <= y; }, a, b)};
 }
 SymbolMask operator==(Symbol a, Symbol b) {
-  return {note([](auto x, auto y) { return x == y; }, a, b)};
+  return {note<"eq">([](auto x, auto y) { return x == y; }, a, b)};
 }
 SymbolMask operator&(SymbolMask a, SymbolMask b) {
-  return {note([](auto x, auto y) { return truth(x) & truth(y); }, a, b)};
+  return {note<"and">([](auto x, auto y) { return truth(x) & truth(y); }, a, b)};
 }
 SymbolMask operator|(SymbolMask a, SymbolMask b) {
-  return {note([](auto x, auto y) { return truth(x) | truth(y); }, a, b)};
+  return {note<"or">([](auto x, auto y) { return truth(x) | truth(y); }, a, b)};
 }
 SymbolMask operator!(SymbolMask a) {
-  return is_a(invert, at(a.step)) ? SymbolMask{operand_of(at(a.step)).step} : SymbolMask{note(invert, a)};
+  return is_a<"not">(invert, at(a.step)) ? SymbolMask{operand_of(at(a.step)).step} : SymbolMask{note<"not">(invert, a)};
 }
 Symbol where(SymbolMask mask, Symbol a, Symbol b) {
-  return a.step == b.step ? a : at(note([](auto m, auto x, auto y) { return where(truth(m), x, y); }, mask, a, b));
+  return a.step == b.step ? a
+                          : at(note<"where">([](auto m, auto x, auto y) { return where(truth(m), x, y); }, mask, a, b));
 }
 
 Symbol exp(Symbol a) {
-  return at(note([](auto x) { return exp(x); }, a));
+  return at(note<"exp">([](auto x) { return exp(x); }, a));
 }
 Symbol expm1(Symbol a) {
-  return at(note([](auto x) { return expm1(x); }, a));
+  return at(note<"expm1">([](auto x) { return expm1(x); }, a));
 }
 Symbol log(Symbol a) {
-  return at(note([](auto x) { return log(x); }, a));
+  return at(note<"log">([](auto x) { return log(x); }, a));
 }
 Symbol log1p(Symbol a) {
-  return at(note([](auto x) { return log1p(x); }, a));
+  return at(note<"log1p">([](auto x) { return log1p(x); }, a));
 }
 Symbol sqrt(Symbol a) {
-  return at(note([](auto x) { return sqrt(x); }, a));
+  return at(note<"sqrt">([](auto x) { return sqrt(x); }, a));
 }
 Symbol sin(Symbol a) {
-  return at(note([](auto x) { return sin(x); }, a));
+  return at(note<"sin">([](auto x) { return sin(x); }, a));
 }
 Symbol cos(Symbol a) {
-  return at(note([](auto x) { return cos(x); }, a));
+  return at(note<"cos">([](auto x) { return cos(x); }, a));
 }
 Symbol tanh(Symbol a) {
-  return at(note([](auto x) { return tanh(x); }, a));
+  return at(note<"tanh">([](auto x) { return tanh(x); }, a));
 }
 Symbol abs(Symbol a) {
-  return at(note([](auto x) { return abs(x); }, a));
+  return at(note<"abs">([](auto x) { return abs(x); }, a));
 }
 Symbol sign(Symbol a) {
-  return at(note([](auto x) { return sign(x); }, a));
+  return at(note<"sign">([](auto x) { return sign(x); }, a));
 }
 Symbol floor(Symbol a) {
-  return at(note([](auto x) { return floor(x); }, a));
+  return at(note<"floor">([](auto x) { return floor(x); }, a));
 }
 Symbol sigmoid(Symbol a) {
-  return at(note([](auto x) { return sigmoid(x); }, a));
+  return at(note<"sigmoid">([](auto x) { return sigmoid(x); }, a));
 }
 Symbol sigmoid_derivative(Symbol a) {
-  return at(note([](auto x) { return sigmoid_derivative(x); }, a));
+  return at(note<"sigmoid_derivative">([](auto x) { return sigmoid_derivative(x); }, a));
 }
 Symbol tanh_derivative(Symbol a) {
-  return at(note([](auto x) { return tanh_derivative(x); }, a));
+  return at(note<"tanh_derivative">([](auto x) { return tanh_derivative(x); }, a));
 }
 Symbol swish(Symbol a) {
-  return at(note([](auto x) { return swish(x); }, a));
+  return at(note<"swish">([](auto x) { return swish(x); }, a));
 }
 Symbol swish_derivative(Symbol a) {
-  return at(note([](auto x) { return swish_derivative(x); }, a));
+  return at(note<"swish_derivative">([](auto x) { return swish_derivative(x); }, a));
 }
 Symbol mish(Symbol a) {
-  return at(note([](auto x) { return mish(x); }, a));
+  return at(note<"mish">([](auto x) { return mish(x); }, a));
 }
 Symbol mish_derivative(Symbol a) {
-  return at(note([](auto x) { return mish_derivative(x); }, a));
+  return at(note<"mish_derivative">([](auto x) { return mish_derivative(x); }, a));
 }
 Symbol power_derivative_by_base(Symbol a, Symbol b) {
-  return at(note([](auto x, auto y) { return power_derivative_by_base(x, y); }, a, b));
+  return at(note<"power_derivative_by_base">([](auto x, auto y) { return power_derivative_by_base(x, y); }, a, b));
 }
 Symbol power_derivative_by_exponent(Symbol a, Symbol b) {
-  return at(note([](auto x, auto y) { return power_derivative_by_exponent(x, y); }, a, b));
+  return at(
+      note<"power_derivative_by_exponent">([](auto x, auto y) { return power_derivative_by_exponent(x, y); }, a, b));
 }
 Symbol softplus(Symbol a) {
-  return at(note([](auto x) { return softplus(x); }, a));
+  return at(note<"softplus">([](auto x) { return softplus(x); }, a));
 }
 Symbol pow(Symbol a, Symbol b) {
-  return at(note([](auto x, auto y) { return pow(x, y); }, a, b));
+  return at(note<"pow">([](auto x, auto y) { return pow(x, y); }, a, b));
 }
 Symbol tie(Symbol a, Symbol b) {
-  return at(note([](auto x, auto y) { return tie(x, y); }, a, b));
+  return at(note<"tie">([](auto x, auto y) { return tie(x, y); }, a, b));
 }
 
 Symbol with_known_derivative(Symbol value, Symbol derivative, Symbol x) {
@@ -327,6 +340,12 @@ std::shared_ptr<const Program> Program::trace(const PointwiseRule& rule, const v
   const auto program = place->second = std::make_shared<const Program>(rule.arity, std::move(builder.steps), result);
   if (known.size() > max_programs) known.clear();
   return program;
+}
+
+Program::Listing Program::listing() const {
+  Listing list;
+  for (const Step& step : steps_) list.push_back({step.primitive->name, step.operands, step.value});
+  return list;
 }
 
 const std::shared_ptr<const Program>& Program::along(std::size_t k) const {

@@ -33,6 +33,16 @@ class Program {
   /// ∂f/∂x_k, nullptr where that is zero everywhere. Kept; any thread.
   const std::shared_ptr<const Program>& along(std::size_t k) const;
 
+  /// The steps by the names of their primitives, and which of them is the result.
+  struct NamedStep {
+    const char* name;
+    std::array<std::uint32_t, 3> operands;
+    double value;
+  };
+  using Listing = std::vector<NamedStep>;
+  Listing listing() const;
+  std::uint32_t result() const { return result_; }
+
   /// Inputs g, x...: g · f(x), with the program as closure.
   static const KernelByDType kernels;
 

@@ -1,0 +1,91 @@
+/// Runs a saved model on a file of inputs, and writes what it predicts.
+
+#include <autograd/ops/layout.hpp>
+#include <autograd/ops/reduce.hpp>
+#include <autograd/tape/tape.hpp>
+#include <autograd/tensor/format.hpp>
+#include <nn/data/csv.hpp>
+#include <nn/data/data.hpp>
+#include <nn/data/idx.hpp>
+#include <nn/data/write_csv.hpp>
+#include <nn/files/npy.hpp>
+#include <nn/saving/graph_model.hpp>
+#include <nn/saving/model_file.hpp>
+
+#include "command_line.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <vector>
+
+using namespace xgrad;
+
+namespace {
+
+constexpr std::int64_t piece = 1000;  // rows at a time
+
+nn::Rows rows_in(const std::string& path, DType dtype) {
+  const std::string ending = std::filesystem::path(path).extension().string();
+  if (ending == ".npy") return nn::read_npy(path);
+  if (ending != ".csv") return nn::read_idx(path);
+  const nn::CsvTable table = nn::read_csv(path, {.header = nn::CsvHeader::detect});
+  return table.numbers(table.columns(), dtype);
+}
+
+Tensor predictions(const nn::SavedModel& saved, const nn::Rows& rows) {
+  const auto& [model, preparation, metadata] = saved;
+  const auto& input = model.graph().values[model.graph().input];
+  Shape example = input.shape;
+  example.erase(0);
+  const nn::Rows inputs = rows.reshape_rows(example);
+  const auto in = preparation.scalers.find("inputs"), out = preparation.scalers.find("targets");
+  std::vector<Tensor> parts;
+  for (std::int64_t first = 0; first < inputs.rows(); first += piece) {
+    const nn::Rows part = inputs.subset(first, std::min(first + piece, inputs.rows()));
+    Tensor x = part.all(is_floating(input.dtype) ? std::optional(input.dtype) : std::nullopt);
+    if (in != preparation.scalers.end()) x = in->second.apply(x);
+    const Tensor y = model(x);
+    parts.push_back(out == preparation.scalers.end() ? y : out->second.invert(y));
+  }
+  return parts.size() == 1 ? parts[0] : concatenate(parts, 0);
+}
+
+void write(const std::string& path, const Tensor& y, const std::vector<std::string>& classes) {
+  if (std::filesystem::path(path).extension() == ".npy") return nn::write_npy(path, y);
+  const std::int64_t columns = y.rank() == 1 ? 1 : y.shape().back();
+  const bool named = static_cast<std::int64_t>(classes.size()) == columns;
+  std::vector<std::string> names;
+  for (std::int64_t i = 0; i < columns; ++i)
+    names.push_back(named ? classes[static_cast<std::size_t>(i)] : fmt::format("output_{}", i));
+  std::vector<nn::CsvColumn> table = nn::csv_columns(names, reshape(y, {-1, columns}));
+  if (named) {
+    std::vector<std::string> predicted;
+    const Tensor best = argmax(y, -1);
+    for (const std::int64_t i : best.values<std::int64_t>()) predicted.push_back(classes[static_cast<std::size_t>(i)]);
+    table.insert(table.begin(), {"class", predicted});
+  }
+  nn::write_csv(path, table);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string model, inputs, output;
+  examples::CommandLine line("predict", "runs a saved model on a file of inputs");
+  line.flag("model", model, "a .safetensors file that was saved with the model's graph");
+  line.flag("inputs", inputs, "rows of inputs: .csv, .npy or IDX");
+  line.flag("output", output, "where the predictions go: .csv, with the names of classes, or .npy");
+  return line.run(argc, argv, [&] {
+    if (model.empty() || inputs.empty() || output.empty())
+      throw examples::UsageError("--model, --inputs and --output are needed");
+    const Pause pause;
+    const nn::SavedModel saved = nn::load_model(model);
+    const auto& graph = saved.model.graph();
+    const Tensor y = predictions(saved, rows_in(inputs, graph.values[graph.input].dtype));
+    write(output, y, saved.preparation.classes);
+    line.out() << y.shape(0) << " rows, " << to_string(y.shape()) << '\n';
+    line.result("rows", y.shape(0));
+  });
+}
