@@ -18,6 +18,11 @@ xgrad_own_target(xgrad_examples)
 target_compile_options(xgrad_examples PRIVATE $<$<CONFIG:Release>:-Og>)  # CLI11 compiles a third faster
 target_link_libraries(xgrad_examples PUBLIC xgrad::nn fmt::fmt PRIVATE CLI11::CLI11 nlohmann_json::nlohmann_json)
 
+if(XGRAD_BUILD_EXCHANGE)
+  target_link_libraries(xgrad_examples PUBLIC xgrad::exchange)
+  target_compile_definitions(xgrad_examples PUBLIC XGRAD_EXCHANGE)
+endif()
+
 if(XGRAD_BUILD_EXAMPLES)
   foreach(source IN LISTS program_sources)
     cmake_path(GET source STEM program)

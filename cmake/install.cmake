@@ -1,8 +1,12 @@
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/xgrad)
 
-install(TARGETS xgrad_autograd xgrad_nn xgrad_tables EXPORT xgradTargets)
-install(DIRECTORY autograd nn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xgrad FILES_MATCHING PATTERN "*.hpp")
+set(installed xgrad_autograd xgrad_nn xgrad_tables)
+if(XGRAD_BUILD_EXCHANGE)
+  list(APPEND installed xgrad_exchange)
+endif()
+install(TARGETS ${installed} EXPORT xgradTargets)
+install(DIRECTORY autograd nn DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xgrad FILES_MATCHING PATTERN "*.hpp" PATTERN "*_proto.hpp" EXCLUDE)
 install(EXPORT xgradTargets NAMESPACE xgrad:: DESTINATION ${package_dir})
 
 configure_package_config_file(cmake/xgradConfig.cmake.in xgradConfig.cmake INSTALL_DESTINATION ${package_dir})

@@ -4,11 +4,11 @@ set -euo pipefail
 
 declare -A groups=(
   [build]="g++ cmake ninja-build libxtensor-dev libxtensor-blas-dev libxsimd-dev libtbb-dev libopenblas-pthread-dev
-           zlib1g-dev libzip-dev libfmt-dev libutfcpp-dev libcli11-dev nlohmann-json3-dev doctest-dev libadolc-dev"
+           zlib1g-dev libzip-dev libfmt-dev libutfcpp-dev libcli11-dev nlohmann-json3-dev doctest-dev libadolc-dev libprotobuf-dev protobuf-compiler libonnx-dev"
   [run]="dataset-fashion-mnist gnuplot-nox"
   [benchmark]="libtorch-dev python3"
   [accuracy]="libmpfr-dev"
-  [ci]="clang clang-format libclang-rt-14-dev llvm-14 python3-numpy"
+  [ci]="clang clang-format libclang-rt-14-dev llvm-14 python3-numpy python3-onnx python3-protobuf"
 )
 
 packages=()

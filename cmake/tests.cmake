@@ -6,12 +6,15 @@ find_library(ADOLC_LIBRARY adolc REQUIRED)
 # A test is called by its path below tests/.
 file(GLOB_RECURSE test_sources RELATIVE ${PROJECT_SOURCE_DIR}/tests CONFIGURE_DEPENDS
   tests/autograd/*.cpp tests/nn/*.cpp tests/examples/*.cpp tests/usage/*.cpp tests/project/*.cpp)
+if(NOT XGRAD_BUILD_EXCHANGE)
+  list(FILTER test_sources EXCLUDE REGEX "^nn/exchange/")
+endif()
 list(TRANSFORM test_sources PREPEND tests/ OUTPUT_VARIABLE test_files)
 add_executable(xgrad_tests tests/main.cpp tests/support/faulty_disk.cpp ${test_files})
 xgrad_own_target(xgrad_tests)
 target_link_libraries(xgrad_tests PRIVATE
   xgrad::nn xgrad::tables xgrad_examples doctest::doctest nlohmann_json::nlohmann_json ZLIB::ZLIB
-  ${ADOLC_LIBRARY})
+  ${ADOLC_LIBRARY} $<TARGET_NAME_IF_EXISTS:xgrad_exchange>)
 target_include_directories(xgrad_tests SYSTEM PRIVATE ${ADOLC_INCLUDE_DIR})
 target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
   XGRAD_CHECKPOINT_VICTIM="$<TARGET_FILE:checkpoint_victim>")
@@ -60,3 +63,30 @@ endif()
 add_executable(xgrad_accuracy EXCLUDE_FROM_ALL tests/accuracy/sweep.cpp)
 xgrad_own_target(xgrad_accuracy)
 target_link_libraries(xgrad_accuracy PRIVATE xgrad::autograd mpfr gmp)
+
+# Readers of files under libFuzzer, with AddressSanitizer and UndefinedBehaviorSanitizer: tests/fuzz/run.sh. Coverage is
+# looked at in the readers, which are compiled once more.
+if(CMAKE_CXX_COMPILER_ID STREQUAL Clang AND CMAKE_CXX_FLAGS MATCHES "fsanitize=address")
+  file(GLOB fuzzed_sources CONFIGURE_DEPENDS nn/files/*.cpp)
+  list(APPEND fuzzed_sources nn/data/csv.cpp nn/data/idx.cpp nn/training/checkpoint_file.cpp nn/saving/graph_json.cpp
+    nn/saving/graph_model.cpp nn/saving/preparation.cpp)
+  add_executable(xgrad_fuzz EXCLUDE_FROM_ALL tests/fuzz/fuzz.cpp ${fuzzed_sources})
+  xgrad_own_target(xgrad_fuzz)
+  target_link_libraries(xgrad_fuzz PRIVATE xgrad::nn fmt::fmt nlohmann_json::nlohmann_json ZLIB::ZLIB ${LIBZIP_LIBRARY})
+  if(XGRAD_BUILD_EXCHANGE)
+    target_sources(xgrad_fuzz PRIVATE nn/exchange/onnx_import.cpp)
+    target_include_directories(xgrad_fuzz SYSTEM PRIVATE ${ONNX_INCLUDE_DIR})
+    target_compile_definitions(xgrad_fuzz PRIVATE XGRAD_FUZZ_ONNX)
+    target_link_libraries(xgrad_fuzz PRIVATE xgrad::exchange protobuf::libprotobuf ${ONNX_PROTO_LIBRARY})
+  endif()
+  target_compile_options(xgrad_fuzz PRIVATE -fsanitize=fuzzer)
+  target_link_options(xgrad_fuzz PRIVATE -fsanitize=fuzzer)
+endif()
+
+# Models of all layers for other programs: tests/exchange/run.sh.
+if(XGRAD_BUILD_EXCHANGE)
+  add_executable(xgrad_onnx_models EXCLUDE_FROM_ALL tests/exchange/onnx_models.cpp)
+  xgrad_own_target(xgrad_onnx_models)
+  target_compile_options(xgrad_onnx_models PRIVATE $<$<CONFIG:Release>:-Og>)
+  target_link_libraries(xgrad_onnx_models PRIVATE xgrad::exchange)
+endif()

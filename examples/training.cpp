@@ -14,6 +14,10 @@ Training::Training(CommandLine& line, const std::string& title) : page{.title = 
   line.flag("checkpoint", checkpoint_, "save the training to this file, and the one before to FILE.1");
   line.flag("checkpoint-every", checkpoint_every_, "steps between checkpoints", {1, 1e9});
   line.flag("resume", resume_, "go on from this checkpoint");
+#ifdef XGRAD_EXCHANGE
+  line.flag("log", log_, "write losses, metrics, weights and gradients for TensorBoard to this folder");
+#endif
+  line.flag("save", saved_, "save the model to this .safetensors file");
 }
 
 void Training::write_page() const {

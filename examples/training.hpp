@@ -1,7 +1,11 @@
 #pragma once
 
+#ifdef XGRAD_EXCHANGE
+#include <nn/exchange/tensorboard.hpp>
+#endif
 #include <nn/inspection/diagnostics.hpp>
 #include <nn/report/report.hpp>
+#include <nn/saving/model_file.hpp>
 #include <nn/training/nonfinite.hpp>
 #include <nn/training/training.hpp>
 
@@ -17,14 +21,17 @@ namespace examples {
 
 /// A training as the programs show it: Ctrl-C and SIGTERM end it after the step, its figures stand in the JSON file,
 /// with --report FILE it makes a page with curves and what every layer did, with --checkpoint FILE it saves itself,
-/// every so many steps and where it ends, and with --resume FILE it goes on from there, to the same bits.
+/// every so many steps and where it ends, with --resume FILE it goes on from there, to the same bits, with --save FILE
+/// it keeps the model for `predict` and `convert`, and with --log DIR it is written down for TensorBoard.
 class Training {
  public:
-  /// Declares --report, --checkpoint, --checkpoint-every and --resume.
+  /// Declares --report, --checkpoint, --checkpoint-every, --resume, --save and --log.
   Training(CommandLine& line, const std::string& title);
 
   /// What else is to stand on the page.
   xgrad::nn::Report page;
+  /// What is saved with the model.
+  xgrad::nn::Preparation preparation = {};
   /// Whether there is to be one.
   bool has_page() const { return !path_.empty(); }
   /// Writes the page, if there is to be one, as far as it is known.
@@ -47,6 +54,16 @@ class Training {
       diagnostics.emplace(model, loss, train.subset(0, std::min<std::int64_t>(1000, train.size())).all(), 100);
       options = diagnostics->watch(options);
     }
+#ifdef XGRAD_EXCHANGE
+    std::optional<xgrad::nn::TensorBoard> board;
+    if (!log_.empty()) {
+      xgrad::nn::TensorBoardOptions figures;
+      for (const auto& [name, value] : line_.configuration()) figures.hyperparameters[name] = value;
+      figures.probe = train.subset(0, std::min<std::int64_t>(1000, train.size())).all();
+      board.emplace(log_, model, loss, figures);
+      options = board->watch(options);
+    }
+#endif
     const auto keep = [&](const xgrad::nn::History& history) {
       page.history = history;
       if (diagnostics) page.diagnostics = diagnostics->history();
@@ -54,6 +71,11 @@ class Training {
     };
     try {
       keep(xgrad::nn::fit(model, loss, optimizer, train, options));
+      if (!saved_.empty()) {
+        xgrad::Shape example = train.inputs().shape();
+        example.erase(0);
+        xgrad::nn::save(model, saved_, {.graph = xgrad::nn::trace(model, example), .preparation = preparation});
+      }
     } catch (const xgrad::nn::NonFiniteLoss& failure) {
       keep(failure.history);
       write_page();
@@ -67,7 +89,7 @@ class Training {
 
   CommandLine& line_;
   std::string path_;
-  std::string checkpoint_, resume_;
+  std::string checkpoint_, resume_, saved_, log_;
   std::int64_t checkpoint_every_ = 100;
 };
 

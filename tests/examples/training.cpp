@@ -53,6 +53,23 @@ TEST_CASE("Ctrl-C and SIGTERM save the training, and --resume ends with the bits
   }
 }
 
+TEST_CASE("--save keeps the model, which is loaded without its C++") {
+  const Folder folder;
+  const std::string path = folder.file("net.safetensors");
+  run({"--save", path.c_str()});
+  const nn::SavedModel saved = nn::load_model(path);
+  CHECK(saved.model.parameter_count() == 3 * 4 + 4 + 4 + 1);
+  CHECK(saved.model(ones({5, 3})).shape() == Shape{5, 1});
+}
+
+#ifdef XGRAD_EXCHANGE
+TEST_CASE("--log writes events, and the training has the same bits") {
+  const Folder folder;
+  CHECK(run({"--log", folder.path.c_str()}) == run({}));
+  CHECK(folder.entries() == 1);
+}
+#endif
+
 TEST_CASE("--checkpoint-every saves during the training, and a checkpoint that is missing is an error") {
   const Folder folder;
   const std::string path = folder.file("run"), none = folder.file("none");

@@ -42,6 +42,7 @@ const std::vector<std::string> rooms = {
     "nn/inspection/",
     "nn/doctor/",
     "nn/report/",
+    "nn/exchange/",
     "nn/table/",
     "nn/nn",
     "examples/",

@@ -1,0 +1,456 @@
+#include <autograd/ops/activations.hpp>
+#include <autograd/ops/elementary.hpp>
+#include <autograd/tensor/format.hpp>
+#include <autograd/text/utf8.hpp>
+#include <nn/exchange/onnx.hpp>
+#include <nn/exchange/onnx_proto.hpp>
+#include <nn/files/elements.hpp>
+#include <nn/files/input_file.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <utility>
+
+namespace xgrad::nn {
+
+namespace {
+
+constexpr const char* reader = "read_onnx";
+constexpr std::uint64_t max_bytes = std::numeric_limits<std::int32_t>::max();  // protobuf's own limit
+
+using Ints = std::vector<std::int64_t>;
+
+std::optional<ElementKind> kind_of_type(int type) {
+  using onnx::TensorProto;
+  switch (type) {
+    case TensorProto::FLOAT:
+      return ElementKind::float32;
+    case TensorProto::DOUBLE:
+      return ElementKind::float64;
+    case TensorProto::INT64:
+      return ElementKind::int64;
+    case TensorProto::INT32:
+      return ElementKind::int32;
+    case TensorProto::BOOL:
+      return ElementKind::boolean;
+    case TensorProto::FLOAT16:
+      return ElementKind::float16;
+    default:
+      return std::nullopt;
+  }
+}
+
+/// One elementary step of so many inputs.
+Formula formula(const std::string& step) {
+  Formula result;
+  const auto count = static_cast<std::uint32_t>(operands_of(step));
+  for (std::uint32_t i = 0; i < count; ++i) result.steps.push_back({"input", {i, 0, 0}, 0});
+  result.steps.push_back({step, {0, count > 1 ? 1u : 0u, count > 2 ? 2u : 0u}, 0});
+  result.result = count;
+  return result;
+}
+
+class Importer {
+ public:
+  Importer(const InputFile& file, const onnx::ModelProto& model) : file_(file), model_(model) {}
+
+  ModelGraph graph() {
+    bool known_set = false;
+    for (const auto& set : model_.opset_import()) {
+      if (!set.domain().empty() && set.domain() != "ai.onnx") continue;
+      if (set.version() < 13 || set.version() > 17)
+        refuse(fmt::format("is of operator set {}; known are 13 to 17", set.version()));
+      known_set = true;
+    }
+    if (!known_set) refuse("names no operator set");
+    const onnx::GraphProto& in = model_.graph();
+    std::set<std::string> buffers;
+    for (const auto& entry : model_.metadata_props()) {
+      if (entry.key() != onnx_buffers_key) continue;
+      std::istringstream lines(entry.value());
+      for (std::string line; std::getline(lines, line);) buffers.insert(line);
+    }
+    for (const onnx::TensorProto& tensor : in.initializer()) {
+      const Tensor values = tensor_of(tensor);
+      define(tensor.name(), {tensor.name(), values.dtype(), values.shape(), values,
+                             is_floating(values.dtype()) && !buffers.contains(tensor.name())});
+    }
+    bool has_input = false;
+    for (const onnx::ValueInfoProto& input : in.input()) {
+      if (places_.contains(input.name())) continue;  // an initializer's default
+      if (std::exchange(has_input, true)) refuse("has several inputs; need one");
+      graph_.input = define(input.name(), input_of(input));
+    }
+    if (!has_input) refuse("has no input");
+    if (in.output_size() != 1) refuse(fmt::format("has {} outputs; need one", in.output_size()));
+    for (const onnx::NodeProto& node : in.node()) read(node);
+    graph_.output = place(in.output(0).name());
+    return std::move(graph_);
+  }
+
+ private:
+  [[noreturn]] void refuse(const std::string& what) const { file_.fail(what); }
+  std::string described() const {
+    return "node '" + printable(now_->name()) + "' (" + printable(now_->op_type()) + ")";
+  }
+  [[noreturn]] void refuse_node(const std::string& what) const { refuse(described() + " " + what); }
+
+  ModelGraph::Value input_of(const onnx::ValueInfoProto& info) const {
+    const auto& type = info.type().tensor_type();
+    const auto kind = kind_of_type(type.elem_type());
+    if (!info.type().has_tensor_type() || !kind) refuse("has an input of a type that is not known");
+    ModelGraph::Value value{info.name(), dtype_in_tensor(*kind), {}, {}, false};
+    if (type.shape().dim_size() < 1 || type.shape().dim_size() > static_cast<int>(Extents::capacity))
+      refuse(fmt::format("has an input of {} axes; need 1 to {}", type.shape().dim_size(), Extents::capacity));
+    for (const auto& dimension : type.shape().dim()) {
+      const bool first = value.shape.rank() == 0;
+      if (!first && (!dimension.has_dim_value() || dimension.dim_value() < 0))
+        refuse("has an input with an open extent behind the first axis");
+      value.shape.push_back(first ? -1 : dimension.dim_value());
+    }
+    return value;
+  }
+
+  Tensor tensor_of(const onnx::TensorProto& tensor) const {
+    const std::string what = "tensor '" + printable(tensor.name()) + "'";
+    const auto kind = kind_of_type(tensor.data_type());
+    if (!kind) refuse(fmt::format("{} has the type {}, which is not known", what, tensor.data_type()));
+    if (tensor.data_location() != onnx::TensorProto::DEFAULT || tensor.external_data_size() > 0)
+      refuse(what + " is in another file");
+    if (tensor.dims_size() > static_cast<int>(Extents::capacity))
+      refuse(fmt::format("{} has {} axes; need at most {}", what, tensor.dims_size(), Extents::capacity));
+    Shape shape;
+    for (const std::int64_t extent : tensor.dims()) {
+      if (extent < 0) refuse(what + " has a negative extent");
+      shape.push_back(extent);
+    }
+    const std::uint64_t bytes = stored_bytes(file_, what, *kind, shape);
+    std::string values = tensor.raw_data();
+    const auto add = [&values](auto number) { values.append(reinterpret_cast<const char*>(&number), sizeof number); };
+    if (values.empty()) {
+      if (*kind == ElementKind::float32)
+        for (const float number : tensor.float_data()) add(number);
+      else if (*kind == ElementKind::float64)
+        for (const double number : tensor.double_data()) add(number);
+      else if (*kind == ElementKind::int64)
+        for (const std::int64_t number : tensor.int64_data()) add(number);
+      else if (*kind == ElementKind::int32)
+        for (const std::int32_t number : tensor.int32_data()) add(number);
+      else if (*kind == ElementKind::float16)
+        for (const std::int32_t number : tensor.int32_data()) add(static_cast<std::uint16_t>(number));
+      else
+        for (const std::int32_t number : tensor.int32_data()) add(static_cast<std::uint8_t>(number));
+    }
+    if (values.size() != bytes)
+      refuse(fmt::format("{} of shape {} has {} bytes; need {}", what, shape, values.size(), bytes));
+    InputFile source(reader, values, file_.name());
+    return read_values(source, what, *kind, shape);
+  }
+
+  std::size_t define(const std::string& name, ModelGraph::Value value) {
+    if (!places_.emplace(name, graph_.values.size()).second) refuse("defines '" + printable(name) + "' twice");
+    graph_.values.push_back(std::move(value));
+    return graph_.values.size() - 1;
+  }
+  std::size_t place(const std::string& name) const {
+    const auto found = places_.find(name);
+    if (found == places_.end()) refuse("uses '" + printable(name) + "', which is not computed before");
+    return found->second;
+  }
+  std::size_t constant(const Tensor& x) {
+    graph_.values.push_back({fmt::format("xgrad.constant{}", graph_.values.size()), x.dtype(), x.shape(), x, false});
+    return graph_.values.size() - 1;
+  }
+  std::size_t number(double value) { return constant(full({}, value, dtype_)); }
+
+  // The node that is read.
+
+  const onnx::AttributeProto* find(const char* name) const {
+    for (const onnx::AttributeProto& attribute : now_->attribute())
+      if (attribute.name() == name) return &attribute;
+    return nullptr;
+  }
+  double real(const char* name, double otherwise) const {
+    const auto* const found = find(name);
+    return found == nullptr ? otherwise : static_cast<double>(found->f());
+  }
+  std::int64_t integer(const char* name, std::int64_t otherwise) const {
+    const auto* const found = find(name);
+    return found == nullptr ? otherwise : found->i();
+  }
+  std::optional<Ints> integers(const char* name) const {
+    const auto* const found = find(name);
+    return found == nullptr ? std::nullopt : std::optional(Ints(found->ints().begin(), found->ints().end()));
+  }
+  bool has_input(int i) const { return i < now_->input_size() && !now_->input(i).empty(); }
+  std::size_t input(int i) const {
+    if (!has_input(i)) refuse_node(fmt::format("has no input {}", i));
+    return place(now_->input(i));
+  }
+  const Tensor& known(int i) const {
+    const Tensor& x = graph_.values[input(i)].constant;
+    if (!x.defined()) refuse_node(fmt::format("has an input {} that is computed; need a constant", i));
+    return x;
+  }
+  Ints list(int i) const {
+    const Tensor& x = known(i);
+    if (x.dtype() != DType::int64) refuse_node(fmt::format("has an input {} of {}; need int64", i, x.dtype()));
+    const auto values = x.values<std::int64_t>();
+    return {values.begin(), values.end()};
+  }
+
+  using Attributes = std::map<std::string, Ints>;
+  std::size_t step(const std::string& operation, const std::vector<std::size_t>& inputs, const Attributes& attributes,
+                   const Formula& of = {}) {
+    const std::size_t output = graph_.values.size();
+    graph_.values.push_back({fmt::format("value_{}", output), dtype_, {}, {}, false});
+    graph_.nodes.push_back({operation, now_->name(), inputs, output, attributes, of});
+    return output;
+  }
+  std::size_t elementwise(const std::string& name, const std::vector<std::size_t>& inputs) {
+    return step(name, inputs, {}, formula(name));
+  }
+  std::size_t function(const std::string& name, Tensor (*f)(const Tensor&), std::size_t x) {
+    return step(name, {x}, {}, formula_of(f));
+  }
+  template <class F>
+  std::size_t function_of(const std::string& name, const F& f, std::size_t x) {
+    return step(name, {x}, {}, formula_of(f));
+  }
+
+  /// The rank of a value, where the graph tells it.
+  std::optional<std::size_t> rank_of(std::size_t i) const {
+    const auto found = ranks_.find(i);
+    if (found != ranks_.end()) return found->second;
+    if (graph_.values[i].constant.defined() || i == graph_.input) return graph_.values[i].shape.rank();
+    return std::nullopt;
+  }
+
+  void read(const onnx::NodeProto& node) {
+    now_ = &node;
+    if (!node.domain().empty() && node.domain() != "ai.onnx")
+      refuse_node("is of the domain " + printable(node.domain()));
+    if (node.output_size() < 1 || (node.output_size() > 1 && node.op_type() != "Dropout"))
+      refuse_node(fmt::format("has {} outputs; need one", node.output_size()));
+    static const std::map<std::string, std::size_t (Importer::*)()> readers = {
+        {"Constant", &Importer::read_constant},  {"Gemm", &Importer::read_gemm},
+        {"MatMul", &Importer::read_matmul},      {"Reshape", &Importer::read_reshape},
+        {"Flatten", &Importer::read_flatten},    {"Transpose", &Importer::read_transpose},
+        {"Slice", &Importer::read_slice},        {"Concat", &Importer::read_concat},
+        {"Gather", &Importer::read_gather},      {"Softmax", &Importer::read_softmax},
+        {"LogSoftmax", &Importer::read_softmax}, {"Cast", &Importer::read_cast},
+        {"Identity", &Importer::pass},           {"Dropout", &Importer::pass},
+        {"LeakyRelu", &Importer::read_leaky},    {"Elu", &Importer::read_elu},
+        {"PRelu", &Importer::read_prelu},        {"BatchNormalization", &Importer::read_batch_normalization}};
+    static const std::map<std::string, const char*> steps = {
+        {"Neg", "neg"},   {"Add", "add"},   {"Sub", "sub"},     {"Mul", "mul"},         {"Div", "div"},
+        {"Exp", "exp"},   {"Log", "log"},   {"Sqrt", "sqrt"},   {"Sin", "sin"},         {"Cos", "cos"},
+        {"Tanh", "tanh"}, {"Abs", "abs"},   {"Floor", "floor"}, {"Sigmoid", "sigmoid"}, {"Softplus", "softplus"},
+        {"Pow", "pow"},   {"Sign", "sign"}, {"Less", "lt"},     {"LessOrEqual", "le"},  {"Equal", "eq"},
+        {"And", "and"},   {"Or", "or"},     {"Not", "not"},     {"Where", "where"}};
+    static const std::map<std::string, const char*> reductions = {{"ReduceSum", "sum"},
+                                                                  {"ReduceMean", "mean"},
+                                                                  {"ReduceMax", "max"},
+                                                                  {"ReduceMin", "min"},
+                                                                  {"ReduceProd", "prod"},
+                                                                  {"ReduceL2", "norm"},
+                                                                  {"ReduceLogSumExp", "logsumexp"}};
+    const std::string& type = node.op_type();
+    dtype_ = has_input(0) ? graph_.values[input(type == "Where" ? 1 : 0)].dtype : float32;
+    std::size_t result = 0;
+    if (const auto found = readers.find(type); found != readers.end()) {
+      result = (this->*found->second)();
+    } else if (const auto simple = steps.find(type); simple != steps.end()) {
+      result = read_elementwise(simple->second);
+    } else if (const auto reduction = reductions.find(type); reduction != reductions.end()) {
+      result = read_reduction(reduction->second);
+    } else if (type == "Relu") {
+      result = function("relu", relu, input(0));
+    } else if (type == "Greater" || type == "GreaterOrEqual") {
+      result = elementwise(type == "Greater" ? "lt" : "le", {input(1), input(0)});
+    } else {
+      refuse_node("is an operator that is not known");
+    }
+    if (!places_.emplace(node.output(0), result).second) refuse("defines '" + printable(node.output(0)) + "' twice");
+  }
+
+  std::size_t pass() { return input(0); }
+
+  std::size_t read_elementwise(const std::string& name) {
+    std::vector<std::size_t> inputs;
+    for (std::size_t o = 0; o < operands_of(name); ++o) inputs.push_back(input(static_cast<int>(o)));
+    if (!is_floating(dtype_)) refuse_node("computes with integers; need float or double");
+    return elementwise(name, inputs);
+  }
+
+  std::size_t read_constant() {
+    const auto* const value = find("value");
+    if (value == nullptr || !value->has_t()) refuse_node("has no tensor as its value");
+    return constant(tensor_of(value->t()));
+  }
+
+  std::size_t scaled(std::size_t x, double factor) { return factor == 1 ? x : elementwise("mul", {x, number(factor)}); }
+
+  // alpha · A · B + beta · C
+  std::size_t read_gemm() {
+    const std::int64_t transpose_a = integer("transA", 0), transpose_b = integer("transB", 0);
+    const double alpha = real("alpha", 1), beta = real("beta", 1);
+    if (transpose_a == 0 && transpose_b == 0 && alpha == 1 && beta == 1) {
+      const bool biased = has_input(2);
+      const bool vector = biased && graph_.values[input(2)].constant.defined() &&
+                          graph_.values[input(2)].shape.rank() == 1 && graph_.values[input(1)].constant.defined() &&
+                          graph_.values[input(2)].shape[0] == graph_.values[input(1)].shape.back();
+      if (vector) return step("linear", {input(0), input(1), input(2)}, {});
+      if (!biased) return step("linear", {input(0), input(1)}, {});
+    }
+    const std::size_t product =
+        scaled(step("matmul", {input(0), input(1)}, {{"transpose", {transpose_a != 0, transpose_b != 0}}}), alpha);
+    return has_input(2) ? elementwise("add", {product, scaled(input(2), beta)}) : product;
+  }
+
+  std::size_t read_matmul() {
+    // A matrix on the right takes rows of any shape.
+    if (rank_of(input(1)) == 2) return step("linear", {input(0), input(1)}, {});
+    return step("matmul", {input(0), input(1)}, {{"transpose", {0, 0}}});
+  }
+
+  std::size_t read_reshape() {
+    Ints shape = list(1);
+    if (shape.size() > Extents::capacity) refuse_node("has a shape of more than 8 extents");
+    // The one extent that is open, or copied from the input's first, is that of the rows.
+    if (integer("allowzero", 0) != 0) refuse_node("allows zeros");
+    for (std::size_t axis = 0; axis < shape.size(); ++axis)
+      if (shape[axis] == 0 && axis == 0)
+        shape[axis] = -1;
+      else if (shape[axis] == 0)
+        refuse_node("copies an extent that is not the first");
+      else if (shape[axis] < -1)
+        refuse_node("has a negative extent");
+    if (std::count(shape.begin(), shape.end(), -1) > 1) refuse_node("has several open extents");
+    for (std::int64_t& extent : shape)
+      if (extent == -1) extent = open_extent;
+    const std::size_t result = step("reshape", {input(0)}, {{"shape", shape}});
+    ranks_[result] = shape.size();
+    return result;
+  }
+
+  std::size_t read_flatten() {
+    if (integer("axis", 1) != 1) refuse_node("has another axis than 1");
+    const std::size_t result = step("flatten", {input(0)}, {});
+    ranks_[result] = 2;
+    return result;
+  }
+
+  std::size_t read_transpose() {
+    const auto axes = integers("perm");
+    if (!axes) refuse_node("has no perm");
+    return step("permute", {input(0)}, {{"axes", *axes}});
+  }
+
+  std::size_t read_slice() {
+    const Ints starts = list(1), stops = list(2), axes = has_input(3) ? list(3) : Ints{0};
+    const Ints sizes = has_input(4) ? list(4) : Ints{1};
+    if (starts.size() != 1 || stops.size() != 1 || axes.size() != 1 || sizes.size() != 1)
+      refuse_node("cuts several axes; need one");
+    return step("cut", {input(0)}, {{"axis", axes}, {"start", starts}, {"stop", stops}, {"step", sizes}});
+  }
+
+  std::size_t read_concat() {
+    std::vector<std::size_t> inputs;
+    for (int i = 0; i < now_->input_size(); ++i) inputs.push_back(input(i));
+    return step("concatenate", inputs, {{"axis", {integer("axis", 0)}}});
+  }
+
+  std::size_t read_gather() { return step("take", {input(0), input(1)}, {{"axis", {integer("axis", 0)}}}); }
+
+  std::size_t read_softmax() {
+    if (integer("axis", -1) != -1) refuse_node("is not along the last axis");
+    return step(now_->op_type() == "Softmax" ? "softmax" : "log_softmax", {input(0)}, {});
+  }
+
+  /// A truth is 0 or 1 here.
+  std::size_t read_cast() {
+    const std::int64_t to = integer("to", 0);
+    if (to == onnx::TensorProto::BOOL) return elementwise("not", {elementwise("eq", {input(0), number(0)})});
+    if (to != onnx::TensorProto::FLOAT && to != onnx::TensorProto::DOUBLE)
+      refuse_node(fmt::format("casts to the type {}; need float, double or bool", to));
+    if (dtype_ != (to == onnx::TensorProto::FLOAT ? float32 : float64)) refuse_node("casts numbers to another dtype");
+    return input(0);
+  }
+
+  std::size_t read_leaky() {
+    const double slope = real("alpha", 0.01f);
+    return function_of(
+        "leaky_relu", [slope](const Tensor& x) { return leaky_relu(x, slope); }, input(0));
+  }
+  std::size_t read_elu() {
+    const double alpha = real("alpha", 1);
+    return function_of(
+        "elu", [alpha](const Tensor& x) { return elu(x, alpha); }, input(0));
+  }
+  // x for x > 0, slope · x elsewhere
+  std::size_t read_prelu() {
+    return elementwise("where",
+                       {elementwise("lt", {number(0), input(0)}), input(0), elementwise("mul", {input(1), input(0)})});
+  }
+  // (x - mean) / sqrt(variance + epsilon) · scale + shift, for x (n, features)
+  std::size_t read_batch_normalization() {
+    if (integer("training_mode", 0) != 0) refuse_node("is in training mode");
+    if (rank_of(input(0)).value_or(2) != 2) refuse_node("normalises x with more than 2 axes");
+    for (const int statistic : {3, 4}) graph_.values[input(statistic)].learned = false;
+    const std::size_t deviation = elementwise("sqrt", {elementwise("add", {input(4), number(real("epsilon", 1e-5f))})});
+    const std::size_t quotient = elementwise("div", {elementwise("sub", {input(0), input(3)}), deviation});
+    return elementwise("add", {elementwise("mul", {quotient, input(1)}), input(2)});
+  }
+
+  std::size_t read_reduction(const std::string& name) {
+    std::optional<Ints> axes = integers("axes");
+    if (!axes && has_input(1)) axes = list(1);
+    if (!axes || axes->empty()) refuse_node("has no axes");
+    return step(name, {input(0)}, {{"axes", *axes}, {"keepdims", {integer("keepdims", 1)}}});
+  }
+
+  const InputFile& file_;
+  const onnx::ModelProto& model_;
+  ModelGraph graph_;
+  const onnx::NodeProto* now_ = nullptr;
+  DType dtype_ = float32;
+  std::map<std::string, std::size_t> places_;
+  std::map<std::size_t, std::size_t> ranks_;
+};
+
+OnnxModel read(InputFile& file) {
+  if (file.size() > max_bytes) file.fail(fmt::format("has {} bytes; need at most {}", file.size(), max_bytes));
+  onnx::ModelProto model;
+  {
+    const std::string bytes = file.read_text(static_cast<std::size_t>(file.size()));
+    if (!model.ParseFromString(bytes) || !model.has_graph()) file.fail("is no ONNX model");
+  }
+  std::map<std::string, std::string> metadata;
+  for (const auto& entry : model.metadata_props()) metadata[entry.key()] = entry.value();
+  try {
+    return {GraphModel(Importer(file, model).graph()), std::move(metadata)};
+  } catch (const FileError&) {
+    throw;
+  } catch (const Error& error) {
+    file.fail(error.what());
+  }
+}
+
+}  // namespace
+
+OnnxModel read_onnx(const std::string& path) {
+  InputFile file(reader, path);
+  return read(file);
+}
+
+OnnxModel parse_onnx(std::string_view bytes, const std::string& name) {
+  InputFile file(reader, bytes, name);
+  return read(file);
+}
+
+}  // namespace xgrad::nn

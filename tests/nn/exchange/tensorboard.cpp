@@ -1,0 +1,77 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/folder.hpp"
+#include "tests/support/python.hpp"
+
+#include <nn/exchange/tensorboard.hpp>
+#include <nn/nn.hpp>
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <sstream>
+#include <string>
+
+using namespace xgrad;
+
+namespace {
+
+std::string events_of(const std::string& path) { return python("show_events.py", path); }
+
+}  // namespace
+
+TEST_CASE("CRC-32C has the values of its standard") {
+  // RFC 3720, appendix B.4.
+  CHECK(nn::crc32c(std::string(32, '\0')) == 0x8A9136AA);
+  CHECK(nn::crc32c(std::string(32, '\xFF')) == 0x62A8AB43);
+  CHECK(nn::crc32c("123456789") == 0xE3069283);
+}
+
+TEST_CASE("an independent reader finds every value and step") {
+  if (!python_has("google.protobuf")) return;
+  const Folder folder;
+  double clock = 1000;
+  nn::EventFile file(folder.file("log/run"), [&clock] { return clock += 0.5; });
+  CHECK(expect::contains(file.path(), "events.out.tfevents.0000001000"));
+  file.scalar("loss", 7, 0.25);
+  file.hyperparameters({{"rate", 0.1}, {"shuffle", true}, {"optimizer", std::string("SGD")}});
+  file.histogram("w", 3, tensor({1, 1, -2, 0}));
+  file.image("digit", 9, tensor({{0, 1}, {0.5, 1}, {1, 0}}));
+  CHECK(events_of(file.path()) ==
+        "0 version brain.Event:2\n"
+        "7 loss 0.25\n"
+        "0 _hparams_/session_start_info hparams optimizer=SGD rate=0.1 shuffle=True\n"
+        "3 w min -2 max 1 num 4 sum 0 squares 6 counts 4 -2:1 0:1 1:2\n"
+        "9 digit image 3x2x1 0,255,128,255,255,0\n");
+}
+
+TEST_CASE("a training is written down, and has the bits of one that is not") {
+  if (!python_has("google.protobuf")) return;
+  const Folder folder;
+  const nn::Dataset data(expect::random_tensor({20, 2}, 1, float32), expect::random_tensor({20, 1}, 2, float32));
+  const auto run = [&](bool watched) {
+    seed(3);
+    nn::Sequential net(nn::Linear(2, 3), nn::Dropout(0.3), nn::BatchNorm(3), nn::Tanh(), nn::Linear(3, 1));
+    nn::SGD optimizer(net.parameters(), {.learning_rate = 0.1});
+    nn::FitOptions options{
+        .epochs = 2, .batches = {.size = 5}, .validation = data, .metrics = {{"error", nn::mean_absolute_error}}};
+    if (!watched) {
+      nn::fit(net, nn::mse, optimizer, data, options);
+    } else {
+      nn::TensorBoard board(folder.file("log"), net, nn::mse,
+                            {.hyperparameters = {{"rate", 0.1}}, .scalars_every = 2, .probe = data.all()});
+      const nn::History history = nn::fit(net, nn::mse, optimizer, data, board.watch(options));
+      const std::string events = events_of(board.file().path());
+      std::ostringstream loss;
+      loss << "1 epoch/loss " << static_cast<float>(history.epochs[1].loss);
+      CHECK(expect::contains(events, loss.str().substr(0, 18)));
+      for (const char* const expected :
+           {"0 step/loss ", "2 step/learning_rate 0.1", "6 step/loss ", "0 epoch/validation_loss ", "1 epoch/error ",
+            "1 weights/0.weight min ", "1 gradients/4.bias min ", "hparams rate=0.1"})
+        CHECK_MESSAGE(expect::contains(events, expected), expected);
+      CHECK_FALSE(expect::contains(events, "3 step/loss"));
+      CHECK_FALSE(expect::contains(events, "bad"));
+    }
+    return nn::digest(net.parameters());
+  };
+  CHECK(run(true) == run(false));
+}
