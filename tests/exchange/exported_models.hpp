@@ -2,6 +2,7 @@
 
 #include "tests/support/expect.hpp"
 
+#include <autograd/autograd.hpp>
 #include <nn/nn.hpp>
 #include <nn/saving/model_graph.hpp>
 
