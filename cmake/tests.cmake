@@ -14,7 +14,7 @@ add_executable(xgrad_tests tests/main.cpp tests/support/faulty_disk.cpp ${test_f
 xgrad_own_target(xgrad_tests)
 target_link_libraries(xgrad_tests PRIVATE
   xgrad::nn xgrad::tables xgrad_examples doctest::doctest nlohmann_json::nlohmann_json ZLIB::ZLIB
-  ${ADOLC_LIBRARY} $<TARGET_NAME_IF_EXISTS:xgrad_exchange>)
+  ${ADOLC_LIBRARY})
 target_include_directories(xgrad_tests SYSTEM PRIVATE ${ADOLC_INCLUDE_DIR})
 target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
   XGRAD_CHECKPOINT_VICTIM="$<TARGET_FILE:checkpoint_victim>")
