@@ -279,7 +279,8 @@ std::string Trainer::explanation() {
   constexpr std::int64_t traced = 5;  // an infinite gradient shows in the loss one step later
   const auto from_here = [this] {
     return fmt::format("step {}: {}", steps_,
-                       nn::nonfinite_origin(model(), last_batch_.inputs, last_batch_.targets, network_.parameters()));
+                       nn::nonfinite_origin(model(), last_batch_.inputs, last_batch_.targets, network_.parameters())
+                           .value_or("all is finite when the step is run again"));
   };
   if (loaded_at_ || steps_ > most_steps_again) return from_here();
   Trainer again(settings_);

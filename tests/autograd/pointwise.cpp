@@ -32,7 +32,7 @@ Tensor swish_of(const Tensor& x) {
 }
 
 /// A function with its derivatives as formulas, on numbers.
-struct Formula {
+struct Sampled {
   std::size_t arity;
   Tensor (*call)(const std::vector<Tensor>&);
   std::function<double(const Values&)> value;
@@ -44,8 +44,8 @@ struct Formula {
 using X = const Values&;
 const auto zero = [](X) { return 0.0; };
 
-const std::vector<Formula>& formulas() {
-  static const std::vector<Formula> list{
+const std::vector<Sampled>& formulas() {
+  static const std::vector<Sampled> list{
       {1,
        [](const std::vector<Tensor>& x) {
          return pointwise(
@@ -114,7 +114,7 @@ Values at(const std::vector<Tensor>& inputs, std::int64_t place) {
 }  // namespace
 
 TEST_CASE("a pointwise function of one to four tensors has its value and gradients in float64") {
-  for (const Formula& f : formulas()) {
+  for (const Sampled& f : formulas()) {
     CAPTURE(f.arity);
     constexpr std::int64_t n = 37;
     std::vector<Tensor> x;
@@ -135,7 +135,7 @@ TEST_CASE("a pointwise function of one to four tensors has its value and gradien
 }
 
 TEST_CASE("a pointwise function of one to four tensors has its second derivatives in float64") {
-  for (const Formula& f : formulas()) {
+  for (const Sampled& f : formulas()) {
     constexpr std::int64_t n = 21;
     for (std::size_t i = 0; i < f.arity; ++i) {
       CAPTURE(f.arity);
@@ -166,7 +166,7 @@ TEST_CASE("a pointwise function of one to four tensors has its second derivative
 }
 
 TEST_CASE("float32 gives what float64 gives, to its rounding") {
-  for (const Formula& f : formulas()) {
+  for (const Sampled& f : formulas()) {
     CAPTURE(f.arity);
     std::vector<Tensor> single, wide;
     for (std::size_t i = 0; i < f.arity; ++i) {

@@ -1,8 +1,8 @@
 #include "tests/exchange/exported_models.hpp"
+#include "tests/exchange/python.hpp"
 #include "tests/support/damaged.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
-#include "tests/support/python.hpp"
 
 #include <nn/exchange/onnx.hpp>
 #include <nn/files/whole_file.hpp>

@@ -1,6 +1,6 @@
+#include "tests/exchange/python.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
-#include "tests/support/python.hpp"
 
 #include <nn/exchange/tensorboard.hpp>
 #include <nn/nn.hpp>

@@ -10,10 +10,10 @@ inline bool python_has(const std::string& package) {
   return std::system(("/usr/bin/python3 -c 'import " + package + "' >/dev/null 2>&1").c_str()) == 0;
 }
 
-/// What a script of tests/support prints.
+/// What a script of this folder prints.
 inline std::string python(const std::string& script, const std::string& arguments) {
   const std::string command =
-      "/usr/bin/python3 " XGRAD_SOURCE_DIR "/tests/support/" + script + " " + arguments + " 2>&1";
+      "/usr/bin/python3 " XGRAD_SOURCE_DIR "/tests/exchange/" + script + " " + arguments + " 2>&1";
   std::string text;
   FILE* const pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return "no pipe";
