@@ -1,3 +1,4 @@
+#include <autograd/kernels/integers.hpp>
 #include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/reduce.hpp>
 #include <autograd/kernels/sum.hpp>
@@ -137,10 +138,21 @@ Tensor centred_along(const Tensor& x, std::size_t first, std::size_t last) {
                      subtract, back, x);
 }
 
+Tensor of_integers(const char* name, kernels::IntegerReduction reduction, const Tensor& x, const Axes& axes,
+                   bool keepdims) {
+  const Flags reduced = axis_flags(name, axes, x.rank());
+  const Tensor result = kernels::integer_reduction(name, reduction, x, reduced, kept_shape(x.shape(), reduced));
+  return keepdims ? result : result.alias(dropped_shape(x.shape(), reduced));
+}
+
 Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdims, bool largest) {
-  const Flags reduced = checked_flags(name, x, axes);
+  const bool integers = x.dtype() == int64;
+  const Flags reduced = integers ? axis_flags(name, axes, x.rank()) : checked_flags(name, x, axes);
   if (reduced_count(x.shape(), reduced) == 0)
     throw_as<ShapeError>("{}: shape {} has no elements along the axes; need at least one", name, x.shape());
+  if (integers)
+    return of_integers(name, largest ? kernels::IntegerReduction::max : kernels::IntegerReduction::min, x, axes,
+                       keepdims);
   const auto find = [=](const Tensor& from) {
     return reduce_runs(from, reduced, keepdims, [largest](auto... arguments) {
       largest ? kernels::max(arguments...) : kernels::min(arguments...);
@@ -218,6 +230,7 @@ Tensor prod_along(const Tensor& x, std::size_t axis) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
+  if (x.dtype() == int64) return of_integers("sum", kernels::IntegerReduction::sum, x, axes, keepdims);
   return apply_operation(Sum(checked_flags("sum", x, axes), keepdims, false), x);
 }
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {
