@@ -40,12 +40,12 @@ void make(Patient& p, std::span<const NamedCheck> checks, bool only_if_healthy =
 /// False if nothing more can be looked at.
 bool check_shapes(Patient& p) {
   p.report.checks.push_back({"shapes"});
-  const Shape& inputs = p.batch.inputs.shape();
+  const std::string inputs = p.batch.inputs.shapes();
   try {
     run_model(p.copy, p.batch, p.run, true);
   } catch (const Error& error) {
     p.error(layer_of_error(error.what(), p.copy), NAN, "model and loss run on a batch",
-            "{}; inputs of the batch are {}, targets {}", error.what(), inputs, p.batch.targets.shape());
+            "{}; inputs of the batch are {}, targets {}", error.what(), inputs, p.batch.targets.shapes());
     return false;
   }
   const Tensor &prediction = p.run.prediction, &loss = p.run.loss;
@@ -79,6 +79,7 @@ void run_model(const AnyModel& model, const Batch& batch, DoctorRun& run, bool b
   Tape tape({.observer = &run.trace});
   const std::vector<Tensor> outputs = model.outputs(batch.inputs);
   run.prediction = outputs.front();
+  run.predictions = outputs.size();
   run.end = run.trace.values().size();
   run.loss = model.loss(outputs, batch.targets);
   if (!backward || run.loss.size() != 1) return;

@@ -112,4 +112,14 @@ BatchGradients batch_gradients_of(const AnyModel& model, TensorList inputs, Tens
   return result;
 }
 
+std::vector<Tensor> concatenated(std::span<const std::vector<Tensor>> lists) {
+  std::vector<Tensor> result;
+  for (std::size_t k = 0; !lists.empty() && k < lists.front().size(); ++k) {
+    std::vector<Tensor> pieces;
+    for (const std::vector<Tensor>& list : lists) pieces.push_back(list[k]);
+    result.push_back(pieces.size() == 1 ? pieces.front() : concatenate(pieces, 0));
+  }
+  return result;
+}
+
 }  // namespace xgrad::nn

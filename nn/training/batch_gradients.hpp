@@ -6,6 +6,8 @@
 #include <nn/training/model.hpp>
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 namespace xgrad::nn {
 
@@ -24,6 +26,8 @@ struct BatchGradients {
 
 BatchGradients batch_gradients_of(const AnyModel& model, TensorList inputs, TensorList targets,
                                   const BatchGradientsOptions& options);
+/// Tensor k of every list along axis 0, for each k.
+std::vector<Tensor> concatenated(std::span<const std::vector<Tensor>> lists);
 
 /// The loss and the gradients of function(x, y), with the batch cut along axis 0 into parts that run in parallel, each
 /// on a tape of its own:
@@ -37,10 +41,12 @@ BatchGradients batch_gradients_of(const AnyModel& model, TensorList inputs, Tens
 /// remember their calls (nn/layers/batch_part.hpp) count the batch once: dropout as one call, batch norm with the
 /// statistics of all rows.
 ///
+/// Several inputs or targets are lists, of which the function takes a tensor each, or two std::vector<Tensor>.
+///
 /// ShapeError for x and y that do not have the same number of rows, or none; ValueError for negative parts or
 /// Reduction::none. When parts throw, the error of the lowest one is thrown.
 template <TrainingLoss F>
-BatchGradients batch_gradients(const F& function, const Tensor& x, const Tensor& y,
+BatchGradients batch_gradients(const F& function, TensorList x, TensorList y,
                                const BatchGradientsOptions& options = {}) {
   return batch_gradients_of(AnyModel(function), x, y, options);
 }

@@ -1,10 +1,10 @@
-#include <autograd/ops/layout.hpp>
 #include <autograd/tape/tape.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/training/batch_gradients.hpp>
 #include <nn/training/checkpoint.hpp>
 #include <nn/training/nonfinite.hpp>
 #include <nn/training/progress.hpp>
+#include <nn/training/registered.hpp>
 #include <nn/training/snapshot.hpp>
 #include <nn/training/training.hpp>
 
@@ -31,7 +31,14 @@ void check_count(const char* name, std::int64_t value) {
   if (value < 1) throw_as<ValueError>("fit: {} {}; need at least 1", name, value);
 }
 
+void check_metrics(const char* who, const std::vector<Metric>& metrics) {
+  for (const Metric& metric : metrics)
+    if (!metric.function && !metric.of_lists)
+      throw_as<ValueError>("{}: metric '{}' has no function; need one to call", who, metric.name);
+}
+
 void check(const FitOptions& options) {
+  check_metrics("fit", options.metrics);
   const Stopping& stopping = options.stopping;
   check_count("epochs", options.epochs);
   check_count("accumulate", options.accumulate);
@@ -259,6 +266,9 @@ class Training {
       checkpoint_.save();
       checkpoint_step_ = history_.steps;
     }
+    if (history_.steps == 0)
+      if (const std::string text = unregistered(model_, gradients, optimizer_.parameters()); !text.empty())
+        throw ValueError("fit: " + text);
     const bool clips = options_.clip_norm || options_.clip_value;
     if (clips && !std::isfinite(gradients.norm())) give_up("gradient", last);
     if (options_.clip_norm) gradients.clip_norm(*options_.clip_norm);
@@ -364,24 +374,38 @@ History fit_of(const AnyModel& model, Optimizer& optimizer, const Dataset& data,
   return Training(model, optimizer, data, options).run();
 }
 
+namespace {
+
+double value_of(const Metric& metric, const std::vector<Tensor>& predictions, const std::vector<Tensor>& targets) {
+  if (metric.of_lists) return metric.of_lists(predictions, targets);
+  if (predictions.size() != 1 || targets.size() != 1)
+    throw_as<ValueError>(
+        "evaluate: metric '{}' takes one prediction and one target, there are {} and {}; give it a function `of_lists`",
+        metric.name, predictions.size(), targets.size());
+  return metric.function(predictions.front(), targets.front());
+}
+
+}  // namespace
+
 Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const EvaluateOptions& options) {
   if (options.reduction == Reduction::none) throw ValueError("evaluate: reduction none; need mean or sum");
+  check_metrics("evaluate", options.metrics);
   const ModeScope mode(model, false);
   const Pause pause;
   LossTotal loss(options.reduction);
-  std::vector<Tensor> predictions, targets;
+  std::vector<std::vector<Tensor>> predictions, targets;
   for (const Batch& batch : Batches(data, {.size = options.size, .dtype = options.dtype})) {
-    const std::vector<Tensor> outputs = model.outputs(batch.inputs);
+    std::vector<Tensor> outputs = model.outputs(batch.inputs);
     loss.add(model.loss(outputs, batch.targets).item(), batch.rows());
     if (options.metrics.empty()) continue;
-    predictions.push_back(outputs.front());
-    targets.push_back(batch.targets);
+    predictions.push_back(std::move(outputs));
+    targets.emplace_back(batch.targets.tensors().begin(), batch.targets.tensors().end());
   }
   Evaluation evaluation{loss.value()};
   if (options.metrics.empty()) return evaluation;
-  const Tensor all_predictions = concatenate(predictions, 0), all_targets = concatenate(targets, 0);
+  const std::vector<Tensor> all_predictions = concatenated(predictions), all_targets = concatenated(targets);
   for (const Metric& metric : options.metrics)
-    evaluation.metrics.push_back(metric.function(all_predictions, all_targets));
+    evaluation.metrics.push_back(value_of(metric, all_predictions, all_targets));
   return evaluation;
 }
 
