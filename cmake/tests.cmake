@@ -35,6 +35,10 @@ foreach(source IN LISTS test_sources)
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 3600)
 endforeach()
 
+# Programs that must not compile, and what the compilers say.
+add_test(NAME refused COMMAND ${PROJECT_SOURCE_DIR}/tests/refused.sh
+  ${XGRAD_ARCH_FLAG} -DXGRAD_SIMD_BITS=${XGRAD_SIMD_BITS})
+
 # Faults of the engine, planted in a patched copy of the sweep, which the gradient check must report.
 function(xgrad_engine_fault name original patched)
   file(READ ${PROJECT_SOURCE_DIR}/autograd/tape/sweep.cpp sweep)
