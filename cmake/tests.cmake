@@ -51,6 +51,10 @@ if(TARGET playground AND Python3_FOUND)
   set_tests_properties(examples/playground/server PROPERTIES TIMEOUT 3600)
 endif()
 
+# Programs that must not compile, and what the compilers say.
+add_test(NAME refused COMMAND ${PROJECT_SOURCE_DIR}/tests/refused.sh
+  ${XGRAD_ARCH_FLAG} -DXGRAD_SIMD_BITS=${XGRAD_SIMD_BITS})
+
 # Faults of the engine, planted in a patched copy of the sweep, which the gradient check must report.
 function(xgrad_engine_fault name original patched)
   file(READ ${PROJECT_SOURCE_DIR}/autograd/tape/sweep.cpp sweep)

@@ -159,11 +159,17 @@ std::size_t examine_all(std::vector<Finding>& findings, Experiment& first, const
   constexpr std::size_t worth_a_thread = 4;
   const std::size_t threads = std::min(kernels::thread_count(), findings.size() / worth_a_thread);
   std::atomic<std::size_t> next{0}, evaluations{0};
-  std::mutex making;
+  std::mutex making, telling;
+  std::size_t done = 0;
   parallel_parts(make == nullptr ? 1 : std::max<std::size_t>(threads, 1), [&](std::size_t worker) {
     const auto work = [&](Experiment& experiment) {
       try {
-        for (std::size_t i = next++; i < findings.size(); i = next++) examine(findings[i], experiment, here, options);
+        for (std::size_t i = next++; i < findings.size(); i = next++) {
+          examine(findings[i], experiment, here, options);
+          if (!options.progress) continue;
+          const std::lock_guard lock(telling);
+          options.progress(++done, findings.size());
+        }
       } catch (...) {
         next = findings.size();  // the others need not go on
         throw;

@@ -3,6 +3,7 @@
 #include <autograd/check/report.hpp>
 #include <autograd/tensor/tensor.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -48,6 +49,8 @@ struct GradientCheckOptions {
   /// whose call is const, and not for functions, which may have state. The report has the same bits either way, and for
   /// every number of threads.
   std::optional<bool> parallel = {};
+  /// Hears of a long check: how many of all derivatives are compared. One call at a time, on any thread.
+  std::function<void(std::size_t done, std::size_t all)> progress = {};
   /// Lets tensors pass whose gradient vanishes everywhere, as those of sign and floor do.
   bool allow_zero = false;
 };
@@ -72,6 +75,15 @@ GradientReport check_gradients(const std::function<Tensor(const std::vector<Tens
                                const std::vector<Tensor>& tensors, const GradientCheckOptions& options = {});
 GradientReport check_gradients(const std::function<Tensor(const std::vector<Tensor>&)>& f, const NamedTensors& tensors,
                                const GradientCheckOptions& options = {});
+
+/// The same for a function of one tensor.
+template <std::same_as<Tensor> X>
+GradientReport check_gradients(const std::function<Tensor(const Tensor&)>& f, const X& x,
+                               const GradientCheckOptions& options = {}) {
+  std::function<Tensor(const std::vector<Tensor>&)> list;
+  if (f) list = [&f](const std::vector<Tensor>& tensors) { return f(tensors[0]); };
+  return check_gradients(list, std::vector<Tensor>{x}, options);
+}
 
 /// A function of float64 tensors that it reaches by itself, such as the parameters of a model.
 struct GradientSubject {

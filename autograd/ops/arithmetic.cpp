@@ -1,6 +1,8 @@
+#include <autograd/kernels/integers.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/elementary.hpp>
 #include <autograd/pointwise.hpp>
+#include <autograd/tape/broadcasting.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <cmath>
@@ -20,6 +22,30 @@ Tensor map(const char* name, const Tensor& x, const Tensor& y, F f, const Pointw
   return pointwise_with(hints, name, f, x, y);
 }
 
+/// Whether both are int64: then there is no gradient, and the arithmetic is exact.
+bool are_integers(const Tensor& x, const Tensor& y) { return x.dtype() == int64 && y.dtype() == int64; }
+
+Tensor of_integers(const char* name, kernels::IntegerOperation operation, const Tensor& x, const Tensor& y) {
+  const Shape shape = broadcast(name, x.shape(), y.shape());
+  return kernels::integer_arithmetic(name, operation, broadcast_to(x, shape), broadcast_to(y, shape));
+}
+
+/// A function that picks among its inputs, of int64 as well.
+template <class F, std::size_t arity>
+constexpr kernels::PointwiseRule make_choice() {
+  kernels::PointwiseRule rule = kernels::make_rule<F, arity>();
+  rule.value[2] = &kernels::PointwiseKernels<F, arity, std::int64_t>::value;
+  return rule;
+}
+template <class F, std::size_t arity>
+constexpr kernels::PointwiseRule choice = make_choice<F, arity>();
+
+template <class F, class... In>
+Tensor choose(const char* name, const PointwiseHints& hints, F f, const In&... inputs) {
+  const Tensor* const list[] = {&inputs...};
+  return kernels::call_pointwise(name, choice<F, sizeof...(In)>, &f, 0, hints, Inputs(list, sizeof...(In)));
+}
+
 }  // namespace
 
 Tensor neg(const Tensor& x) {
@@ -28,16 +54,22 @@ Tensor neg(const Tensor& x) {
 }
 
 Tensor add(const Tensor& x, const Tensor& y) {
+  if (are_integers(x, y)) [[unlikely]]
+    return of_integers("add", kernels::IntegerOperation::add, x, y);
   return pointwise_with(
       {.coefficients = plus_plus, .kind = OperationKind::linear}, "add", [](auto a, auto b) { return a + b; }, x, y);
 }
 
 Tensor sub(const Tensor& x, const Tensor& y) {
+  if (are_integers(x, y)) [[unlikely]]
+    return of_integers("sub", kernels::IntegerOperation::subtract, x, y);
   return pointwise_with(
       {.coefficients = plus_minus, .kind = OperationKind::linear}, "sub", [](auto a, auto b) { return a - b; }, x, y);
 }
 
 Tensor mul(const Tensor& x, const Tensor& y) {
+  if (are_integers(x, y)) [[unlikely]]
+    return of_integers("mul", kernels::IntegerOperation::multiply, x, y);
   return map("mul", x, y, [](auto a, auto b) { return a * b; }, {.kind = OperationKind::product});
 }
 Tensor div(const Tensor& x, const Tensor& y) {
@@ -63,11 +95,17 @@ Tensor pow(const Tensor& x, double y) {
 // Unordered, neither larger, smaller nor equal: the sum is NaN if either is.
 
 Tensor maximum(const Tensor& x, const Tensor& y) {
+  if (are_integers(x, y))
+    return choose(
+        "maximum", {}, [](auto a, auto b) { return where(a > b, a, b); }, x, y);
   return map("maximum", x, y,
              [](auto a, auto b) { return where(a > b, a, where(b > a, b, where(a == b, tie(a, b), a + b))); });
 }
 
 Tensor minimum(const Tensor& x, const Tensor& y) {
+  if (are_integers(x, y))
+    return choose(
+        "minimum", {}, [](auto a, auto b) { return where(a < b, a, b); }, x, y);
   return map("minimum", x, y,
              [](auto a, auto b) { return where(a < b, a, where(b < a, b, where(a == b, tie(a, b), a + b))); });
 }
@@ -80,8 +118,9 @@ Tensor clamp(const Tensor& x, double low, double high) {
 }
 
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
-  return pointwise_with(
-      {.saved = Which::only(0)}, "where", [](auto c, auto a, auto b) { return where(c != 0, a, b); }, condition, x, y);
+  if (condition.dtype() == int64 && is_floating(x.dtype())) return where(condition.to(x.dtype()), x, y);
+  return choose(
+      "where", {.saved = Which::only(0)}, [](auto c, auto a, auto b) { return where(c != 0, a, b); }, condition, x, y);
 }
 
 Tensor constant_like(const Tensor& x, double value, const char* operation) {

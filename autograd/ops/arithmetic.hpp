@@ -5,7 +5,9 @@
 namespace xgrad {
 
 // Elementwise arithmetic. Tensors broadcast by NumPy's rule (ShapeError) and have one floating dtype (TypeError); a C++
-// number takes the tensor's dtype. x, y are inputs, g the cotangent of the result.
+// number takes the tensor's dtype. add, sub, mul, maximum, minimum and where take int64 tensors as well, without
+// gradients and exactly: ValueError for a result that int64 does not hold. x, y are inputs, g the cotangent of the
+// result.
 
 /// -x; gradient -g.
 Tensor neg(const Tensor& x);
@@ -24,7 +26,8 @@ Tensor maximum(const Tensor& x, const Tensor& y);
 Tensor minimum(const Tensor& x, const Tensor& y);
 /// x limited to [low, high]; gradient g inside and on the bounds, 0 outside. ValueError for low > high.
 Tensor clamp(const Tensor& x, double low, double high);
-/// x where the condition is not 0, y elsewhere; the gradient goes to the one taken, none to the condition.
+/// x where the condition is not 0, y elsewhere; the gradient goes to the one taken, none to the condition, which may be
+/// int64.
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);
 
 /// The number as a tensor of rank 0 with x's dtype. TypeError for a fraction and int64, ValueError for NaN and what

@@ -31,4 +31,11 @@ Tensor concatenate(const std::vector<Tensor>& tensors, std::int64_t axis = 0);
 /// Tensors of one shape along a new axis.
 Tensor stack(const std::vector<Tensor>& tensors, std::int64_t axis = 0);
 
+// std has a slice and a stack, too: these are the same functions, for programs that say `using namespace std`.
+inline Tensor slice_axis(const Tensor& x, std::int64_t axis, std::int64_t start, std::int64_t stop,
+                         std::int64_t step = 1) {
+  return slice(x, axis, start, stop, step);
+}
+inline Tensor stack_axis(const std::vector<Tensor>& tensors, std::int64_t axis = 0) { return stack(tensors, axis); }
+
 }  // namespace xgrad

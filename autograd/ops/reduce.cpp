@@ -1,3 +1,4 @@
+#include <autograd/kernels/integers.hpp>
 #include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/reduce.hpp>
 #include <autograd/kernels/sum.hpp>
@@ -159,9 +160,20 @@ Tensor centred_along(const Tensor& x, std::size_t first, std::size_t last) {
                      described(subtract, description), back, x);
 }
 
+Tensor of_integers(const char* name, kernels::IntegerReduction reduction, const Tensor& x, const Axes& axes,
+                   bool keepdims) {
+  const Flags reduced = axis_flags(name, axes, x.rank());
+  const Tensor result = kernels::integer_reduction(name, reduction, x, reduced, kept_shape(x.shape(), reduced));
+  return keepdims ? result : result.alias(dropped_shape(x.shape(), reduced));
+}
+
 Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdims, bool largest) {
-  const Flags reduced = checked_flags(name, x, axes);
+  const bool integers = x.dtype() == int64;
+  const Flags reduced = integers ? axis_flags(name, axes, x.rank()) : checked_flags(name, x, axes);
   need_elements(name, x, reduced);
+  if (integers)
+    return of_integers(name, largest ? kernels::IntegerReduction::max : kernels::IntegerReduction::min, x, axes,
+                       keepdims);
   const auto find = [=](const Tensor& from) {
     return reduce_runs(from, reduced, keepdims, [largest](auto... arguments) {
       largest ? kernels::max(arguments...) : kernels::min(arguments...);
@@ -247,6 +259,7 @@ Tensor prod_along(const Tensor& x, std::size_t axis) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
+  if (x.dtype() == int64) return of_integers("sum", kernels::IntegerReduction::sum, x, axes, keepdims);
   return apply_operation(Sum(checked_flags("sum", x, axes), keepdims, false), x);
 }
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {

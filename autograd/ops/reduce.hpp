@@ -5,8 +5,9 @@
 namespace xgrad {
 
 // Reductions over any set of axes (none given: all of them; negative ones count from the end), which disappear from the
-// shape, or stay with extent 1 (keepdims). Floating dtypes (TypeError); ShapeError for an axis out of range or named
-// twice. g is the cotangent of the result, broadcast to x's shape.
+// shape, or stay with extent 1 (keepdims). Floating dtypes (TypeError); sum, max and
+// min of int64, too, exactly and without gradients: ValueError for a sum that int64 does not hold; ShapeError for an
+// axis out of range or named twice. g is the cotangent of the result, broadcast to x's shape.
 
 /// Σ x, 0 for no elements, rounded once: float32 is added up in float64, float64 in two numbers, over leading axes
 /// after groups of up to 128 rows have been added in pairs in the dtype itself. Gradient g.

@@ -33,18 +33,21 @@ void add_operators(std::vector<OpRow>& rows) {
                      .extreme({{0, -0.0, -1.0}, {1e4, -1e4, -1.0}, {-inf, inf, -1.0}}));
   rows.push_back(
       binary("add", "x + y", add)
+          .takes_any_dtype()
           .is_linear()
           .point({tensor({{0, 1, 2}, {3, 4, 5}, {6, 7, 8}}), tensor({0, 1, 2})},
                  tensor({{0, 2, 4}, {3, 5, 7}, {6, 8, 10}}), "NumPy documentation of add",
                  {ones({3, 3}), tensor({3, 3, 3})})
           .extreme({tensor({1e4, inf, inf}), tensor({-1e4, 1, -inf})}, tensor({0, inf, nan}), {ones({3}), ones({3})}));
   rows.push_back(binary("sub", "x - y", sub)
+                     .takes_any_dtype()
                      .is_linear()
                      .point({tensor({{0, 1, 2}, {3, 4, 5}, {6, 7, 8}}), tensor({0, 1, 2})},
                             tensor({{0, 0, 0}, {3, 3, 3}, {6, 6, 6}}), "NumPy documentation of subtract",
                             {ones({3, 3}), tensor({-3, -3, -3})})
                      .extreme({tensor({1e4, inf}), tensor({1e4, 1})}, tensor({0, inf}), {ones({2}), tensor({-1, -1})}));
   rows.push_back(binary("mul", "x · y", mul)
+                     .takes_any_dtype()
                      .point({tensor({{0, 1, 2}, {3, 4, 5}, {6, 7, 8}}), tensor({0, 1, 2})},
                             tensor({{0, 1, 4}, {0, 4, 10}, {0, 7, 16}}), "NumPy documentation of multiply",
                             {tensor({{0, 1, 2}, {0, 1, 2}, {0, 1, 2}}), tensor({9, 12, 15})})
@@ -81,6 +84,7 @@ void add_choices(std::vector<OpRow>& rows) {
   for (const bool larger : {true, false})
     rows.push_back((larger ? binary("maximum", "max(x, y)", maximum) : binary("minimum", "min(x, y)", minimum))
                        .picks()
+                       .takes_any_dtype()
                        .point({tensor({2, 3, 4}), tensor({1, 5, 2})}, larger ? tensor({2, 5, 4}) : tensor({1, 3, 2}),
                               "NumPy documentation of maximum and minimum",
                               larger ? OpInputs{tensor({1, 0, 1}), tensor({0, 1, 0})}
@@ -103,6 +107,9 @@ void add_choices(std::vector<OpRow>& rows) {
   rows.push_back(elementwise("where", "x where condition ≠ 0, y elsewhere",
                              [](const OpInputs& in) { return where(in[0], in[1], in[2]); }, {whole(0, 1), {}, {}})
                      .picks()
+                     .takes_any_dtype()
+                     .point({tensor({1, 0}).to(int64), tensor({1, 2}), tensor({3, 4})}, tensor({1, 4}),
+                            "an int64 condition", {Tensor(), tensor({1, 0}), tensor({0, 1})})
                      .with_constants({0})
                      .with_nan(NaNRule::moves)
                      .point({tensor({1, 0, -2, nan}), tensor({1, 2, 3, 4}), tensor({5, 6, 7, 8})}, tensor({1, 6, 3, 4}),

@@ -141,7 +141,10 @@ class OpRow {
   OpRow& is_flat() { return set(curved, false); }
   OpRow& is_exact() { return set(exact, true); }
   OpRow& picks() { return is_flat().is_exact(); }  ///< among its inputs and constants
-  OpRow& takes_any_dtype() { return set(any_dtype, true); }
+  OpRow& takes_any_dtype() {
+    std::erase_if(bad, [](const BadCall& refused) { return refused.text.ends_with(" is int64"); });
+    return set(any_dtype, true);
+  }
   OpRow& gives_integers() { return set(integer_result, true).with_order(0); }
   OpRow& with_nan(NaNRule rule) { return set(nan, rule); }
   OpRow& with_constants(std::vector<std::size_t> list) { return set(constants, std::move(list)); }

@@ -44,6 +44,7 @@ void add_sums(std::vector<OpRow>& rows) {
   const Tensor x = tensor({{1, 2}, {3, 4}});
   rows.push_back(
       reduction("sum", "Σ x", sum)
+          .takes_any_dtype()
           .is_linear()
           .point({tensor({{0, 1}, {0, 5}})}, tensor(6.0), "NumPy documentation of sum", {ones({2, 2})})
           .point({tensor({{0, 1}, {0, 5}})}, tensor({0, 6}), "NumPy documentation of sum", {ones({2, 2})},
@@ -95,6 +96,7 @@ void add_extremes(std::vector<OpRow>& rows) {
   const Tensor x = tensor({{0, 1}, {2, 3}});
   rows.push_back(
       reduction("max", "the largest of x", max)
+          .takes_any_dtype()
           .picks()
           .point({x}, tensor(3.0), "NumPy documentation of amax", {tensor({{0, 0}, {0, 1}})})
           .point({x}, tensor({2, 3}), "NumPy documentation of amax", {tensor({{0, 0}, {1, 1}})}, over(max, {0}))
@@ -110,6 +112,7 @@ void add_extremes(std::vector<OpRow>& rows) {
           .refuses<ShapeError>({zeros({0})}, "max: shape (0,) has no elements"));
   rows.push_back(
       reduction("min", "the smallest of x", min)
+          .takes_any_dtype()
           .picks()
           .point({x}, tensor(0.0), "NumPy documentation of amin", {tensor({{1, 0}, {0, 0}})})
           .point({x}, tensor({0, 1}), "NumPy documentation of amin", {tensor({{1, 1}, {0, 0}})}, over(min, {0}))

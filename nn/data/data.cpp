@@ -1,6 +1,10 @@
 #include <autograd/ops/indexing.hpp>
 #include <autograd/tensor/format.hpp>
+#include <autograd/text/words.hpp>
 #include <nn/data/data.hpp>
+
+#include <algorithm>
+#include <cstddef>
 
 namespace xgrad::nn {
 
@@ -95,14 +99,108 @@ Tensor Rows::all(std::optional<DType> dtype) const {
   return take(indices.values<std::int64_t>(), dtype);
 }
 
-Dataset::Dataset(Rows inputs, Rows targets) : inputs_(std::move(inputs)), targets_(std::move(targets)) {
-  if (inputs_.rows() != targets_.rows())
-    throw_as<ShapeError>("Dataset: inputs are {}, targets are {}; need equal first extents", inputs_.shape(),
-                         targets_.shape());
+Columns::Columns(std::vector<Tensor> tensors, std::vector<std::string> names) : names_(std::move(names)) {
+  if (tensors.empty()) throw ValueError("Columns: no tensors; need at least one");
+  if (!names_.empty() && names_.size() != tensors.size())
+    throw_as<ValueError>("Columns: {} names for {} tensors; need one for each, or none", names_.size(), tensors.size());
+  for (std::size_t i = 0; i < names_.size(); ++i)
+    if (std::find(names_.begin(), names_.begin() + static_cast<std::ptrdiff_t>(i), names_[i]) !=
+        names_.begin() + static_cast<std::ptrdiff_t>(i))
+      throw_as<ValueError>("Columns: the name '{}' is used twice", names_[i]);
+  if (tensors.size() == 1)
+    Tensor::operator=(std::move(tensors.front()));
+  else
+    several_ = std::move(tensors);
+}
+
+std::span<const Tensor> Columns::tensors() const {
+  if (!several_.empty()) return several_;
+  return {static_cast<const Tensor*>(this), defined() ? std::size_t{1} : std::size_t{0}};
+}
+
+const Tensor& Columns::operator[](std::size_t place) const {
+  if (place >= count()) throw_as<ValueError>("batch: column {} of {}; need a place below that", place, count());
+  return tensors()[place];
+}
+
+const Tensor& Columns::operator[](std::string_view name) const {
+  const auto found = std::find(names_.begin(), names_.end(), name);
+  if (found == names_.end())
+    throw_as<ValueError>("batch: no column '{}' among {}{}", name, names_.empty() ? "nameless ones" : joined(names_),
+                         did_you_mean(name, names_));
+  return tensors()[static_cast<std::size_t>(found - names_.begin())];
+}
+
+Columns Columns::map(const std::function<Tensor(const Tensor&)>& f) const {
+  if (count() == 0) return {};
+  std::vector<Tensor> mapped;
+  for (const Tensor& x : tensors()) mapped.push_back(f(x));
+  return {std::move(mapped), names_};
+}
+
+std::string Columns::shapes() const {
+  return joined(tensors(), [](const Tensor& x) { return to_string(x.shape()); });
+}
+
+namespace {
+
+/// f of each column's rows, under the same names.
+std::vector<NamedRows> mapped(std::vector<NamedRows> columns, const auto& f) {
+  for (NamedRows& column : columns) column.rows = f(column.rows);
+  return columns;
+}
+
+Columns tensors_of(const std::vector<NamedRows>& columns, const auto& f) {
+  if (columns.size() == 1 && columns.front().name.empty()) return Tensor(f(columns.front().rows));
+  std::vector<Tensor> tensors;
+  std::vector<std::string> names;
+  for (const NamedRows& column : columns) {
+    tensors.push_back(f(column.rows));
+    if (!column.name.empty()) names.push_back(column.name);
+  }
+  return {std::move(tensors), std::move(names)};
+}
+
+void check_names(const std::vector<NamedRows>& columns, const char* side) {
+  if (columns.empty()) throw_as<ValueError>("Dataset: no {}; need at least one", side);
+  for (const NamedRows& column : columns) {
+    if (column.name.empty() != columns.front().name.empty())
+      throw_as<ValueError>("Dataset: some {} have names and some have not; name all or none", side);
+    if (!column.name.empty() && std::count_if(columns.begin(), columns.end(),
+                                              [&](const NamedRows& other) { return other.name == column.name; }) > 1)
+      throw_as<ValueError>("Dataset: two {} are called '{}'", side, column.name);
+  }
+}
+
+}  // namespace
+
+Dataset::Dataset(Rows inputs, Rows targets)
+    : Dataset(std::vector<NamedRows>(1, std::move(inputs)), std::vector<NamedRows>(1, std::move(targets))) {}
+
+Dataset::Dataset(std::vector<NamedRows> inputs, std::vector<NamedRows> targets)
+    : inputs_(std::move(inputs)), targets_(std::move(targets)) {
+  check_names(inputs_, "inputs");
+  check_names(targets_, "targets");
+  const auto shapes = [](const std::vector<NamedRows>& columns) {
+    return joined(columns, [](const NamedRows& column) { return to_string(column.rows.shape()); });
+  };
+  for (const auto* columns : {&inputs_, &targets_})
+    for (const NamedRows& column : *columns)
+      if (column.rows.rows() != size())
+        throw_as<ShapeError>("Dataset: inputs are {}, targets are {}; need equal first extents", shapes(inputs_),
+                             shapes(targets_));
+}
+
+const Rows& Dataset::only(const std::vector<NamedRows>& columns, const char* side) {
+  if (columns.size() != 1)
+    throw_as<ValueError>("Dataset: it has {} {}, and one was asked for; look at input_columns() and target_columns()",
+                         columns.size(), side);
+  return columns.front().rows;
 }
 
 Dataset Dataset::subset(std::int64_t first, std::int64_t last) const {
-  return {inputs_.subset(first, last), targets_.subset(first, last)};
+  const auto part = [&](const Rows& rows) { return rows.subset(first, last); };
+  return {mapped(inputs_, part), mapped(targets_, part)};
 }
 
 std::pair<Dataset, Dataset> Dataset::split(std::int64_t count) const {
@@ -110,13 +208,18 @@ std::pair<Dataset, Dataset> Dataset::split(std::int64_t count) const {
 }
 
 Dataset Dataset::select(std::span<const std::int64_t> indices) const {
-  return {inputs_.select(indices), targets_.select(indices)};
+  const auto chosen = [&](const Rows& rows) { return rows.select(indices); };
+  return {mapped(inputs_, chosen), mapped(targets_, chosen)};
 }
 
 Batch Dataset::take(std::span<const std::int64_t> indices, std::optional<DType> dtype) const {
-  return {inputs_.take(indices, dtype), targets_.take(indices, dtype)};
+  const auto taken = [&](const Rows& rows) { return rows.take(indices, dtype); };
+  return {tensors_of(inputs_, taken), tensors_of(targets_, taken)};
 }
 
-Batch Dataset::all(std::optional<DType> dtype) const { return {inputs_.all(dtype), targets_.all(dtype)}; }
+Batch Dataset::all(std::optional<DType> dtype) const {
+  const auto taken = [&](const Rows& rows) { return rows.all(dtype); };
+  return {tensors_of(inputs_, taken), tensors_of(targets_, taken)};
+}
 
 }  // namespace xgrad::nn

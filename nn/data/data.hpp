@@ -2,10 +2,14 @@
 
 #include <autograd/tensor/tensor.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -57,12 +61,47 @@ class Rows {
   double offset_ = 0.0;
 };
 
+/// One side of a batch: a tensor, as which it is used like any other, or several, with names if wished. Several are no
+/// tensor by themselves but an empty handle; they are found by place or name: `x[1]`, `x["age"]`.
+class Columns : public Tensor {
+ public:
+  Columns() = default;
+  Columns(Tensor one) : Tensor(std::move(one)) {}  // NOLINT(google-explicit-constructor)
+  /// names: as many, or none. ValueError otherwise, for a name that is used twice, or an empty list.
+  Columns(std::vector<Tensor> tensors, std::vector<std::string> names = {});  // NOLINT(google-explicit-constructor)
+
+  std::size_t count() const { return tensors().size(); }
+  /// All of them, in order.
+  std::span<const Tensor> tensors() const;
+  const std::vector<std::string>& names() const { return names_; }
+  /// ValueError that lists what there is, for a place or name that there is not.
+  const Tensor& operator[](std::size_t place) const;
+  const Tensor& operator[](std::string_view name) const;
+  /// f(x) for each x, under the same names.
+  Columns map(const std::function<Tensor(const Tensor&)>& f) const;
+  /// `(32, 4)`, or `(32, 4), (32,)`.
+  std::string shapes() const;
+
+ private:
+  std::vector<Tensor> several_;
+  std::vector<std::string> names_;
+};
+
 /// Inputs and targets of one batch: `auto [x, y] = batch`.
 struct Batch {
-  Tensor inputs;   ///< (n, ...)
-  Tensor targets;  ///< (n, ...), int64 (n,) for class labels
+  Columns inputs;   ///< (n, ...)
+  Columns targets;  ///< (n, ...), int64 (n,) for class labels
 
-  std::int64_t rows() const { return inputs.shape(0); }
+  std::int64_t rows() const { return inputs[0].shape(0); }
+};
+
+/// Rows that are one of several inputs or targets of a dataset; the name may be empty.
+struct NamedRows {
+  NamedRows(Rows values) : rows(std::move(values)) {}  // NOLINT(google-explicit-constructor)
+  NamedRows(const Tensor& values) : rows(values) {}    // NOLINT(google-explicit-constructor)
+  NamedRows(std::string text, Rows values) : name(std::move(text)), rows(std::move(values)) {}
+  std::string name;
+  Rows rows;
 };
 
 /// Examples: rows of inputs and of targets. Copies and subsets share the values.
@@ -70,12 +109,22 @@ class Dataset {
  public:
   /// ShapeError unless both have the same number of rows.
   Dataset(Rows inputs, Rows targets);
+  /// Several inputs, which a model takes in this order, and several targets, which a loss sees, masks and weights of
+  /// rows among them: `Dataset({{"ids", ids}, {"age", age}}, {{"price", price}, {"weight", weight}})`. Names for all of
+  /// a side, or for none. ValueError for an empty list or names that do not fit, ShapeError unless all have the same
+  /// number of rows.
+  Dataset(std::vector<NamedRows> inputs, std::vector<NamedRows> targets);
 
-  std::int64_t size() const { return inputs_.rows(); }
-  const Rows& inputs() const& { return inputs_; }
-  Rows inputs() const&& { return inputs_; }
-  const Rows& targets() const& { return targets_; }
-  Rows targets() const&& { return targets_; }
+  std::int64_t size() const { return inputs_.front().rows.rows(); }
+  /// The one input, or target. ValueError if there are several.
+  const Rows& inputs() const& { return only(inputs_, "inputs"); }
+  Rows inputs() const&& { return only(inputs_, "inputs"); }
+  const Rows& targets() const& { return only(targets_, "targets"); }
+  Rows targets() const&& { return only(targets_, "targets"); }
+  const std::vector<NamedRows>& input_columns() const& { return inputs_; }
+  std::vector<NamedRows> input_columns() const&& { return inputs_; }
+  const std::vector<NamedRows>& target_columns() const& { return targets_; }
+  std::vector<NamedRows> target_columns() const&& { return targets_; }
 
   /// Examples first, ..., last - 1. ValueError outside [0, size].
   Dataset subset(std::int64_t first, std::int64_t last) const;
@@ -91,8 +140,10 @@ class Dataset {
   Batch all(std::optional<DType> dtype = std::nullopt) const;
 
  private:
-  Rows inputs_;
-  Rows targets_;
+  static const Rows& only(const std::vector<NamedRows>& columns, const char* side);
+
+  std::vector<NamedRows> inputs_;
+  std::vector<NamedRows> targets_;
 };
 
 }  // namespace xgrad::nn

@@ -17,8 +17,9 @@ namespace xgrad::nn {
 /// One forward pass on a tape, and its gradients.
 struct DoctorRun {
   LayerTrace trace;
-  Tensor prediction;
-  std::size_t end = 0;  ///< traced values of the model; those from here on are the loss
+  Tensor prediction;            ///< the first one
+  std::size_t predictions = 0;  ///< so many outputs
+  std::size_t end = 0;          ///< traced values of the model; those from here on are the loss
   Tensor loss;
   Gradients gradients;  ///< empty if the loss depends on no parameter
 };

@@ -47,12 +47,12 @@ bool check_shapes(Patient& p) {
     p.error("input", NAN, "the transform takes rows of the data", "{}", error.what());
     return false;
   }
-  const Shape& inputs = p.batch.inputs.shape();
+  const std::string inputs = p.batch.inputs.shapes();
   try {
     run_model(p.copy, p.batch, p.run, true);
   } catch (const std::exception& error) {
     p.error(layer_of_error(error.what(), p.copy), NAN, "model and loss run on a batch",
-            "{}; inputs of the batch are {}, targets {}", error.what(), inputs, p.batch.targets.shape());
+            "{}; inputs of the batch are {}, targets {}", error.what(), inputs, p.batch.targets.shapes());
     return false;
   }
   const Tensor &prediction = p.run.prediction, &loss = p.run.loss;
@@ -86,6 +86,7 @@ void run_model(const AnyModel& model, const Batch& batch, DoctorRun& run, bool b
   Tape tape({.observer = &run.trace});
   const std::vector<Tensor> outputs = model.outputs(batch.inputs);
   run.prediction = outputs.front();
+  run.predictions = outputs.size();
   run.end = run.trace.values().size();
   run.loss = model.loss(outputs, batch.targets);
   if (!backward || run.loss.size() != 1) return;

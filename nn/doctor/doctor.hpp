@@ -60,17 +60,17 @@ DoctorReport doctor_of(const AnyModel& model, Optimizer* optimizer, double learn
 /// throws: clones are used, and where the optimizer takes steps, parameters, buffers and state are put back, bit by
 /// bit (state of an Optimizer class of your own beyond its moments is not). ValueError for empty data or options below
 /// 1; other exceptions of the model, the loss and the transform become findings.
-template <ClonableModel M, TrainingLoss L>
+template <class M, class L>
 DoctorReport doctor(M& model, const L& loss, Optimizer& optimizer, const Dataset& data,
                     const DoctorOptions& options = {}) {
-  return doctor_of(AnyModel::clonable(model, loss), &optimizer, optimizer.learning_rate(), data, options);
+  return doctor_of(AnyModel::clonable_of(model, loss), &optimizer, optimizer.learning_rate(), data, options);
 }
 
 /// The same before there is an optimizer: for SGD with this learning rate.
-template <ClonableModel M, TrainingLoss L>
+template <class M, class L>
 DoctorReport doctor(M& model, const L& loss, double learning_rate, const Dataset& data,
                     const DoctorOptions& options = {}) {
-  return doctor_of(AnyModel::clonable(model, loss), nullptr, learning_rate, data, options);
+  return doctor_of(AnyModel::clonable_of(model, loss), nullptr, learning_rate, data, options);
 }
 
 }  // namespace xgrad::nn

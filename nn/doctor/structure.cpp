@@ -4,6 +4,7 @@
 #include <autograd/ops/reduce.hpp>
 #include <autograd/text/words.hpp>
 #include <nn/doctor/checks.hpp>
+#include <nn/training/registered.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -22,11 +23,12 @@ AnyModel exact_clone(const AnyModel& model) {
   return copy;
 }
 
-Batch exact(const Batch& batch) { return {in_float64(batch.inputs), in_float64(batch.targets)}; }
+Batch exact(const Batch& batch) { return {batch.inputs.map(in_float64), batch.targets.map(in_float64)}; }
 
 Batch part_of(const Batch& batch, std::int64_t first, std::int64_t last) {
   const Pause pause;
-  return {slice(batch.inputs, 0, first, last), slice(batch.targets, 0, first, last)};
+  const auto rows = [&](const Tensor& x) { return slice(x, 0, first, last); };
+  return {batch.inputs.map(rows), batch.targets.map(rows)};
 }
 
 /// max |a - b| over a and the first rows of b, relative to max |b| there.
@@ -59,10 +61,8 @@ std::size_t source_of(const LayerTrace& trace, std::size_t place) {
 /// A run in which also is seen what happens before the first layer.
 DoctorRun exact_run(const AnyModel& model, Batch batch) {
   DoctorRun run;
-  if (is_floating(batch.inputs.dtype())) {
-    batch.inputs = batch.inputs.clone();
-    batch.inputs.requires_gradient();
-  }
+  batch.inputs =
+      batch.inputs.map([](const Tensor& x) { return is_floating(x.dtype()) ? x.clone().requires_gradient() : x; });
   run_model(model, batch, run, false);
   return run;
 }
@@ -191,6 +191,10 @@ void check_flow(Patient& p) {
     }
   }
   p.measured("{} of {} parameters get a gradient", reached, parameters.size());
+  if (const std::string found = unregistered(
+          p.copy, p.run.gradients, p.optimizer != nullptr ? p.optimizer->parameters() : std::vector<Tensor>());
+      !found.empty())
+    p.error("model", 0, "every tensor that is learned is a parameter", "{}", found);
   // The cut is behind the last of them.
   for (auto layer = cut.rbegin(); layer != cut.rend(); ++layer)
     p.error(layer->first, 0, "every parameter that is used gets a gradient",

@@ -149,6 +149,7 @@ void check_overfit(Patient& p) {
 void check_labels(Patient& p) {
   if (std::min(p.options.label_rows, p.data.size()) < 50) return p.skip("fewer than 50 rows");
   const Batch batch = p.draw(p.options.label_rows);
+  if (batch.inputs.count() > 1 || batch.targets.count() > 1) return p.skip("several inputs or targets");
   if (!is_floating(batch.inputs.dtype())) return p.skip("indices have no distances");
   const Pause pause;
   const double found = agreement(batch.targets, nearest_rows(batch.inputs));

@@ -1,7 +1,10 @@
 #include <autograd/tensor/format.hpp>
+#include <autograd/text/words.hpp>
 #include <nn/inspection/gradient_check.hpp>
 #include <nn/layers/batch_part.hpp>
+#include <nn/training/registered.hpp>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -29,8 +32,42 @@ GradientSubject model_subject(const Module& model, std::function<Tensor()> f, Te
   return subject;
 }
 
+namespace {
+
+void require_tensors(const char* side, TensorList list) {
+  if (list.empty()) throw_as<ValueError>("check_gradients: no {}; need at least one tensor", side);
+  for (std::size_t i = 0; i < list.size(); ++i)
+    if (!list[i].defined()) throw_as<ValueError>("check_gradients: {} {} is an empty handle; need a tensor", side, i);
+}
+
+/// Leaves out what was not chosen.
+void choose(NamedTensors& tensors, std::size_t parameters, const CheckedTensors& checked) {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < parameters; ++i) names.push_back(tensors[i].first);
+  const auto is_below = [](const std::string& name, const std::string& path) {
+    return name == path || name.starts_with(path + ".");
+  };
+  for (const std::string& path : checked.parameters)
+    if (std::none_of(names.begin(), names.end(), [&](const std::string& name) { return is_below(name, path); }))
+      throw_as<ValueError>("check_gradients: the model has no parameter or module '{}'{}", path,
+                           did_you_mean(path, names));
+  std::size_t place = 0;
+  std::erase_if(tensors, [&](const auto& named) {
+    if (place++ >= parameters) return !checked.inputs;
+    return !checked.parameters.empty() &&
+           std::none_of(checked.parameters.begin(), checked.parameters.end(),
+                        [&](const std::string& path) { return is_below(named.first, path); });
+  });
+  if (tensors.empty()) throw ValueError("check_gradients: no tensors are left to check: no parameters and no inputs");
+}
+
+}  // namespace
+
 GradientReport check_gradients_of(const AnyModel& model, TensorList inputs, TensorList targets,
-                                  const GradientCheckOptions& options) {
+                                  const GradientCheckOptions& options, const CheckedTensors& checked) {
+  require_tensors("inputs", inputs);
+  require_tensors("targets", targets);
+  require_registered("check_gradients", model.clone(), inputs, targets);
   const auto subject_of_copy = [&] {
     const AnyModel copy = model.clone();
     copy.module().to(float64);
@@ -39,6 +76,7 @@ GradientReport check_gradients_of(const AnyModel& model, TensorList inputs, Tens
     for (const Tensor& target : targets) y.push_back(in_float64(target));
     GradientSubject subject = model_subject(
         copy.module(), [=] { return copy.loss_of(x, y); }, x);
+    choose(subject.tensors, copy.parameters().size(), checked);
     subject.companions.insert(subject.companions.end(), y.begin(), y.end());
     return subject;
   };

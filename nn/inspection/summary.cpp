@@ -54,11 +54,10 @@ class Listing final : public LayerObserver {
 
 }  // namespace
 
-std::string summary_of_call(const Module& model, const std::function<Tensor(const Tensor&)>& call,
-                            const Tensor& input) {
+std::string summary_of_call(const Module& model, const std::function<Tensor()>& call) {
   const Pause pause;
   Listing listing;
-  return listing.text(model, call(input));
+  return listing.text(model, call());
 }
 
 Tensor example_input(const Module& model, const Shape& shape) {

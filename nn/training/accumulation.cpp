@@ -82,7 +82,7 @@ BatchGradients Accumulation::take_together() {
     for (const Batch& batch : batches_) {
       outputs.push_back(options_.parts ? outputs_in_parts(model_, batch.inputs, *options_.parts)
                                        : model_.outputs(batch.inputs));
-      targets.push_back({batch.targets});
+      targets.emplace_back(batch.targets.tensors().begin(), batch.targets.tensors().end());
     }
   }
   const std::vector<Tensor> leaves = leaves_of(concatenated(outputs));

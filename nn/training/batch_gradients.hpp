@@ -45,10 +45,12 @@ std::vector<Tensor> concatenated(std::span<const std::vector<Tensor>> lists);
 /// remember their calls (nn/layers/batch_part.hpp) count the batch once: dropout as one call, batch norm with the
 /// statistics of all rows.
 ///
+/// Several inputs or targets are lists, of which the function takes a tensor each, or two std::vector<Tensor>.
+///
 /// ShapeError for x and y that do not have the same number of rows, or none; ValueError for negative parts or
 /// Reduction::none. When parts throw, the error of the lowest one is thrown.
 template <TrainingLoss F>
-BatchGradients batch_gradients(const F& function, const Tensor& x, const Tensor& y,
+BatchGradients batch_gradients(const F& function, TensorList x, TensorList y,
                                const BatchGradientsOptions& options = {}) {
   return batch_gradients_of(AnyModel(function), x, y, options);
 }

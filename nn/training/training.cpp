@@ -5,6 +5,7 @@
 #include <nn/training/checkpoint.hpp>
 #include <nn/training/nonfinite.hpp>
 #include <nn/training/progress.hpp>
+#include <nn/training/registered.hpp>
 #include <nn/training/snapshot.hpp>
 #include <nn/training/training.hpp>
 
@@ -33,7 +34,8 @@ void check_count(const char* name, std::int64_t value) {
 
 void check_metrics(const char* who, const std::vector<Metric>& metrics) {
   for (const Metric& metric : metrics)
-    if (!metric.function) throw_as<ValueError>("{}: metric '{}' has no function; need one to call", who, metric.name);
+    if (!metric.function && !metric.of_lists)
+      throw_as<ValueError>("{}: metric '{}' has no function; need one to call", who, metric.name);
 }
 
 void check(const FitOptions& options) {
@@ -220,6 +222,9 @@ class Training {
       checkpoint_.save();
       checkpoint_step_ = history_.steps;
     }
+    if (history_.steps == 0)
+      if (const std::string text = unregistered(model_, found.gradients, optimizer_.parameters()); !text.empty())
+        throw ValueError("fit: " + text);
     const bool clips = options_.clip_norm || options_.clip_value;
     if (clips && !std::isfinite(found.gradients.norm())) give_up("gradient", step);
     if (options_.clip_norm) found.gradients.clip_norm(*options_.clip_norm);
@@ -327,6 +332,19 @@ History fit_of(const AnyModel& model, Optimizer& optimizer, const Dataset& data,
   return Training(model, optimizer, data, options).run();
 }
 
+namespace {
+
+double value_of(const Metric& metric, const std::vector<Tensor>& predictions, const std::vector<Tensor>& targets) {
+  if (metric.of_lists) return metric.of_lists(predictions, targets);
+  if (predictions.size() != 1 || targets.size() != 1)
+    throw_as<ValueError>(
+        "evaluate: metric '{}' takes one prediction and one target, there are {} and {}; give it a function `of_lists`",
+        metric.name, predictions.size(), targets.size());
+  return metric.function(predictions.front(), targets.front());
+}
+
+}  // namespace
+
 Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const EvaluateOptions& options) {
   if (options.reduction == Reduction::none) throw ValueError("evaluate: reduction none; need mean or sum");
   check_metrics("evaluate", options.metrics);
@@ -341,12 +359,12 @@ Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const Evaluat
     if (!loss_together) loss.add(model.loss(outputs, batch.targets).item(), batch.rows());
     if (!loss_together && options.metrics.empty()) continue;
     predictions.push_back(std::move(outputs));
-    targets.push_back({batch.targets});
+    targets.emplace_back(batch.targets.tensors().begin(), batch.targets.tensors().end());
   }
   const std::vector<Tensor> all_predictions = concatenated(predictions), all_targets = concatenated(targets);
   Evaluation evaluation{loss_together ? model.loss(all_predictions, all_targets).item() : loss.value()};
   for (const Metric& metric : options.metrics)
-    evaluation.metrics.push_back(metric.function(all_predictions.front(), all_targets.front()));
+    evaluation.metrics.push_back(value_of(metric, all_predictions, all_targets));
   return evaluation;
 }
 

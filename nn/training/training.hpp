@@ -25,7 +25,9 @@ class Progress;
 /// A number that tells how good predictions are, computed once on all of them: `{"accuracy", nn::accuracy}`.
 struct Metric {
   std::string name;
-  std::function<double(const Tensor& predictions, const Tensor& targets)> function;
+  std::function<double(const Tensor& predictions, const Tensor& targets)> function = {};
+  /// Instead, for models of several outputs or targets.
+  std::function<double(const std::vector<Tensor>& predictions, const std::vector<Tensor>& targets)> of_lists = {};
 };
 
 /// What a callback asks for.
@@ -177,6 +179,9 @@ Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const Evaluat
 ///                                   {.epochs = 20, .batches = {.size = 128, .shuffle = true, .seed = 1},
 ///                                    .validation = held_out, .metrics = {{"accuracy", nn::accuracy}}});
 ///
+/// A dataset of several inputs and targets is called as model(inputs...) and loss(outputs..., targets...), with a
+/// tensor for each, or with a std::vector of them; masks and weights of rows are targets.
+///
 /// Every batch is loss(model(x), y) on a tape, and a step of the optimizer: the same bits as the loop that one would
 /// write by hand, with or without prefetch, callbacks, progress, validation and metrics. Steps run in training mode,
 /// validation and metrics in eval mode without a tape and without the transform; train() and eval() reach every child,
@@ -186,17 +191,17 @@ Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const Evaluat
 /// patience or restore_best without validation data, a metric without a function, Reduction::none, an empty dataset;
 /// what model, loss and optimizer throw; NonFiniteLoss. FileError for a checkpoint that cannot be written or read, is
 /// damaged, or is of another model, optimizer or, within an epoch, of other batches.
-template <TrainableModel M, TrainingLoss L>
+template <class M, class L>
 History fit(M& model, const L& loss, Optimizer& optimizer, const Dataset& data, const FitOptions& options = {}) {
-  return fit_of(AnyModel(model, loss), optimizer, data, options);
+  return fit_of(AnyModel::of(model, loss), optimizer, data, options);
 }
 
 /// Loss and metrics of a model on data, in eval mode without a tape. Metrics, and losses that are no means over rows,
 /// get the predictions of all rows, which are kept for them. ValueError for an empty dataset, a size below 1 or
 /// Reduction::none.
-template <TrainableModel M, TrainingLoss L>
+template <class M, class L>
 Evaluation evaluate(M& model, const L& loss, const Dataset& data, const EvaluateOptions& options = {}) {
-  return evaluate_of(AnyModel(model, loss), data, options);
+  return evaluate_of(AnyModel::of(model, loss), data, options);
 }
 
 }  // namespace xgrad::nn

@@ -202,5 +202,30 @@ TEST_CASE("the README quotes this file") {
       block += (text.empty() ? "" : line.substr(indentation)) + "\n";
     }
   }
-  CHECK(blocks == 8);
+  CHECK(blocks == 9);
+}
+
+namespace {
+
+struct Wide : nn::Module {
+  nn::Embedding table = add("table", nn::Embedding(3, 2));
+  nn::Linear numbers = add("numbers", nn::Linear(1, 2));
+  nn::Linear output = add("output", nn::Linear(2, 1));
+  Tensor operator()(const Tensor& ids, const Tensor& age) const { return output(table(ids) + numbers(age)); }
+};
+
+}  // namespace
+
+TEST_CASE("the README's model of several inputs is trained with weights of rows") {
+  seed(1);
+  Wide wide;
+  nn::SGD optimizer(wide.parameters(), {.learning_rate = 0.1});
+  const Tensor ids = tensor({0, 1, 2, 0}, int64), age = tensor({{0.1}, {0.2}, {0.3}, {0.4}});
+  const Tensor price = tensor({{1}, {2}, {3}, {1}}), weight = ones({4, 1});
+  // README: several inputs
+  const nn::Dataset data({{"ids", ids}, {"age", age}}, {{"price", price}, {"weight", weight}});
+  nn::fit(
+      wide, [](const Tensor& p, const Tensor& t, const Tensor& w) { return mean(square(p - t) * w); }, optimizer, data);
+  // end
+  CHECK(mean(square(wide(ids, age) - price)).item() < 2);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <type_traits>
 
@@ -26,6 +27,15 @@ struct Symbol {
 struct SymbolMask {
   using Number = Symbol;
   std::uint32_t step;
+
+  /// For `if` and `?:`, which a pointwise lambda cannot use.
+  template <std::same_as<bool> B>
+  explicit operator B() const {
+    static_assert(!std::same_as<B, bool>,
+                  "a pointwise lambda works on many numbers at once and takes no branch: for "
+                  "`if (x > 0)` and `x > 0 ? a : b` write where(x > 0, a, b)");
+    return false;
+  }
 };
 
 Symbol operator-(Symbol a);

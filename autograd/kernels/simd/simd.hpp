@@ -2,6 +2,7 @@
 
 #include <autograd/kernels/simd/xsimd.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <type_traits>
@@ -33,6 +34,15 @@ template <class T>
 struct Mask {
   using Number = Vec<T>;
   xsimd::batch_bool<T> bits;
+
+  /// For `if` and `?:`, which a pointwise lambda cannot use.
+  template <std::same_as<bool> B>
+  explicit operator B() const {
+    static_assert(!std::same_as<B, bool>,
+                  "a pointwise lambda works on many numbers at once and takes no branch: for "
+                  "`if (x > 0)` and `x > 0 ? a : b` write where(x > 0, a, b)");
+    return false;
+  }
 
   friend Mask operator&(Mask a, Mask b) { return {a.bits & b.bits}; }
   friend Mask operator|(Mask a, Mask b) { return {a.bits | b.bits}; }

@@ -575,3 +575,17 @@ TEST_CASE("large tensors are sampled, with the largest gradient among the sample
   CHECK(expect::contains(check_gradients([](const Arguments& in) { return sum(square(in[0])); }, {x}).text(),
                          "64 of 2000"));
 }
+
+TEST_CASE("a function of one tensor is checked, and a long check tells how far it is") {
+  std::vector<std::size_t> told;
+  const Tensor x = tensor({0.5, -1.0, 2.0});
+  const GradientReport report = check_gradients([](const Tensor& t) { return sum(sin(t)); }, x,
+                                                {.progress = [&](std::size_t done, std::size_t all) {
+                                                  told.push_back(done);
+                                                  CHECK(all == 3);
+                                                }});
+  CHECK(report.ok());
+  CHECK(told == std::vector<std::size_t>{1, 2, 3});
+  CHECK(expect::error_of([&] { check_gradients(std::function<Tensor(const Tensor&)>(), x); }) ==
+        "ValueError: check_gradients: the function is empty");
+}

@@ -1,4 +1,5 @@
 #include "tests/support/accuracy.hpp"
+#include "tests/support/expect.hpp"
 
 #include <doctest/doctest.h>
 
@@ -188,4 +189,49 @@ TEST_CASE("sums and means of whole tensors keep what float32 would lose") {
   CHECK(sum(leaf(cancelling)).item() == 1000);
   CHECK(mean(full({100}, 3e38, float32)).item() == static_cast<double>(3e38f));
   CHECK(mean(full({100, 3}, 3e38, float32), {0}).item({1}) == static_cast<double>(3e38f));
+}
+
+TEST_CASE("int64 adds, subtracts, multiplies, compares, sums and finds extremes exactly, or says that it cannot") {
+  constexpr std::int64_t large = (std::int64_t{1} << 53) + 1;  // no double
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max(),
+                         least = std::numeric_limits<std::int64_t>::min();
+  const auto of = [](const std::vector<std::int64_t>& values, const Shape& shape) {
+    return tensor(values, shape, int64);
+  };
+  const auto numbers = [](const Tensor& x) {
+    const auto values = x.values<std::int64_t>();
+    return std::vector<std::int64_t>(values.begin(), values.end());
+  };
+  using Integers = std::vector<std::int64_t>;
+  CHECK(numbers(arange(3) + 1) == Integers{1, 2, 3});
+  CHECK(numbers(2 - arange(3)) == Integers{2, 1, 0});
+  const Tensor x = of({large, -large, 3, most}, {2, 2});
+  CHECK(numbers(x + of({1, -1}, {2})) == Integers{large + 1, -large - 1, 4, most - 1});
+  CHECK(numbers(of({large, 3}, {2}) * of({3}, {1})) == Integers{3 * large, 9});
+  CHECK(numbers(of({least}, {1}) - of({least}, {1})) == Integers{0});
+  CHECK(numbers(maximum(of({large, 1}, {2}), of({large - 1, 2}, {2}))) == Integers{large, 2});
+  CHECK(numbers(minimum(of({large, 1}, {2}), of({large - 1, 2}, {2}))) == Integers{large - 1, 1});
+  CHECK(numbers(where(gt(of({large, 1}, {2}), of({large - 1, 2}, {2})), of({5, 6}, {2}), of({7, 8}, {2}))) ==
+        Integers{5, 8});
+  CHECK(expect::values(where(of({1, 0}, {2}), tensor({1, 2}), tensor({3, 4}))) == std::vector<double>{1, 4});
+  CHECK(numbers(sum(of({most, 1, -most, large}, {4}))) == Integers{large + 1});  // beyond int64 on the way
+  CHECK(numbers(sum(x, 0)) == Integers{large + 3, most - large});
+  CHECK(sum(x, 0, true).shape() == Shape{1, 2});
+  CHECK(numbers(sum(of({1, 2, 3, 4, 5, 6, 7, 8}, {2, 2, 2}), {0, 2})) == Integers{14, 22});
+  CHECK(numbers(max(x, 1)) == Integers{large, most});
+  CHECK(numbers(min(x)) == Integers{-large});
+  CHECK(numbers(max(of({least}, {1}))) == Integers{least});
+  const auto error = [](const auto& f) { return expect::error_of(f); };
+  CHECK(
+      error([&] { x + 1; }) ==
+      "ValueError: add: 9223372036854775807 and 1 at element 3: the result is not in int64; convert with to(float64)");
+  CHECK(error([&] { of({least}, {1}) - 1; }).find("ValueError: sub: ") == 0);
+  CHECK(error([&] { x* x; }).find("ValueError: mul: ") == 0);
+  CHECK(error([&] {
+          sum(of({most, 1}, {2}));
+        }) == "ValueError: sum: result 0 is not in int64; convert with to(float64)");
+  CHECK(error([&] { max(of({}, {0})); }).find("ShapeError: max") == 0);
+  CHECK(error([&] { arange(3) + tensor({1, 2, 3}); }).find("TypeError: ") == 0);
+  CHECK(error([&] { arange(3) + 0.5; }).find("TypeError: ") == 0);
+  CHECK(error([&] { mean(arange(3)); }).find("TypeError: mean") == 0);
 }

@@ -240,7 +240,7 @@ TEST_CASE("batches that do not fit, and functions that give no number, are refus
 
 TEST_CASE("of lists of tensors all have the same rows, which are cut together") {
   Tensor w = expect::leaf(ones({1}));
-  const auto loss = [&](const Tensor& x, const Tensor& y) { return mean((x - y) * w); };
+  const auto loss = [&](const Tensor& x, const Tensor& z, const Tensor& y) { return mean((x - y) * w) + mean(z); };
   const nn::AnyModel model(loss);
   const std::vector<Tensor> two = {inputs(4), ones({4})}, uneven = {inputs(4), ones({3})};
   const Tensor y = zeros({4, 5});

@@ -1,0 +1,43 @@
+#include <autograd/ops/reduce.hpp>
+#include <autograd/tape/tape.hpp>
+#include <autograd/tensor/format.hpp>
+#include <nn/layers/batch_part.hpp>
+#include <nn/training/registered.hpp>
+
+#include <algorithm>
+
+namespace xgrad::nn {
+
+std::string unregistered(const AnyModel& model, const Gradients& gradients, const std::vector<Tensor>& others) {
+  if (!model.is_module()) return "";
+  const std::vector<NamedTensor> parameters = model.parameters();
+  std::string found;
+  for (const auto& [x, gradient] : gradients) {
+    const auto is_x = [&x = x](const Tensor& other) { return other.is(x); };
+    if (std::any_of(parameters.begin(), parameters.end(), [&](const NamedTensor& p) { return is_x(p.tensor); }) ||
+        std::any_of(others.begin(), others.end(), is_x))
+      continue;
+    found += fmt::format("{}{} of shape {}", found.empty() ? "" : ", ", x.label().empty() ? "a tensor" : x.label(),
+                         x.shape());
+  }
+  if (found.empty()) return "";
+  return "the loss depends on tensors that require gradients and are no parameters of the model: " + found +
+         "; register members where they are initialised, `nn::Linear b = add(\"b\", nn::Linear(3, 2));` or "
+         "`Tensor w = parameter(\"w\", ...);`, or pass detach(x) for what is not to be learned";
+}
+
+void require_registered(const char* operation, const AnyModel& model, TensorList inputs, TensorList targets) {
+  std::string found;
+  try {
+    const BatchPart trial(0, nullptr);
+    Tape tape;
+    const Tensor loss = model.loss_of(inputs, targets);
+    if (!is_recorded(loss)) return;
+    found = unregistered(model, tape.backward(loss, ones(loss.shape(), loss.dtype())), {inputs.begin(), inputs.end()});
+  } catch (const Error&) {
+    return;
+  }
+  if (!found.empty()) throw ValueError(std::string(operation) + ": " + found);
+}
+
+}  // namespace xgrad::nn

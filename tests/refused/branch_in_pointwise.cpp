@@ -1,0 +1,8 @@
+// refused: for `if (x > 0)` and `x > 0 ? a : b` write where(x > 0, a, b)
+// lines: 60
+#include <autograd/pointwise.hpp>
+
+xgrad::Tensor f(const xgrad::Tensor& x) {
+  return xgrad::pointwise(
+      "f", [](auto v) { return v > 0 ? v : v * 0.1; }, x);
+}
