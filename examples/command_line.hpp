@@ -13,8 +13,8 @@
 ///
 /// Every program has --help, --threads, --quick, --quiet and --json FILE, those that draw --out DIR. The exit code is 0
 /// for a run that ended, 1 for one that failed (one line says why), whose claims do not hold or whose text could not be
-/// written, 2 for bad usage, 130 for one that Ctrl-C ended early, 143 for SIGTERM. Standard streams that are closed stay
-/// so, and no file takes their place.
+/// written, 2 for bad usage, 130 for one that Ctrl-C ended early, 143 for SIGTERM. Standard streams that are closed
+/// stay so, and no file takes their place.
 
 #include <autograd/text/table.hpp>
 #include <nn/report/picture.hpp>

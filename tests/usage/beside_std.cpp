@@ -26,7 +26,9 @@ TEST_CASE("xgrad's names can be used beside all of the standard library's") {
   CHECK(sum(sqrt(pow(x, 2.0)) + floor(x) * sin(x) * cos(x) * tanh(x) * 0.0).item() == 6);
   CHECK(sum(minimum(x, 0.0) + maximum(x, 0.0) + clamp(x, 0.0, 0.0) + sign(x) * 0.0).item() == 2);
   CHECK(gradient([](const Tensor& t) { return sum(t * t); }, x).item({2}) == 6);
-  CHECK(sum(pointwise("twice", [](auto v) { return v + v; }, x)).item() == 4);
+  CHECK(sum(pointwise(
+                "twice", [](auto v) { return v + v; }, x))
+            .item() == 4);
   CHECK(sum(transpose(reshape(concatenate({x, x}), {2, 3}))).item() == 4);
   CHECK(accumulate(x, x).item({0}) == 2);
   CHECK(lt(x, 0.0).item({1}) == 1);
