@@ -330,7 +330,8 @@ double Experiment::stair_height(double step) {
   const long double here = weighted_sum(*here_);
   while (width < step && weighted_sum(outputs_at(width)) == here) width *= 2;
   const auto rise = std::abs(weighted_sum(outputs_at(step)) - weighted_sum(outputs_at(-step)));
-  return static_cast<double>(rise / (2 * step) * 2 * width);
+  const auto jump = std::abs(weighted_sum(outputs_at(width)) - here);
+  return static_cast<double>(std::max(rise / step * width, jump));
 }
 
 void Experiment::begin(const Move& move, const std::vector<Tensor>& here, double gradient) {

@@ -99,7 +99,10 @@ void examine(Finding& finding, Experiment& experiment, const std::vector<Tensor>
     const double noise_limit = options.noise_limit * size;
     finding.verdict = judge(finding, derivative, noise_limit);
     if (finding.verdict == GradientVerdict::wrong || derivative.jumps()) {
-      if (const double height = experiment.stair_height(derivative.first_step()); height > 0) {
+      double height = experiment.stair_height(derivative.first_step());
+      if (height == 0) height = experiment.stair_height(derivative.largest_step());
+      finding.stairs = height > 0;
+      if (finding.stairs) {
         derivative.reconsider(height);
         set_thorough(finding, derivative);
         finding.verdict = judge(finding, derivative, noise_limit);
@@ -122,7 +125,7 @@ void conclude(GradientRow& row, std::span<const Finding> findings, const Tensor&
   for (const Finding& finding : findings) {
     row.directional = row.directional || finding.direction;
     row.entries += !finding.direction;
-    all_vanish = all_vanish && finding.verdict != GradientVerdict::kink && finding.vanishes();
+    all_vanish = all_vanish && finding.verdict != GradientVerdict::kink && !finding.stairs && finding.vanishes();
     noise = std::max(noise, finding.noise);
     const double size = std::abs(finding.numerical);
     if (std::isfinite(size) && size > 2 * finding.noise) row.largest = std::max(row.largest, size);

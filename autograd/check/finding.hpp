@@ -21,6 +21,7 @@ struct Finding : GradientEntry {
   double typical = 0;   ///< size of the tensor's values
 
   GradientVerdict verdict = GradientVerdict::ok;
+  bool stairs = false;       ///< whether f's values climb in stairs, so that nothing is known to be 0
   std::size_t refusals = 0;  ///< how often f refused moved values
   std::string refusal;       ///< why, the last time
 

@@ -61,8 +61,9 @@ class NumericalDerivative {
   Estimate left() const&& { return left_; }
   const Estimate& right() const& { return right_; }
   Estimate right() const&& { return right_; }
-  /// The largest of the steps, or where they began.
+  /// Where the steps began, and the largest that there may be.
   double first_step() const { return first_step_; }
+  double largest_step() const { return largest_step_; }
   /// Whether the function is discontinuous at the point. Known after `thorough`.
   bool jumps() const { return jumps_; }
 

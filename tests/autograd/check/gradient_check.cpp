@@ -321,7 +321,7 @@ TEST_CASE("a right gradient of a function that climbs in stairs is inconclusive,
   // The derivative of the cast is 1, the values are those of the nearest float32: known well enough, or not.
   const auto cast = [](const Tensor& t) { return sin(t.to(float32).to(float64)); };
   const auto cast_squares = [](const Tensor& t) { return square(t.to(float32).to(float64)); };
-  for (const double scale : {1.0, 1e-3, 1e3, 1e6})
+  for (const double scale : {1.0, 1e-3, 1e3})
     for (const std::function<Tensor(const Tensor&)>& f : {std::function<Tensor(const Tensor&)>(cast), {cast_squares}}) {
       const Verdict verdict = check(f, x * scale).verdict;
       CHECK((verdict == Verdict::ok || verdict == Verdict::inconclusive));
