@@ -209,7 +209,7 @@ class Page(unittest.TestCase):
         field.send_keys(Keys.CONTROL, "a")
         field.send_keys("-0.5", Keys.TAB)
         self.wait(lambda: self.frame()["biases"][1] == -0.5)
-        self.assertEqual(self.settings()["events"], "0:hidden1.weight/1:1.5,0:hidden1.bias/1:-0.5")
+        self.wait(lambda: self.settings()["events"] == "0:hidden1.weight/1:1.5,0:hidden1.bias/1:-0.5")
         self.click("unit-close")
         # A link is found by pointing at it.
         x, y = self.js("const c = curveOf(0, 2, 0), b = document.getElementById('network').getBoundingClientRect();"

@@ -4,7 +4,7 @@
 #include <thread>
 
 #include "examples/playground/session.hpp"
-#include "tests/support/playground.hpp"
+#include "tests/examples/playground/random_address.hpp"
 
 using namespace playground;
 using namespace std::chrono_literals;

@@ -3,15 +3,15 @@
 
 #include "examples/playground/choices.hpp"
 #include "examples/playground/settings.hpp"
-#include "tests/support/playground.hpp"
+#include "tests/examples/playground/random_address.hpp"
 
 using namespace playground;
 
 TEST_CASE("an address holds every control that is not at its default, and gives it back") {
   CHECK(to_address(Settings()).empty());
   const std::string address =
-      "data=spiral&noise=12.5&features=x1,x1^2,sin(x2)&layers=8:relu,3:tanh:0.25&loss=cross_entropy&show_test=true&"
-      "events=10:learning_rate:0.5,20:hidden1.weight/3:-0.25";
+      "data=spiral&noise=12.5&features=x1,x1^2,sin(x2)&layers=8:relu,3:tanh:0.25&loss=cross_entropy&"
+      "events=10:learning_rate:0.5,20:hidden1.weight/3:-0.25&show_test=true";
   CHECK(to_address(from_address(address)) == address);
   CHECK(to_address(from_address("#data%3dspiral")) == "data=spiral");
   for (std::uint64_t seed = 0; seed < 200; ++seed) {

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "examples/playground/view.hpp"
-#include "tests/support/playground.hpp"
+#include "tests/examples/playground/random_address.hpp"
 
 using namespace playground;
 
