@@ -107,7 +107,7 @@ DoctorReport doctor_of(const AnyModel& model, Optimizer* optimizer, double learn
   Patient patient{model, optimizer, learning_rate, data, options, unfrozen_clone(model)};
   patient.copy.training(true);
   const bool runs = check_shapes(patient);
-  if (patient.batch.inputs.defined()) make(patient, data_checks());
+  if (patient.batch.inputs.count() > 0) make(patient, data_checks());
   if (runs) {
     make(patient, structure_checks());
     make(patient, value_checks());
