@@ -207,19 +207,19 @@ Score Trainer::score(const nn::Dataset& data) {
   const nn::AnyModel model = this->model();
   const nn::ModeScope mode(model, false);
   const nn::Batch all = data.all();
-  const Tensor outputs = network_(all.inputs);
+  const Tensor outputs = network_(all.inputs), targets = all.targets;
   Score score;
-  score.loss = loss_(outputs, all.targets).item();
+  score.loss = loss_(outputs, targets).item();
   if (loss_.row->reduction == nn::Reduction::sum) score.loss /= static_cast<double>(data.size());
   if (!std::isfinite(score.loss)) return score;
   if (data_.regression) {
-    score.r2 = nn::r2_score(outputs, all.targets);
+    score.r2 = nn::r2_score(outputs, targets);
     return score;
   }
   const auto classes = [](const Tensor& side) { return reshape(gt(side, 0), {side.shape(0)}).to(int64); };
   const bool indices = loss_.row->encoding == Encoding::class_indices;
   const bool signs = loss_.row->encoding == Encoding::signs;
-  const Tensor labels = indices ? all.targets : classes(signs ? all.targets : all.targets - 0.5);
+  const Tensor labels = indices ? targets : classes(signs ? targets : targets - 0.5);
   score.confusion.emplace(2);
   score.confusion->add(classes(shown(outputs)), labels);
   score.accuracy = score.confusion->accuracy();
