@@ -34,6 +34,12 @@ case $program in
   "" | -h | --help) list; exit 0 ;;
 esac
 
+# A program with a script PROGRAM_data.sh reads build/data/PROGRAM.csv, which that makes.
+make_data() {
+  local script=${sources[$1]%.cpp}_data.sh data=build/data/$1.csv
+  [[ ! -f $script || -f $data ]] || bash "$script" "$data"
+}
+
 # One after the other, each with the same flags; says which failed.
 run_all() {
   local program failed=() start from=$SECONDS log every
@@ -42,6 +48,7 @@ run_all() {
   bash "$root/cmake/build.sh" release "${every[@]}"
   mkdir -p "$build/out"
   for program in "${every[@]}"; do
+    make_data "$program"
     log=$build/out/$program.txt
     start=$SECONDS
     if "$build/release/examples/$program" "$@" </dev/null >"$log" 2>&1; then
@@ -79,4 +86,5 @@ code=0
 bash "$root/cmake/build.sh" release "$program" || code=$?
 [[ $code -ne 3 || ! -x $binary ]] || { echo "run.sh: running $program as it was built before" >&2; code=0; }
 [[ $code -eq 0 ]] || exit "$code"
+make_data "$program"
 exec "$binary" "${@:2}"
