@@ -23,7 +23,9 @@ Tensor map(const char* name, const Tensor& x, const Tensor& y, F f, const Pointw
 }
 
 /// Whether both are int64: then there is no gradient, and the arithmetic is exact.
-bool are_integers(const Tensor& x, const Tensor& y) { return x.dtype() == int64 && y.dtype() == int64; }
+bool are_integers(const Tensor& x, const Tensor& y) {
+  return x.defined() && y.defined() && x.dtype() == int64 && y.dtype() == int64;
+}
 
 Tensor of_integers(const char* name, kernels::IntegerOperation operation, const Tensor& x, const Tensor& y) {
   const Shape shape = broadcast(name, x.shape(), y.shape());

@@ -246,7 +246,7 @@ void add_copies(std::vector<OpRow>& rows) {
                      .point({matrix()}, matrix(), "definition", {ones({2, 3})})
                      .point({tensor({-1.75, 1.75, 0})}, tensor({-1, 1, 0}).to(int64), "fractions are cut off", {},
                             [](const OpInputs& x) { return x[0].to(int64); })
-                     .refuses<ValueError>({tensor({1, nan})}, "infinite or NaN",
+                     .refuses<ValueError>({tensor({1, nan})}, "to: nan as int64",
                                           [](const OpInputs& x) { return x[0].to(int64); }));
 }
 

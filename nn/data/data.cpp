@@ -113,17 +113,17 @@ Columns::Columns(std::vector<Tensor> tensors, std::vector<std::string> names) : 
     several_ = std::move(tensors);
 }
 
-std::span<const Tensor> Columns::tensors() const {
+std::span<const Tensor> Columns::tensors() const& {
   if (!several_.empty()) return several_;
   return {static_cast<const Tensor*>(this), defined() ? std::size_t{1} : std::size_t{0}};
 }
 
-const Tensor& Columns::operator[](std::size_t place) const {
+const Tensor& Columns::operator[](std::size_t place) const& {
   if (place >= count()) throw_as<ValueError>("batch: column {} of {}; need a place below that", place, count());
   return tensors()[place];
 }
 
-const Tensor& Columns::operator[](std::string_view name) const {
+const Tensor& Columns::operator[](std::string_view name) const& {
   const auto found = std::find(names_.begin(), names_.end(), name);
   if (found == names_.end())
     throw_as<ValueError>("batch: no column '{}' among {}{}", name, names_.empty() ? "nameless ones" : joined(names_),

@@ -72,11 +72,15 @@ class Columns : public Tensor {
 
   std::size_t count() const { return tensors().size(); }
   /// All of them, in order.
-  std::span<const Tensor> tensors() const;
-  const std::vector<std::string>& names() const { return names_; }
+  std::span<const Tensor> tensors() const&;
+  std::vector<Tensor> tensors() const&& { return {tensors().begin(), tensors().end()}; }
+  const std::vector<std::string>& names() const& { return names_; }
+  std::vector<std::string> names() const&& { return names_; }
   /// ValueError that lists what there is, for a place or name that there is not.
-  const Tensor& operator[](std::size_t place) const;
-  const Tensor& operator[](std::string_view name) const;
+  const Tensor& operator[](std::size_t place) const&;
+  Tensor operator[](std::size_t place) const&& { return (*this)[place]; }
+  const Tensor& operator[](std::string_view name) const&;
+  Tensor operator[](std::string_view name) const&& { return (*this)[name]; }
   /// f(x) for each x, under the same names.
   Columns map(const std::function<Tensor(const Tensor&)>& f) const;
   /// `(32, 4)`, or `(32, 4), (32,)`.

@@ -37,7 +37,8 @@ class EventFile {
   using Hyperparameter = std::variant<double, bool, std::string>;
   void hyperparameters(const std::map<std::string, Hyperparameter>& values);
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const& { return path_; }
+  std::string path() const&& { return path_; }
 
  private:
   void write(std::string_view event);

@@ -14,7 +14,8 @@ class GraphModel : public Module {
   explicit GraphModel(ModelGraph graph);
   /// ShapeError unless x has the graph's input shape, and what its operations throw.
   Tensor operator()(const Tensor& x) const;
-  const ModelGraph& graph() const { return graph_; }
+  const ModelGraph& graph() const& { return graph_; }
+  ModelGraph graph() const&& { return graph_; }
 
  private:
   ModelGraph graph_;  // its constants are the parameters and buffers

@@ -29,7 +29,8 @@ class LossTotal {
   double value() const {
     return reduction_ == Reduction::sum ? state_.sum : state_.sum / static_cast<double>(state_.rows);
   }
-  const LossState& state() const { return state_; }
+  const LossState& state() const& { return state_; }
+  LossState state() const&& { return state_; }
   void state(const LossState& values) { state_ = values; }
 
  private:
@@ -61,7 +62,8 @@ class Accumulation {
   /// Rows so far.
   std::int64_t rows() const { return rows_; }
   /// The batches to look at for the reason of a loss or gradient that is not finite.
-  std::span<const Batch> suspects() const { return batches_; }
+  std::span<const Batch> suspects() const& { return batches_; }
+  std::vector<Batch> suspects() const&& { return batches_; }
 
  private:
   BatchGradients gradients_of(const Batch& batch) const;

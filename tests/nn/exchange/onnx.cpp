@@ -1,6 +1,6 @@
 #include "tests/exchange/exported_models.hpp"
 #include "tests/exchange/python.hpp"
-#include "tests/support/damaged.hpp"
+#include "tests/nn/files/damaged.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 

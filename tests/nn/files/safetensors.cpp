@@ -1,4 +1,4 @@
-#include "tests/support/damaged.hpp"
+#include "tests/nn/files/damaged.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 

@@ -272,7 +272,9 @@ TEST_CASE("diagnostics are curves over epochs and the tables of the last") {
                                                           {"Updates of the parameters", "output.bias"}};
   for (std::size_t i = 0; i < drawn.size(); ++i)
     for (const std::string& text : expected[i]) CHECK(contains(drawn[i], "<text>" + text + "</text>"));
-  const auto points = [](const std::string& svg) { return xml::between(svg, "<use xlink:href='#gpPt6' ", "'").size(); };
+  const auto points = [](const std::string& svg) {
+    return xml::between(svg, "' transform='translate(", ") scale").size();
+  };
   CHECK(points(drawn[0]) == 9);                    // three layers in two epochs and in the legend
   CHECK(contains(drawn[5], "<text>0.01</text>"));  // 0.001 to 1: no linear axis has it
   report.diagnostics[0].layers[0].name = "other";

@@ -174,7 +174,9 @@ std::vector<Outcome> run_big(const ModuleRow& row, DType dtype) {
 }  // namespace
 
 TEST_CASE("every layer and loss that a header declares has a row, and every row a layer or loss") {
-  const std::map<std::string, std::string> excluded = {{"Activation", "what the activations derive from"}};
+  const std::map<std::string, std::string> excluded = {
+      {"Activation", "what the activations derive from"},
+      {"GraphModel", "runs what was traced of another: tests/nn/saving"}};
   std::set<std::string> rows;
   for (const ModuleRow& row : module_table()) {
     INFO("row ", row.name);
