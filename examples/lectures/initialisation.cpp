@@ -124,7 +124,7 @@ void show_symmetry(examples::CommandLine& line, std::uint64_t first_seed) {
   const Tensor x = tensor({{0, 0}, {0, 1}, {1, 0}, {1, 1}}), y = tensor({{0}, {1}, {1}, {0}});
   TextTable table = {{"8 tanh units, exclusive or", "largest difference of units", "mean squared error"}};
   double difference = 1, zero_loss = 0, xavier_loss = 1;
-  for (const std::size_t which : {0, 1, 4}) {
+  for (const std::size_t which : {0u, 1u, 4u}) {
     seed(first_seed);
     nn::Linear hidden(2, 8), output(8, 1);
     for (nn::Linear* layer : {&hidden, &output}) {

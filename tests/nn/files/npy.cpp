@@ -126,7 +126,8 @@ TEST_CASE("each way in which an .npy file can be wrong is an error of its own") 
       {image(good, one + "x"), "found 5 bytes behind the header; need 4 for the shape (1,)"},
       {image(header_of("<u8", "()"), std::string(8, '\xFF')), "the array has the number 18446744073709551615; need"},
   };
-  for (const auto& [bytes, message] : wrong) {
+  for (const auto& [bytes, expected] : wrong) {
+    const std::string& message = expected;
     CAPTURE(message);
     const std::string error = error_of(bytes);
     CHECK_MESSAGE(error.starts_with("FileError: read_npy: x: " + message), error);

@@ -222,7 +222,8 @@ TEST_CASE("each way in which a file can be wrong is an error of its own") {
       {image(R"({"x":)" + entry("U64", "[1]", "[0,8]") + "}", number(~std::uint64_t{0})),
        "tensor 'x' has the number 18446744073709551615; need at most 2^63 - 1, as int64 holds"},
   };
-  for (const auto& [bytes, message] : wrong) {
+  for (const auto& [bytes, expected] : wrong) {
+    const std::string& message = expected;
     CAPTURE(message);
     const std::string error = error_of(bytes);
     CHECK_MESSAGE(error.starts_with("FileError: read_safetensors: x: " + message), error);

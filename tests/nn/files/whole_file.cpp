@@ -85,7 +85,7 @@ TEST_CASE("the mode of a file stays, while it is written too, and a new one has 
   const mode_t mask = umask(022);
   nn::WholeFile(folder.file("a")).write("1");
   CHECK(mode("a") == 0644);
-  for (const mode_t wanted : {0600, 0640, 0444, 0755}) {
+  for (const mode_t wanted : {0600u, 0640u, 0444u, 0755u}) {
     chmod(folder.file("a").c_str(), wanted);
     nn::WholeFile(folder.file("a")).write("2");
     CHECK(mode("a") == wanted);

@@ -73,8 +73,9 @@ TEST_CASE("batches of a step count together for losses that are no means over ro
     CHECK(expect::difference(trained(loss, pieces, &of_pieces), trained(loss, whole, &of_whole)) < 1e-13);
     CHECK(of_pieces == doctest::Approx(of_whole).epsilon(1e-13));
   };
-  for (const auto& [size, accumulate] : {std::pair{2, 3}, {1, 12}, {5, 2}, {6, 2}})
+  for (const auto& pair : {std::pair{2, 3}, {1, 12}, {5, 2}, {6, 2}})
     for (const std::optional<std::int64_t> parts : {std::optional<std::int64_t>(), {1}, {3}}) {
+      const int size = pair.first, accumulate = pair.second;
       CAPTURE(size);
       CAPTURE(accumulate);
       equals_whole(weighted, size, accumulate, parts);
@@ -166,7 +167,7 @@ TEST_CASE("both passes of a step draw the same numbers, and layers remember each
   const auto [statistics, steps] = run(unknown, together);
   CHECK(steps == 2);              // the batches of a step count as one call, as its parts do
   REQUIRE(together.size() == 8);  // two steps of two batches, each twice
-  for (const std::size_t step : {0, 4}) {
+  for (const std::size_t step : {0u, 4u}) {
     CHECK(together[step] == together[step + 2]);
     CHECK(together[step + 1] == together[step + 3]);
     CHECK(together[step] != together[step + 1]);
