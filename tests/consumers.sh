@@ -25,7 +25,7 @@ without() { printf -- '-DCMAKE_DISABLE_FIND_PACKAGE_%s=ON\n' OpenBLAS nlohmann_j
 
 shows "a static package for x86-64-v3 serves a Debug build, which stays without optimisation"
 static=$work/static
-bash cmake/build.sh package xgrad_autograd xgrad_nn xgrad_tables
+bash cmake/build.sh package xgrad_autograd xgrad_nn xgrad_exchange xgrad_tables
 cmake --install build/package --prefix "$static" >/dev/null
 configure debug consumer_package -DCMAKE_PREFIX_PATH="$static" -DCMAKE_BUILD_TYPE=Debug $(without)
 build_and_run debug

@@ -108,7 +108,7 @@ struct Vec {
 #else
     alignas(64) T lanes[width];
     batch.store_aligned(lanes);
-    for (std::size_t i = 0; i < count; ++i) target[i] = lanes[i];
+    for (std::size_t i = 0; i < count && i < width; ++i) target[i] = lanes[i];  // g++ 12 is told where it ends
 #endif
   }
 
