@@ -47,7 +47,7 @@ Arrays several() {
 }
 
 void put(std::string& bytes, std::uint64_t value, int count) {
-  for (int i = 0; i < count; ++i) bytes += static_cast<char>(value >> (8 * i) & 0xFF);
+  for (int i = 0; i < count; ++i, value >>= 8) bytes += static_cast<char>(value & 0xFF);
 }
 
 /// One member of a ZIP archive by PKWARE's APPNOTE 6.3, sections 4.3.7, 4.3.12 and 4.3.16, with sizes that may lie.
