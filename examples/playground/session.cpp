@@ -4,6 +4,7 @@
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/json.hpp>
 #include <autograd/text/words.hpp>
+#include <exception>
 
 #include <algorithm>
 #include <cmath>
@@ -240,7 +241,15 @@ std::shared_ptr<const Session::Frame> Session::next_frame(std::uint64_t seen, st
 
 Json Session::on_thread(std::function<Json()> work) {
   touch();
-  Task task(std::move(work));
+  std::exception_ptr failure;  // the caller's, so that nobody else lets go of it
+  Task task([&work, &failure] {
+    try {
+      return work();
+    } catch (...) {
+      failure = std::current_exception();
+      return Json();
+    }
+  });
   std::future<Json> answer = task.get_future();
   {
     const std::lock_guard lock(mutex_);
@@ -249,11 +258,14 @@ Json Session::on_thread(std::function<Json()> work) {
     has_task_ = true;
     wake_thread_.notify_all();
   }
+  Json result;
   try {
-    return answer.get();
+    result = answer.get();
   } catch (const std::future_error&) {
     throw ValueError("session: it has ended");
   }
+  if (failure) std::rethrow_exception(failure);
+  return result;
 }
 
 Json Session::command(const Json& request) {
