@@ -26,7 +26,7 @@ class Meeting {
     std::unique_lock lock(mutex_);
     if (!came_.insert(std::this_thread::get_id()).second) return;
     all_came_.notify_all();
-    all_came_.wait_for(lock, std::chrono::seconds(30), [this] { return came_.size() >= wanted_; });
+    all_came_.wait_for(lock, longest, [this] { return came_.size() >= wanted_; });
   }
   std::size_t threads() {
     const std::lock_guard lock(mutex_);
@@ -34,6 +34,11 @@ class Meeting {
   }
 
  private:
+#ifdef XGRAD_THREADS_BACKEND_STD
+  static constexpr std::chrono::seconds longest{1};  // they are new for each call, and mostly fewer than wanted
+#else
+  static constexpr std::chrono::seconds longest{30};
+#endif
   std::size_t wanted_;
   std::mutex mutex_;
   std::condition_variable all_came_;
