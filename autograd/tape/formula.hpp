@@ -16,7 +16,7 @@ constexpr std::size_t operands_of(std::string_view step) {
   if (step == "input" || step == "constant") return 0;
   if (step == "where") return 3;
   for (const std::string_view two : {"add", "sub", "mul", "div", "pow", "lt", "le", "eq", "and", "or", "tie",
-                                     "power_slope_of_base", "power_slope_of_exponent"})
+                                     "power_derivative_by_base", "power_derivative_by_exponent"})
     if (step == two) return 2;
   return 1;
 }
