@@ -11,6 +11,9 @@ namespace xgrad::kernels {
 // Exact arithmetic of int64: a result that int64 does not hold is a ValueError that names the operation and the
 // numbers.
 
+/// Whether x is int64. An empty handle is not: whoever goes on refuses it by name.
+inline bool holds_integers(const Tensor& x) { return x.defined() && x.dtype() == DType::int64; }
+
 enum class IntegerOperation : std::uint8_t { add, subtract, multiply };
 /// Elementwise, for tensors of one shape.
 Tensor integer_arithmetic(const char* name, IntegerOperation operation, const Tensor& x, const Tensor& y);

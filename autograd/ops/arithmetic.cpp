@@ -23,9 +23,7 @@ Tensor map(const char* name, const Tensor& x, const Tensor& y, F f, const Pointw
 }
 
 /// Whether both are int64: then there is no gradient, and the arithmetic is exact.
-bool are_integers(const Tensor& x, const Tensor& y) {
-  return x.defined() && y.defined() && x.dtype() == int64 && y.dtype() == int64;
-}
+bool are_integers(const Tensor& x, const Tensor& y) { return kernels::holds_integers(x) && kernels::holds_integers(y); }
 
 Tensor of_integers(const char* name, kernels::IntegerOperation operation, const Tensor& x, const Tensor& y) {
   const Shape shape = broadcast(name, x.shape(), y.shape());
@@ -120,7 +118,8 @@ Tensor clamp(const Tensor& x, double low, double high) {
 }
 
 Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y) {
-  if (condition.dtype() == int64 && is_floating(x.dtype())) return where(condition.to(x.dtype()), x, y);
+  if (kernels::holds_integers(condition) && x.defined() && is_floating(x.dtype()))
+    return where(condition.to(x.dtype()), x, y);
   return choose(
       "where", {.saved = Which::only(0)}, [](auto c, auto a, auto b) { return where(c != 0, a, b); }, condition, x, y);
 }

@@ -168,7 +168,7 @@ Tensor of_integers(const char* name, kernels::IntegerReduction reduction, const 
 }
 
 Tensor extreme(const char* name, const Tensor& x, const Axes& axes, bool keepdims, bool largest) {
-  const bool integers = x.defined() && x.dtype() == int64;
+  const bool integers = kernels::holds_integers(x);
   const Flags reduced = integers ? axis_flags(name, axes, x.rank()) : checked_flags(name, x, axes);
   need_elements(name, x, reduced);
   if (integers)
@@ -259,7 +259,7 @@ Tensor prod_along(const Tensor& x, std::size_t axis) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
-  if (x.defined() && x.dtype() == int64) return of_integers("sum", kernels::IntegerReduction::sum, x, axes, keepdims);
+  if (kernels::holds_integers(x)) return of_integers("sum", kernels::IntegerReduction::sum, x, axes, keepdims);
   return apply_operation(Sum(checked_flags("sum", x, axes), keepdims, false), x);
 }
 Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {

@@ -10,6 +10,9 @@ namespace xgrad {
 /// surrogates, at most U+10FFFF) or if the text is empty.
 std::size_t utf8_length(std::string_view text);
 
+/// Whether all of a text is UTF-8.
+bool is_utf8(std::string_view text);
+
 /// The characters of a text in UTF-8.
 std::size_t utf8_characters(std::string_view text);
 

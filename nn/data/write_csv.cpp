@@ -15,11 +15,7 @@ namespace {
 constexpr std::size_t piece = std::size_t{1} << 20;
 
 void add_text(std::string& line, const std::string& text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = utf8_length(std::string_view(text).substr(i));
-    if (length == 0) throw_as<ValueError>("write_csv: '{}' is not UTF-8", printable(text));
-    i += length;
-  }
+  if (!is_utf8(text)) throw_as<ValueError>("write_csv: '{}' is not UTF-8", printable(text));
   // An empty text without quotes would be a missing value, and so would these words.
   const bool plain = !text.empty() && text.find_first_of(",\"\r\n") == std::string::npos && text != "NA" &&
                      text != "NaN" && text != "nan";

@@ -250,11 +250,7 @@ Contents read_header(InputFile& file) {
 constexpr const char* reader = "read_safetensors";
 
 void check_text(const char* what, const std::string& text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = utf8_length(std::string_view(text).substr(i));
-    if (length == 0) throw_as<ValueError>("write_safetensors: {} '{}' is not UTF-8", what, printable(text));
-    i += length;
-  }
+  if (!is_utf8(text)) throw_as<ValueError>("write_safetensors: {} '{}' is not UTF-8", what, printable(text));
 }
 
 }  // namespace

@@ -1,9 +1,7 @@
 #include <autograd/tensor/format.hpp>
-#include <autograd/text/numbers.hpp>
+#include <autograd/text/json.hpp>
 #include <nn/saving/model_graph.hpp>
 
-#include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace xgrad::nn {
@@ -11,13 +9,6 @@ namespace xgrad::nn {
 namespace {
 
 using Json = nlohmann::json;
-
-Json exact(double value) { return std::isfinite(value) ? Json(value) : Json(exact_number(value)); }
-double exact(const Json& value) {
-  if (!value.is_string()) return value.get<double>();
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  return value == "inf" ? infinity : value == "-inf" ? -infinity : std::numeric_limits<double>::quiet_NaN();
-}
 
 DType dtype_of_name(const std::string& name) {
   for (const DType dtype : {float32, float64, DType::int64})
@@ -37,7 +28,8 @@ std::string json_of(const ModelGraph& graph) {
                       {"learned", value.learned}});
   for (const ModelGraph::Node& node : graph.nodes) {
     Json steps = Json::array();
-    for (const Formula::Step& step : node.formula.steps) steps.push_back({step.name, step.operands, exact(step.value)});
+    for (const Formula::Step& step : node.formula.steps)
+      steps.push_back({step.name, step.operands, json_of_number(step.value)});
     nodes.push_back({{"operation", node.operation},
                      {"path", node.path},
                      {"inputs", node.inputs},
@@ -72,7 +64,7 @@ ModelGraph graph_of(const std::string& text, const std::map<std::string, Tensor>
       ModelGraph::Node node{entry.at("operation"), entry.at("path"),       entry.at("inputs"),
                             entry.at("output"),    entry.at("attributes"), {}};
       for (const Json& step : entry.at("steps"))
-        node.formula.steps.push_back({step.at(0), step.at(1), exact(step.at(2))});
+        node.formula.steps.push_back({step.at(0), step.at(1), number_of_json(step.at(2))});
       node.formula.result = entry.at("result");
       graph.nodes.push_back(std::move(node));
     }

@@ -24,18 +24,6 @@ void check(const BatchGradientsOptions& options) {
     throw ValueError("batch_gradients: reduction none; need mean or sum, as the function reduces its losses");
 }
 
-/// The rows that all of these tensors have.
-std::int64_t rows_of(TensorList inputs, TensorList targets) {
-  const Tensor& x = inputs[0];
-  const std::int64_t rows = x.rank() == 0 ? 0 : x.shape(0);
-  for (const TensorList list : {targets, inputs})
-    for (const Tensor& y : list)
-      if (rows == 0 || y.rank() == 0 || y.shape(0) != rows)
-        throw_as<ShapeError>("batch_gradients: x is {}, y is {}; need the same number of rows, at least one", x.shape(),
-                             y.shape());
-  return rows;
-}
-
 /// How a batch is cut: the first rows % parts of the parts have one row more.
 struct Cut {
   std::int64_t rows, parts;
@@ -102,7 +90,7 @@ List<Part> in_parts(std::int64_t count, const Work& work) {
 BatchGradients batch_gradients_of(const AnyModel& model, TensorList inputs, TensorList targets,
                                   const BatchGradientsOptions& options) {
   check(options);
-  const Cut cut(rows_of(inputs, targets), options.parts);
+  const Cut cut(rows_of("batch_gradients", inputs, targets), options.parts);
   List<Part> parts = in_parts(cut.parts, [&](Part& part, std::int64_t i) {
     const double weight =
         options.reduction == Reduction::sum ? 1.0 : static_cast<double>(cut.size(i)) / static_cast<double>(cut.rows);
@@ -121,7 +109,7 @@ BatchGradients batch_gradients_of(const AnyModel& model, TensorList inputs, Tens
 }
 
 std::vector<Tensor> outputs_in_parts(const AnyModel& model, TensorList inputs, std::int64_t parts) {
-  const Cut cut(rows_of(inputs, inputs), parts);
+  const Cut cut(rows_of("batch_gradients", inputs, inputs), parts);
   List<Part> found = in_parts(cut.parts, [&](Part& part, std::int64_t i) {
     const Pause pause;
     part.outputs = model.outputs(cut.of(inputs, i));
@@ -132,7 +120,7 @@ std::vector<Tensor> outputs_in_parts(const AnyModel& model, TensorList inputs, s
 }
 
 Gradients gradients_of_outputs(const AnyModel& model, TensorList inputs, TensorList cotangents, std::int64_t parts) {
-  const Cut cut(rows_of(inputs, cotangents), parts);
+  const Cut cut(rows_of("batch_gradients", inputs, cotangents), parts);
   List<Part> found = in_parts(cut.parts, [&](Part& part, std::int64_t i) {
     Tape tape;
     const std::vector<Tensor> outputs = model.outputs(cut.of(inputs, i));

@@ -1,11 +1,10 @@
 #include <autograd/ops/random.hpp>
 #include <autograd/tensor/format.hpp>
-#include <autograd/text/numbers.hpp>
+#include <autograd/text/json.hpp>
 #include <autograd/text/words.hpp>
 #include <nn/training/checkpoint.hpp>
 #include <nn/training/checkpoint_file.hpp>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
 #include <utility>
@@ -18,15 +17,6 @@ using Json = nlohmann::json;
 
 constexpr const char* state_key = "state";
 
-// JSON has no word for numbers that are not finite.
-Json exact(double value) { return std::isfinite(value) ? Json(value) : Json(exact_number(value)); }
-double exact(const Json& value) {
-  if (!value.is_string()) return value.get<double>();
-  const std::string text = value;
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  return text == "inf" ? infinity : text == "-inf" ? -infinity : std::numeric_limits<double>::quiet_NaN();
-}
-
 template <class T>
 Json maybe(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
@@ -34,26 +24,26 @@ Json maybe(const std::optional<T>& value) {
 
 Json to_json(const EpochRecord& record) {
   Json metrics = Json::array();
-  for (const double metric : record.metrics) metrics.push_back(exact(metric));
+  for (const double metric : record.metrics) metrics.push_back(json_of_number(metric));
   return {{"epoch", record.epoch},
           {"steps", record.steps},
           {"complete", record.complete},
-          {"loss", exact(record.loss)},
-          {"validation_loss", record.validation_loss ? exact(*record.validation_loss) : Json()},
+          {"loss", json_of_number(record.loss)},
+          {"validation_loss", record.validation_loss ? json_of_number(*record.validation_loss) : Json()},
           {"metrics", metrics},
-          {"learning_rate", exact(record.learning_rate)},
-          {"seconds", exact(record.seconds)}};
+          {"learning_rate", json_of_number(record.learning_rate)},
+          {"seconds", json_of_number(record.seconds)}};
 }
 
 EpochRecord record_of(const Json& json) {
   EpochRecord record{.epoch = json.at("epoch"),
                      .steps = json.at("steps"),
                      .complete = json.at("complete"),
-                     .loss = exact(json.at("loss")),
-                     .learning_rate = exact(json.at("learning_rate")),
-                     .seconds = exact(json.at("seconds"))};
-  if (const Json& loss = json.at("validation_loss"); !loss.is_null()) record.validation_loss = exact(loss);
-  for (const Json& metric : json.at("metrics")) record.metrics.push_back(exact(metric));
+                     .loss = number_of_json(json.at("loss")),
+                     .learning_rate = number_of_json(json.at("learning_rate")),
+                     .seconds = number_of_json(json.at("seconds"))};
+  if (const Json& loss = json.at("validation_loss"); !loss.is_null()) record.validation_loss = number_of_json(loss);
+  for (const Json& metric : json.at("metrics")) record.metrics.push_back(number_of_json(metric));
   return record;
 }
 
@@ -63,12 +53,13 @@ Json to_json(const History& history) {
   return {{"metrics", history.metrics},
           {"epochs", epochs},
           {"steps", history.steps},
-          {"seconds", exact(history.seconds)},
+          {"seconds", json_of_number(history.seconds)},
           {"best_epoch", maybe(history.best_epoch)}};
 }
 
 History history_of(const Json& json) {
-  History history{.metrics = json.at("metrics"), .steps = json.at("steps"), .seconds = exact(json.at("seconds"))};
+  History history{
+      .metrics = json.at("metrics"), .steps = json.at("steps"), .seconds = number_of_json(json.at("seconds"))};
   for (const Json& record : json.at("epochs")) history.epochs.push_back(record_of(record));
   if (const Json& best = json.at("best_epoch"); !best.is_null()) history.best_epoch = best.get<std::size_t>();
   return history;
@@ -103,14 +94,14 @@ std::vector<Tensor> take_all(const TensorFile& file, const char* name) {
 
 Json to_json(const OptimizerState& state) {
   return {{"steps", state.steps},
-          {"learning_rate", exact(state.learning_rate)},
+          {"learning_rate", json_of_number(state.learning_rate)},
           {"updates", state.updates},
           {"kinds", state.moments.size()}};
 }
 
 OptimizerState optimizer_of(const Json& json, const TensorFile& file, std::size_t kinds, std::size_t parameters) {
   OptimizerState state{.steps = json.at("steps"),
-                       .learning_rate = exact(json.at("learning_rate")),
+                       .learning_rate = number_of_json(json.at("learning_rate")),
                        .updates = json.at("updates"),
                        .moments = {}};
   if (json.at("kinds").get<std::size_t>() == kinds) state.moments.assign(kinds, std::vector<Tensor>(parameters));
@@ -136,12 +127,12 @@ struct Parsed {
 SavedState saved_state(ReduceOnPlateau& rule) {
   const auto save = [&rule] {
     const ReduceOnPlateau::State state = rule.state();
-    return Json({exact(state.rate), exact(state.best), state.bad, state.cooldown}).dump();
+    return Json({json_of_number(state.rate), json_of_number(state.best), state.bad, state.cooldown}).dump();
   };
   const auto load = [&rule](const std::string& text) {
     try {
       const Json json = Json::parse(text);
-      rule.state({exact(json.at(0)), exact(json.at(1)), json.at(2), json.at(3)});
+      rule.state({number_of_json(json.at(0)), number_of_json(json.at(1)), json.at(2), json.at(3)});
     } catch (const Json::exception& error) {
       throw_as<FileError>("ReduceOnPlateau: a state that is none: {}", error.what());
     }
@@ -182,10 +173,10 @@ void CheckpointWriter::write(const TrainingState& state) const {
   const Json json = {{"history", to_json(state.history)},
                      {"epochs_done", state.epochs_done},
                      {"batches_done", state.batches_done},
-                     {"loss", {{"sum", exact(state.loss.sum)}, {"rows", state.loss.rows}}},
+                     {"loss", {{"sum", json_of_number(state.loss.sum)}, {"rows", state.loss.rows}}},
                      {"stopping",
-                      {{"least_loss", exact(state.stopping.least_loss)},
-                       {"reference_loss", exact(state.stopping.reference_loss)},
+                      {{"least_loss", json_of_number(state.stopping.least_loss)},
+                       {"reference_loss", json_of_number(state.stopping.reference_loss)},
                        {"epochs_without_improvement", state.stopping.epochs_without_improvement}}},
                      {"optimizer", to_json(optimizer)},
                      {"sampler", sampler_of(options_, batches_)},
@@ -212,9 +203,9 @@ TrainingState CheckpointWriter::read(const std::string& path) const {
     parsed.training = {.history = history_of(json.at("history")),
                        .epochs_done = json.at("epochs_done"),
                        .batches_done = json.at("batches_done"),
-                       .loss = {exact(json.at("loss").at("sum")), json.at("loss").at("rows")},
-                       .stopping = {.least_loss = exact(stopping.at("least_loss")),
-                                    .reference_loss = exact(stopping.at("reference_loss")),
+                       .loss = {number_of_json(json.at("loss").at("sum")), json.at("loss").at("rows")},
+                       .stopping = {.least_loss = number_of_json(stopping.at("least_loss")),
+                                    .reference_loss = number_of_json(stopping.at("reference_loss")),
                                     .epochs_without_improvement = stopping.at("epochs_without_improvement"),
                                     .best = take_all(file, "best"),
                                     .epoch_begin = take_all(file, "epoch_begin")}};

@@ -55,17 +55,6 @@ std::vector<Tensor> row_of(TensorList list, std::int64_t row) {
   return rows;
 }
 
-std::int64_t rows_of(TensorList inputs, TensorList targets) {
-  const Tensor& x = inputs[0];
-  const std::int64_t rows = x.rank() == 0 ? 0 : x.shape(0);
-  for (const TensorList list : {targets, inputs})
-    for (const Tensor& y : list)
-      if (rows == 0 || y.rank() == 0 || y.shape(0) != rows)
-        throw_as<ShapeError>("per_example_gradients: x is {}, y is {}; need the same number of rows, at least one",
-                             x.shape(), y.shape());
-  return rows;
-}
-
 /// (n, ..., features) as (n, t, features).
 Tensor in_steps(const Tensor& x) { return reshape(x, {x.shape(0), -1, x.shape().back()}); }
 
@@ -87,7 +76,7 @@ class PerExample {
       : model_(model),
         inputs_(inputs),
         targets_(targets),
-        rows_(rows_of(inputs, targets)),
+        rows_(rows_of("per_example_gradients", inputs, targets)),
         scale_(reduction == Reduction::mean ? static_cast<double>(rows_) : 1.0),
         parameters_(model.parameters()) {
     if (reduction == Reduction::none)

@@ -5,6 +5,17 @@
 
 namespace xgrad::nn {
 
+std::int64_t rows_of(const char* operation, TensorList inputs, TensorList targets) {
+  const Tensor& x = inputs[0];
+  const std::int64_t rows = x.rank() == 0 ? 0 : x.shape(0);
+  for (const TensorList list : {targets, inputs})
+    for (const Tensor& y : list)
+      if (rows == 0 || y.rank() == 0 || y.shape(0) != rows)
+        throw_as<ShapeError>("{}: x is {}, y is {}; need the same number of rows, at least one", operation, x.shape(),
+                             y.shape());
+  return rows;
+}
+
 std::vector<Tensor> output_list(const Tensor& one) { return {one}; }
 
 void throw_tensor_count(const char* what, std::size_t given, unsigned counts) {

@@ -8,6 +8,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -27,6 +28,9 @@ class TensorList : public std::span<const Tensor> {
   TensorList(const Columns& columns) : span(columns.tensors()) {}    // NOLINT(google-explicit-constructor)
   TensorList(std::span<const Tensor> several) : span(several) {}     // NOLINT(google-explicit-constructor)
 };
+
+/// The rows that all of these have. ShapeError, in the name of who asks, if their numbers differ or there are none.
+std::int64_t rows_of(const char* operation, TensorList inputs, TensorList targets);
 
 /// How models and losses are called: with a tensor for each argument, at most so many, or with a std::vector of them.
 inline constexpr std::size_t max_tensor_arguments = 8;
@@ -141,9 +145,8 @@ class AnyModel {
           return call_loss(object<L>(l), call_model(object<M>(m), x), t);
         }),
         mean_over_rows_(nn::mean_over_rows<L>) {
-    if constexpr (std::derived_from<M, Module>) module_ = &model;
     // The mode belongs to all copies of a module, as parameters do: a const one takes part.
-    if constexpr (std::derived_from<M, Module>) mutable_module_ = const_cast<std::remove_const_t<M>*>(&model);
+    if constexpr (std::derived_from<M, Module>) module_ = const_cast<std::remove_const_t<M>*>(&model);
   }
   /// A function of inputs and targets: the loss of a model that passes its inputs on.
   template <TrainingLoss L>
@@ -173,7 +176,7 @@ class AnyModel {
     AnyModel result(model, loss);
     result.clone_ = [](AnyModel& any) {
       auto copy = std::make_shared<std::remove_const_t<M>>(nn::clone(object<M>(any.model_.get())));
-      any.module_ = any.mutable_module_ = copy.get();
+      any.module_ = copy.get();
       any.model_ = std::move(copy);
     };
     return result;
@@ -201,7 +204,7 @@ class AnyModel {
   bool is_module() const { return module_ != nullptr; }
   bool training() const { return module_ == nullptr || module_->training(); }
   void training(bool on) const {
-    if (mutable_module_ != nullptr) on ? mutable_module_->train() : mutable_module_->eval();
+    if (module_ != nullptr) on ? module_->train() : module_->eval();
   }
   std::vector<NamedTensor> parameters() const {
     return module_ != nullptr ? module_->named_parameters() : std::vector<NamedTensor>();
@@ -217,7 +220,7 @@ class AnyModel {
     return tensors;
   }
   /// Of a clone.
-  Module& module() const { return *mutable_module_; }
+  Module& module() const { return *module_; }
 
  private:
   static constexpr auto pass_on = [](const std::vector<Tensor>& x) { return x; };
@@ -242,8 +245,7 @@ class AnyModel {
   Tensor (*loss_of_inputs_)(const void* model, const void* loss, TensorList inputs, TensorList targets);
   bool mean_over_rows_;
   void (*clone_)(AnyModel& any) = nullptr;
-  const Module* module_ = nullptr;
-  Module* mutable_module_ = nullptr;
+  Module* module_ = nullptr;
 };
 
 /// While one lives the model is in this mode, and then again in the one that it was in.

@@ -85,6 +85,7 @@ TEST_CASE("an empty handle is told apart, and every use of it throws") {
   CHECK(error_of([&] { empty.assign(tensor(1.0)); }) == text("assign"));
   CHECK(error_of([&] { tensor(1.0).assign(empty); }) == text("assign", "values"));
   CHECK(error_of([&] { empty + tensor(1.0); }) == text("add", "input 0"));
+  CHECK(error_of([&] { where(empty, tensor(1.0), tensor(2.0)); }) == text("where", "input 0"));
   empty = tensor(2.0);
   CHECK(empty.item() == 2);
   const Tensor taken = std::move(empty);
