@@ -2,6 +2,9 @@ find_package(CLI11 REQUIRED)
 
 # A source with a header of its name is shared by the programs; every other one is a program.
 file(GLOB example_sources CONFIGURE_DEPENDS examples/*.cpp examples/lectures/*.cpp)
+if(NOT XGRAD_BUILD_LECTURES)
+  list(FILTER example_sources EXCLUDE REGEX "/lectures/")
+endif()
 set(shared_sources "")
 set(program_sources "")
 foreach(source IN LISTS example_sources)

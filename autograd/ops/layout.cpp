@@ -155,10 +155,11 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
   if (inferred) *open = 1;
   const bool valid = std::all_of(wanted.begin(), wanted.end(), [](std::int64_t extent) { return extent >= 0; });
   const std::size_t known = valid ? wanted.elements("reshape") : 0;
-  if (valid && inferred && known > 0) *open = static_cast<std::int64_t>(x.size() / known);
-  if (!valid || (inferred && known == 0) || wanted.elements("reshape") != x.size())
+  const bool fits = inferred ? known > 0 && x.size() % known == 0 : known == x.size();
+  if (!valid || !fits)
     throw_as<ShapeError>("reshape: {} to {}; need {} elements, with at most one extent -1 to be worked out", x.shape(),
                          shape, x.size());
+  if (inferred) *open = static_cast<std::int64_t>(x.size() / known);
   const auto separate = [wanted](const Tensor& from) { return kernels::separate(from, wanted); };
   const auto description = [wanted] { return with_list("shape", wanted); };
   const auto back = [from = x.shape()](const Call& call) { return reshape(call.cotangent(), from); };

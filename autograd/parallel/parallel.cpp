@@ -1,4 +1,5 @@
 #include <autograd/parallel/parallel.hpp>
+#include <autograd/parallel/threads.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +10,6 @@
 #include <utility>
 
 #ifdef XGRAD_THREADS_BACKEND_STD
-#include <array>
 #include <thread>
 #include <vector>
 #else
@@ -19,6 +19,7 @@
 #include <tbb/task_arena.h>
 #include <tbb/task_group.h>
 #include <deque>
+#include <optional>
 #endif
 
 namespace xgrad::kernels {
@@ -68,10 +69,15 @@ SerialScope::~SerialScope() { --serial_scopes; }
 // For ThreadSanitizer, which cannot see the synchronisation inside an uninstrumented TBB: new threads for each call,
 // so that every start and join is a happens-before edge. Correct, not fast.
 
-std::size_t thread_count() { return serial_scopes > 0 ? 1 : 3; }
+namespace {
+constexpr std::size_t all_threads = 3;
+std::atomic<std::size_t> allowed_threads{all_threads};
+}  // namespace
+
+std::size_t thread_count() { return serial_scopes > 0 ? 1 : allowed_threads.load(); }
 
 void parallel_blocks(std::size_t count, BlockFunction block) {
-  if (count <= 1 || serial_scopes > 0) {
+  if (count <= 1 || thread_count() == 1) {
     for (std::size_t i = 0; i < count; ++i) block(i);
     return;
   }
@@ -82,14 +88,15 @@ void parallel_blocks(std::size_t count, BlockFunction block) {
     for (std::size_t i = next++; i < count; i = next++) blocks.run(i, i + 1);
   };
   {
-    std::array<std::jthread, 2> threads{std::jthread(work), std::jthread(work)};
+    std::vector<std::jthread> threads;
+    while (threads.size() + 1 < thread_count()) threads.emplace_back(work);
     work();
   }
   blocks.rethrow();
 }
 
 void offer_work(std::function<void()> work) {
-  if (serial_scopes > 0) return;
+  if (thread_count() == 1) return;
   static std::mutex mutex;
   static std::vector<std::jthread> threads;  // joined now and then, and when the program ends
   const std::lock_guard lock(mutex);
@@ -159,3 +166,25 @@ void offer_work(std::function<void()> work) {
 #endif
 
 }  // namespace xgrad::kernels
+
+namespace xgrad {
+
+std::size_t thread_count() { return kernels::thread_count(); }
+
+#ifdef XGRAD_THREADS_BACKEND_STD
+
+void set_threads(std::size_t count) {
+  kernels::allowed_threads = count == 0 ? kernels::all_threads : std::min(count, kernels::all_threads);
+}
+
+#else
+
+void set_threads(std::size_t count) {
+  static std::optional<tbb::global_control> limit;
+  limit.reset();
+  if (count > 0) limit.emplace(tbb::global_control::max_allowed_parallelism, count);
+}
+
+#endif
+
+}  // namespace xgrad

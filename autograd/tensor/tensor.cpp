@@ -101,12 +101,8 @@ Tensor Tensor::uninitialized(const Shape& shape, DType dtype, std::string_view o
   storage->data = block + body_bytes + header_bytes;
   storage->bytes = all;
   storage->destroy = free_block_with_body;
-  auto* const body = new (block) TensorBody;
-  body->dtype = dtype;
-  body->storage = storage;
-  body->at_home = true;
-  body->shape = shape;
-  return from_reference(body);
+  // All at once: flags that share a byte would be read back before they are in memory.
+  return from_reference(new (block) TensorBody{.dtype = dtype, .at_home = true, .storage = storage, .shape = shape});
 }
 
 void Tensor::leave_storage(TensorBody* body) noexcept {
