@@ -3,8 +3,7 @@ file(GLOB playground_sources CONFIGURE_DEPENDS examples/playground/*.cpp)
 list(FILTER playground_sources EXCLUDE REGEX "/server\\.cpp$")
 
 add_library(xgrad_playground STATIC ${playground_sources})
-xgrad_own_target(xgrad_playground)
-target_compile_options(xgrad_playground PRIVATE $<$<CONFIG:Release>:-Og>)  # the work is done by the libraries
+xgrad_own_target(xgrad_playground CALLS)
 target_link_libraries(xgrad_playground PUBLIC xgrad_examples nlohmann_json::nlohmann_json)
 
 find_package(PkgConfig)
@@ -24,7 +23,7 @@ if(cpp_httplib_FOUND AND XGRAD_BUILD_EXAMPLES)
     DEPENDS ${page_paths} ${PROJECT_SOURCE_DIR}/cmake/embed.cmake
     VERBATIM)
   add_executable(playground examples/playground.cpp examples/playground/server.cpp ${page_source})
-  xgrad_own_target(playground)
+  xgrad_own_target(playground CALLS)
   target_include_directories(playground PRIVATE ${PROJECT_SOURCE_DIR}/examples/playground)
   target_link_libraries(playground PRIVATE xgrad_playground PkgConfig::cpp_httplib)
   set_target_properties(playground PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)

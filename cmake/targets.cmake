@@ -1,9 +1,15 @@
-# How every target of ours is compiled.
+# How every target of ours is compiled; CALLS: one whose work is done by the libraries, so that it is to compile fast.
 function(xgrad_own_target target)
+  set(release -O3)
+  set(debug -Og)
+  if("CALLS" IN_LIST ARGN)
+    set(release -Og)
+    set(debug -O0)
+  endif()
   target_compile_features(${target} PRIVATE cxx_std_20)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${XGRAD_WERROR}>:-Werror>
-    $<$<CONFIG:Release,RelWithDebInfo>:-O3> $<$<CONFIG:Debug>:-Og>)
+    $<$<CONFIG:Release,RelWithDebInfo>:${release}> $<$<CONFIG:Debug>:${debug}>)
 endfunction()
 
 # A library xgrad_<component>, known to users as xgrad::<component>.

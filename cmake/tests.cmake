@@ -11,7 +11,7 @@ if(NOT XGRAD_BUILD_EXCHANGE)
 endif()
 list(TRANSFORM test_sources PREPEND tests/ OUTPUT_VARIABLE test_files)
 add_executable(xgrad_tests tests/main.cpp tests/support/faulty_disk.cpp ${test_files})
-xgrad_own_target(xgrad_tests)
+xgrad_own_target(xgrad_tests CALLS)
 target_link_libraries(xgrad_tests PRIVATE
   xgrad::nn xgrad::tables xgrad_examples xgrad_playground doctest::doctest nlohmann_json::nlohmann_json ZLIB::ZLIB
   ${ADOLC_LIBRARY} $<TARGET_NAME_IF_EXISTS:xgrad_exchange>)
@@ -21,13 +21,10 @@ target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURC
 # What nearly every test includes, read once.
 target_precompile_headers(xgrad_tests PRIVATE <doctest/doctest.h> <autograd/autograd.hpp> <nn/nn.hpp>)
 set_source_files_properties(tests/main.cpp tests/support/faulty_disk.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
-# The work is done by the library; with -O3 the checks around it take more than twice as long to compile.
-target_compile_options(xgrad_tests PRIVATE $<$<CONFIG:Release>:-Og>)
 
 # A training that a test kills.
 add_executable(checkpoint_victim tests/support/checkpoint_victim.cpp)
-xgrad_own_target(checkpoint_victim)
-target_compile_options(checkpoint_victim PRIVATE $<$<CONFIG:Release>:-Og>)
+xgrad_own_target(checkpoint_victim CALLS)
 target_link_libraries(checkpoint_victim PRIVATE xgrad::nn)
 add_dependencies(xgrad_tests checkpoint_victim)
 
@@ -65,9 +62,8 @@ function(xgrad_engine_fault name original patched)
   set(source ${PROJECT_BINARY_DIR}/engine_faults/${name}.cpp)
   file(CONFIGURE OUTPUT ${source} CONTENT "@faulty@" @ONLY)
   add_executable(engine_fault_${name} tests/support/engine_fault.cpp ${source})
-  xgrad_own_target(engine_fault_${name})
+  xgrad_own_target(engine_fault_${name} CALLS)
   target_link_libraries(engine_fault_${name} PRIVATE xgrad::nn)
-  target_compile_options(engine_fault_${name} PRIVATE $<$<CONFIG:Release>:-Og>)
   add_test(NAME engine_fault_${name} COMMAND engine_fault_${name})
 endfunction()
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/autograd/tape/sweep.cpp)
@@ -103,7 +99,6 @@ endif()
 # Models of all layers for other programs: tests/exchange/run.sh.
 if(XGRAD_BUILD_EXCHANGE)
   add_executable(xgrad_onnx_models EXCLUDE_FROM_ALL tests/exchange/onnx_models.cpp)
-  xgrad_own_target(xgrad_onnx_models)
-  target_compile_options(xgrad_onnx_models PRIVATE $<$<CONFIG:Release>:-Og>)
+  xgrad_own_target(xgrad_onnx_models CALLS)
   target_link_libraries(xgrad_onnx_models PRIVATE xgrad::exchange)
 endif()
