@@ -145,25 +145,42 @@ class Concatenate final : public Operation {
   std::vector<std::int64_t, CachedAllocator<std::int64_t>> extents_;
 };
 
+/// A class, which is copied once on its way onto a tape, for every sum's gradient passes through one.
+class Reshape final : public Operation {
+ public:
+  Reshape(const Shape& from, const Shape& to) : from_(from), to_(to) {}
+  std::string_view name() const override { return "reshape"; }
+  OperationTraits traits() const override { return moves_values(Contribution::exact); }
+  OperationDescription describe() const override { return with_list("shape", to_); }
+  Tensors forward(const Inputs& inputs) override { return kernels::separate(inputs[0], to_); }
+  Tensors vjp(const Call& call) const override { return reshape(call.cotangent(), from_); }
+
+ private:
+  Shape from_;
+  Shape to_;
+};
+
 }  // namespace
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
   check_defined("reshape", "x", x);
   Shape wanted = shape;
-  const auto open = std::find(wanted.begin(), wanted.end(), -1);
-  const bool inferred = open != wanted.end();
-  if (inferred) *open = 1;
-  const bool valid = std::all_of(wanted.begin(), wanted.end(), [](std::int64_t extent) { return extent >= 0; });
+  std::int64_t* open = nullptr;  // the extent to be worked out
+  bool valid = true;
+  for (std::int64_t& extent : wanted) {
+    if (extent >= 0) [[likely]]
+      continue;
+    valid = valid && extent == -1 && open == nullptr;
+    open = &extent;
+    extent = 1;
+  }
   const std::size_t known = valid ? wanted.elements("reshape") : 0;
-  const bool fits = inferred ? known > 0 && x.size() % known == 0 : known == x.size();
+  const bool fits = open != nullptr ? known > 0 && x.size() % known == 0 : known == x.size();
   if (!valid || !fits)
     throw_as<ShapeError>("reshape: {} to {}; need {} elements, with at most one extent -1 to be worked out", x.shape(),
                          shape, x.size());
-  if (inferred) *open = static_cast<std::int64_t>(x.size() / known);
-  const auto separate = [wanted](const Tensor& from) { return kernels::separate(from, wanted); };
-  const auto description = [wanted] { return with_list("shape", wanted); };
-  const auto back = [from = x.shape()](const Call& call) { return reshape(call.cotangent(), from); };
-  return custom_with(moves_values(Contribution::exact), "reshape", described(separate, description), back, x);
+  if (open != nullptr) *open = static_cast<std::int64_t>(x.size() / known);
+  return apply_operation(Reshape(x.shape(), wanted), x);
 }
 
 Tensor flatten(const Tensor& x, std::int64_t first_axis) {

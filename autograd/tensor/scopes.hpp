@@ -50,7 +50,12 @@ class LocalScope {
     scope_.recorder = recorder;
     open_scope(scope_);
   }
-  ~LocalScope() { close_scope(scope_); }
+  ~LocalScope() {
+    if (this_thread.innermost == &scope_) [[likely]]
+      this_thread.innermost = scope_.outer;
+    else
+      close_scope(scope_);
+  }
   LocalScope(const LocalScope&) = delete;
   LocalScope& operator=(const LocalScope&) = delete;
 

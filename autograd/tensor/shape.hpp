@@ -84,6 +84,12 @@ class Shape : public Extents {
   std::size_t rank() const { return size(); }
   /// Extent of one axis in [0, rank) as a count.
   std::size_t extent(std::size_t axis) const { return static_cast<std::size_t>((*this)[axis]); }
+  /// elements() of a shape that has passed it before, as a tensor's has.
+  std::size_t product() const {
+    std::size_t n = 1;
+    for (const std::int64_t extent : *this) n *= static_cast<std::size_t>(extent);
+    return n;
+  }
   /// Product of the extents: 1 for rank 0, 0 if any extent is 0. ShapeError, which names who asks, for a negative
   /// extent; ValueError unless the product of those that are not 0 is below 2^63.
   std::size_t elements(std::string_view operation = "shape") const {

@@ -84,10 +84,7 @@ DefaultDType::~DefaultDType() {
 
 Tensor Tensor::adopt(const Shape& shape, DType dtype, Storage* storage) {
   Tensor tensor;
-  tensor.body_ = new (allocate(sizeof(TensorBody))) TensorBody;
-  tensor.body_->dtype = dtype;
-  tensor.body_->storage = storage;
-  tensor.body_->shape = shape;
+  tensor.body_ = new (allocate(sizeof(TensorBody))) TensorBody{.dtype = dtype, .storage = storage, .shape = shape};
   return tensor;
 }
 
@@ -101,7 +98,6 @@ Tensor Tensor::uninitialized(const Shape& shape, DType dtype, std::string_view o
   storage->data = block + body_bytes + header_bytes;
   storage->bytes = all;
   storage->destroy = free_block_with_body;
-  // All at once: flags that share a byte would be read back before they are in memory.
   return from_reference(new (block) TensorBody{.dtype = dtype, .at_home = true, .storage = storage, .shape = shape});
 }
 
@@ -220,7 +216,7 @@ void throw_undefined(std::string_view operation, std::string_view argument) {
   throw_as<ValueError>("{}: {} is an empty handle; assign a tensor first", operation, argument);
 }
 
-void throw_number(double value, const char* operation) {
+void throw_number(double value, std::string_view operation) {
   throw_as<ValueError>("{}: {} as int64; need a number from -2^63 on and below 2^63", operation, value);
 }
 
@@ -240,7 +236,7 @@ Tensor detach(const Tensor& x) {
 
 namespace {
 
-Tensor filled(const char* operation, const Shape& shape, double value, DType dtype) {
+Tensor filled(std::string_view operation, const Shape& shape, double value, DType dtype) {
   return visit(dtype, [&](auto zero) {
     using T = decltype(zero);
     const T number = number_as<T>(value, operation);

@@ -38,6 +38,7 @@ struct TensorBody {
   bool copied_in_scope = false;  // a CopyScope copies the tensor, not the handle
   bool borrows : 1 = false;      // its storage: copy before writing
   bool at_home : 1 = false;      // in the block of the storage that stands behind it, of which it has a reference
+  std::uint8_t unused : 6 = 0;   // with which the flags' byte is written, not read before
   std::uint32_t node = 0;        // index on the tape
   std::uint32_t recorded = 0;    // version of its values there
   std::uint64_t tape = 0;        // id of the tape that recorded it, 0 for none
@@ -82,7 +83,7 @@ class Tensor {
   /// The same as a count.
   std::size_t extent(std::int64_t axis) const { return static_cast<std::size_t>(shape(axis)); }
   std::size_t rank() const { return shape().rank(); }
-  std::size_t size() const { return shape().elements(); }
+  std::size_t size() const { return shape().product(); }
   std::size_t bytes() const { return size() * size_of(dtype()); }
   DType dtype() const { return body("dtype").dtype; }
 
@@ -223,9 +224,9 @@ inline void check_defined(const char* operation, const char* argument, const Ten
 
 /// The number in a dtype: rounded to the nearest, towards zero for int64. ValueError, in the name of who asks, for NaN
 /// and for what int64 does not have.
-[[noreturn]] void throw_number(double value, const char* operation);
+[[noreturn]] void throw_number(double value, std::string_view operation);
 template <Element T>
-T number_as(double value, const char* operation) {
+T number_as(double value, std::string_view operation) {
   if constexpr (std::same_as<T, std::int64_t>)
     if (!(value >= -0x1p63 && value < 0x1p63)) [[unlikely]]
       throw_number(value, operation);
