@@ -9,6 +9,7 @@
 #include <array>
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <limits>
 #include <span>
@@ -60,6 +61,13 @@ class Reader {
         fail(path_, "cannot be read ({})", stream_.msg != nullptr ? stream_.msg : "no memory to unpack it");
     }
     return done;
+  }
+
+  /// Whether the file can have so many bytes: DEFLATE's shortest code, of one bit, stands for 258 at most, with one for
+  /// the distance (RFC 1951, 3.2.5). True where its size is not known.
+  bool can_hold(std::uint64_t bytes) const {
+    const std::uint64_t size = source_.size();
+    return size == 0 || bytes / (packed_ ? 1032 : 1) <= size;
   }
 
   /// Whether gzip data ended before its end mark and checksum.
@@ -167,6 +175,9 @@ std::vector<std::uint8_t> read_values(Reader& reader, const Header& header, cons
   // The claim may be false: memory grows with what has been read.
   std::vector<std::uint8_t> values;
   for (std::size_t done = 0; done < header.bytes; done = values.size()) {
+    if (done > 0 && !reader.can_hold(header.bytes))
+      fail(path, "truncated: found fewer bytes in the file than hold {} bytes of values; expected these for shape {}",
+           header.bytes, header.shape);
     values.resize(std::min(header.bytes, std::max<std::size_t>(2 * done, 1 << 20)));
     const std::size_t wanted = values.size() - done;
     const std::size_t got = reader.read(std::span(values).subspan(done));

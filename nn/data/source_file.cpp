@@ -23,12 +23,6 @@ ssize_t read_some(int descriptor, void* target, std::size_t count) {
   return got;
 }
 
-/// Bytes of a regular file, 0 of others.
-std::uint64_t size_of(int descriptor) {
-  struct stat about = {};
-  return fstat(descriptor, &about) == 0 && S_ISREG(about.st_mode) ? static_cast<std::uint64_t>(about.st_size) : 0;
-}
-
 std::uint64_t memory_of_machine() {
   return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
@@ -63,6 +57,11 @@ void SourceFile::await_writer() {
   if (got > 0) first_.assign(1, byte);
 }
 
+std::uint64_t SourceFile::size() const {
+  struct stat about = {};
+  return fstat(file_.number(), &about) == 0 && S_ISREG(about.st_mode) ? static_cast<std::uint64_t>(about.st_size) : 0;
+}
+
 std::size_t SourceFile::read(std::span<std::uint8_t> target) {
   std::size_t done = std::min(first_.size(), target.size());
   std::copy_n(first_.begin(), done, target.begin());
@@ -78,11 +77,11 @@ std::size_t SourceFile::read(std::span<std::uint8_t> target) {
 
 std::string SourceFile::read_all() {
   constexpr std::uint64_t step = 1 << 20;
-  const std::uint64_t size = size_of(file_.number());
-  if (size > memory_of_machine()) refuse_size(size);
+  const std::uint64_t known = size();
+  if (known > memory_of_machine()) refuse_size(known);
   std::string text;
   try {
-    for (std::size_t got = 0, wanted = size + 1;; wanted = step) {  // one more finds the end at once
+    for (std::size_t got = 0, wanted = known + 1;; wanted = step) {  // one more finds the end at once
       const std::size_t done = text.size();
       text.resize(done + wanted);
       got = read({reinterpret_cast<std::uint8_t*>(text.data()) + done, wanted});
@@ -90,7 +89,7 @@ std::string SourceFile::read_all() {
       if (got < wanted) return text;
     }
   } catch (const std::bad_alloc&) {
-    refuse_size(std::max<std::uint64_t>(size, text.size()));
+    refuse_size(std::max<std::uint64_t>(known, text.size()));
   }
 }
 

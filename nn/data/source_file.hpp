@@ -17,6 +17,8 @@ class SourceFile {
   /// not be read, is a directory, or a FIFO without a writer, for whom one would wait for ever.
   SourceFile(const std::string& path, std::string who, std::string expected);
 
+  /// Bytes of a regular file, 0 of others.
+  std::uint64_t size() const;
   /// Fills the target as far as the file goes; how many bytes there were. FileError if the system fails to read.
   std::size_t read(std::span<std::uint8_t> target);
   /// All that is left. FileError if it does not fit into the memory of this machine.

@@ -77,16 +77,25 @@ void read_members(const InputFile& file, zip_t* archive, const NpzReadOptions& o
                             options.max_bytes));
     const Handle<zip_file_t> member(zip_fopen_index(archive, index, 0));
     if (member == nullptr) file.fail(fmt::format("{} cannot be read: {}", what, zip_strerror(archive)));
-    // The claim may be false: memory grows with what has been inflated.
+    // The claim may be false: memory grows with what has been inflated, and the array's own header is asked first.
+    constexpr std::size_t first = std::size_t{1} << 20, most = std::size_t{1} << 28;
     std::string bytes;
     for (zip_int64_t got = 1; got > 0;) {
       const std::size_t done = bytes.size(),
-                        piece = std::min<std::uint64_t>(std::max<std::size_t>(done, 1 << 20), std::uint64_t{1} << 28);
+                        piece = std::min<std::uint64_t>(std::clamp(done, first, most), status.size - done + 1);
       bytes.resize(done + piece);
       got = zip_fread(member.get(), bytes.data() + done, piece);
       if (got < 0) file.fail(fmt::format("{} is damaged: {}", what, zip_file_strerror(member.get())));
       bytes.resize(done + static_cast<std::size_t>(got));
       if (bytes.size() > status.size) break;
+      if (done < first && bytes.size() >= first) {
+        InputFile start(reader, bytes, file.name() + ": " + what);
+        const StoredTensor described = list_npy(start);
+        const std::uint64_t behind = status.size - (bytes.size() - start.left());
+        if (behind != described.bytes)
+          start.fail(fmt::format("found {} bytes behind the header; need {} for the shape {}", behind, described.bytes,
+                                 described.shape));
+      }
     }
     if (bytes.size() != status.size)
       file.fail(fmt::format("{} has {} bytes; its entry says {}", what, bytes.size(), status.size));

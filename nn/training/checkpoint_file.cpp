@@ -67,7 +67,7 @@ TensorFile read(InputFile& file) {
   Checksum checksum;
   checksum.add(bytes_of_number(written_version));
   checksum.add(bytes_of_number(length));
-  std::vector<char> piece(std::size_t{1} << 20);
+  std::vector<char> piece(std::min<std::uint64_t>(std::uint64_t{1} << 20, file.left()));
   while (file.left() > 0) {
     const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), file.left()));
     file.read(piece.data(), count);

@@ -1,3 +1,5 @@
+#include "tests/nn/files/damaged.hpp"
+#include "tests/nn/files/memory_peak.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/idx_file.hpp"
 
@@ -132,6 +134,21 @@ TEST_CASE("truncated and damaged gzip is a FileError, also in the checksum behin
   CHECK(expect::contains(error_of_reading(idx_file::write(folder / "b.gz", damaged)), "cannot be read ("));
 }
 
+TEST_CASE("every truncation and every flipped bit of a gzip file gives an error or the same values") {
+  const Folder folder;
+  Bytes values(900);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::uint8_t>(i * i * 31 >> 3);
+  const Bytes packed = idx_file::read(idx_file::write_gzip(folder / "a.gz", with_values(header(0x08, {900}), values)));
+  const auto read = [&](const std::string& damage) {
+    const nn::Rows found = nn::read_idx(idx_file::write(folder / "b.gz", Bytes(damage.begin(), damage.end())));
+    CHECK(std::equal(values.begin(), values.end(), found.bytes().begin(), found.bytes().end()));
+  };
+  const std::string bytes(packed.begin(), packed.end());
+  damaged::truncations(bytes, read, [](std::size_t) { return false; });
+  // The ten bytes before the data say when, how and where they were packed (RFC 1952, 2.3).
+  CHECK(damaged::flips(bytes, read) >= 8 * (bytes.size() - 10));
+}
+
 TEST_CASE("gzip of several members is one file, and bytes behind the last one are refused (RFC 1952)") {
   const Folder folder;
   const Bytes whole = with_values(header(0x08, {100}), Bytes(100, 7));
@@ -153,6 +170,7 @@ TEST_CASE("gzip of several members is one file, and bytes behind the last one ar
 
 TEST_CASE("a header that claims more than there is takes no memory for it") {
   const Folder folder;
+  const MemoryPeak peak;
   // 4 TB, and 2^96 bytes.
   const Bytes tera = with_values(header(0x0E, {0x80000000, 256}), Bytes(50));
   CHECK(expect::contains(error_of_reading(idx_file::write(folder / "a", tera)),
@@ -168,6 +186,17 @@ TEST_CASE("a header that claims more than there is takes no memory for it") {
     const std::string error = error_of_reading(idx_file::write(folder / "a", file));
     CHECK((error == "no error" || error.starts_with("FileError: ")));
   }
+  // Zeros that DEFLATE packs a thousandfold: more than the header says, and fewer.
+  for (const std::uint32_t count : {8u, most}) {
+    const auto path = idx_file::write_gzip(folder / "zeros.gz", header(0x08, {count}));
+    const gzFile file = gzopen(path.c_str(), "ab");
+    const Bytes zeros(1 << 20);
+    for (int i = 0; i < 200; ++i) gzwrite(file, zeros.data(), static_cast<unsigned>(zeros.size()));
+    gzclose(file);
+    CHECK(expect::contains(error_of_reading(path),
+                           count == 8 ? "found more than 8 bytes of values" : "truncated: found"));
+  }
+  CHECK(peak.risen() < 64);
 }
 
 TEST_CASE("from files with flipped bytes and cut ends only FileErrors come") {

@@ -1,4 +1,5 @@
 #include "tests/nn/files/damaged.hpp"
+#include "tests/nn/files/memory_peak.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 
@@ -132,6 +133,14 @@ TEST_CASE("each way in which an .npy file can be wrong is an error of its own") 
     const std::string error = error_of(bytes);
     CHECK_MESSAGE(error.starts_with("FileError: read_npy: x: " + message), error);
   }
+}
+
+TEST_CASE("an array that claims more than there is takes no memory for it") {
+  const MemoryPeak peak;
+  for (const char* const shape :
+       {"(2305843009213693952,)", "(288230376151711744,)", "(25000000000,)", "(0, 2305843009213693952)"})
+    CHECK(error_of(image(header_of("<f4", shape), std::string(1000, 'x'))).starts_with("FileError: read_npy: x: "));
+  CHECK(peak.risen() < 64);
 }
 
 TEST_CASE("every truncation of an array is an error, and every flipped bit one or another valid file") {

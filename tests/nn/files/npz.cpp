@@ -1,4 +1,5 @@
 #include "tests/nn/files/damaged.hpp"
+#include "tests/nn/files/memory_peak.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 
@@ -9,6 +10,7 @@
 #include <doctest/doctest.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <fstream>
 #include <map>
@@ -50,7 +52,8 @@ void put(std::string& bytes, std::uint64_t value, int count) {
   for (int i = 0; i < count; ++i, value >>= 8) bytes += static_cast<char>(value & 0xFF);
 }
 
-/// One member of a ZIP archive by PKWARE's APPNOTE 6.3, sections 4.3.7, 4.3.12 and 4.3.16, with sizes that may lie.
+/// One member of a ZIP archive by PKWARE's APPNOTE 6.3, sections 4.3.7, 4.3.12, 4.3.16 and 4.5.3, with sizes that may
+/// lie.
 struct Member {
   std::string name, packed;
   std::uint64_t size;
@@ -62,24 +65,30 @@ struct Member {
 std::string zip_of(const std::vector<Member>& members) {
   std::string bytes, directory;
   for (const Member& member : members) {
-    std::string fields;
+    constexpr std::uint64_t in_extra = 0xFFFFFFFF;  // the size stands there, in 8 bytes
+    std::string fields, extra;
+    if (member.size >= in_extra) {
+      put(extra, 1, 2);
+      put(extra, 8, 2);
+      put(extra, member.size, 8);
+    }
     put(fields, 20, 2);
     put(fields, static_cast<std::uint64_t>(member.flags), 2);
     put(fields, static_cast<std::uint64_t>(member.method), 2);
     put(fields, 0x00210000, 4);
     put(fields, member.checksum, 4);
     put(fields, member.packed.size(), 4);
-    put(fields, member.size, 4);
+    put(fields, std::min(member.size, in_extra), 4);
     put(fields, member.name.size(), 2);
-    put(fields, 0, 2);
+    put(fields, extra.size(), 2);
     put(directory, 0x02014b50, 4);
     put(directory, 20, 2);
     directory += fields;
     put(directory, 0, 10);
     put(directory, bytes.size(), 4);
-    directory += member.name;
+    directory += member.name + extra;
     put(bytes, 0x04034b50, 4);
-    bytes += fields + member.name + member.packed;
+    bytes += fields + member.name + extra + member.packed;
   }
   const std::size_t start = bytes.size();
   bytes += directory;
@@ -159,11 +168,49 @@ TEST_CASE("each way in which an archive can be wrong is an error") {
 TEST_CASE("an archive that claims a hundred gigabytes is refused at once") {
   Member member = stored("x.npy", npy_of(tensor({1})));
   member.method = 8;
-  member.size = 4'000'000'000u;  // as much as fits without ZIP64
-  const std::string error = error_of(zip_of({member}));
-  CHECK_MESSAGE(expect::contains(error, "claims 4000000000 bytes, packed into 132, in a file of"), error);
+  member.size = 100'000'000'000u;
+  std::string bytes = zip_of({member});
+  const MemoryPeak peak;
+  std::string error = error_of(bytes);
+  CHECK_MESSAGE(expect::contains(error, "claims 100000000000 bytes, packed into 132, in a file of"), error);
+  CHECK(peak.risen() < 64);
 
-  // A real one: zeros that DEFLATE packs a thousandfold.
+  // With as many bytes as it would take.
+  member.packed.assign(100'000'000, '\0');
+  bytes = zip_of({member});
+  const MemoryPeak large;
+  error = error_of(bytes);
+  CHECK_MESSAGE(expect::contains(error, "claims 100000000000 bytes, with those before more than max_bytes"), error);
+  CHECK(large.risen() < 64);
+}
+
+TEST_CASE("an array that inflates to more than its entry says, or to less than its header, takes no memory for it") {
+  const std::string zeros(std::size_t{200} << 20, '\0');
+  std::string packed(std::size_t{1} << 20, '\0');
+  z_stream stream = {};
+  REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY) == Z_OK);  // raw
+  const std::string header = nn::npy_header(tensor({1}));
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  for (const std::string* const part : {&header, &zeros}) {
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(part->data()));
+    stream.avail_in = static_cast<uInt>(part->size());
+    REQUIRE(deflate(&stream, part == &zeros ? Z_FINISH : Z_NO_FLUSH) == (part == &zeros ? Z_STREAM_END : Z_OK));
+  }
+  packed.resize(packed.size() - stream.avail_out);
+  deflateEnd(&stream);
+  Member member{"x.npy", packed, header.size() + 4, 0, 8};
+  const std::string more = zip_of({member});
+  member.size = header.size() + zeros.size();
+  const std::string less = zip_of({member});
+  const MemoryPeak peak;
+  CHECK(error_of(more).starts_with("FileError: read_npz: x: array 'x.npy' "));
+  CHECK(error_of(less).starts_with("FileError: read_npz: x: array 'x.npy'"));
+  CHECK(peak.risen() < 64);
+}
+
+TEST_CASE("an archive whose arrays inflate to more than max_bytes is refused") {
+  // Zeros that DEFLATE packs a thousandfold.
   const Folder folder;
   nn::write_npz(folder.file("zeros"), {{"a", zeros({1 << 20})}, {"b", zeros({1 << 20})}}, {.compress = true});
   CHECK(std::filesystem::file_size(folder / "zeros") < 20'000);

@@ -1,4 +1,5 @@
 #include "tests/nn/files/damaged.hpp"
+#include "tests/nn/files/memory_peak.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 
@@ -237,6 +238,19 @@ TEST_CASE("a header of deep lists or of very many keys is refused where it goes 
   for (int i = 0; i < 1'000'001; ++i) many += "\"" + std::to_string(i) + "\":\"\",";
   many.back() = '}';
   CHECK(expect::contains(error_of(image(many + "}")), "the header has more than 1000000 keys"));
+}
+
+TEST_CASE("a file that claims more than there is takes no memory for it") {
+  const MemoryPeak peak;
+  for (const std::string& claim :
+       {entry("F32", "[2305843009213693952]", "[0,9223372036854775808]"),
+        entry("F64", "[576460752303423488]", "[0,4611686018427387904]"),
+        entry("F32", "[25000000000]", "[0,100000000000]"), entry("F32", "[25000000000]", "[0,1000]"),
+        entry("F32", "[0,2305843009213693952]", "[0,1000]")})
+    CHECK(
+        error_of(image(R"({"x":)" + claim + "}", std::string(1000, 'x'))).starts_with("FileError: read_safetensors: "));
+  CHECK(error_of(number(100'000'000) + std::string(1000, '{')).starts_with("FileError: read_safetensors: "));
+  CHECK(peak.risen() < 64);
 }
 
 TEST_CASE("text with control characters is shown in messages without them") {
