@@ -32,8 +32,9 @@ struct OnnxModel {
 };
 
 /// Reads a model of the operators that write_onnx writes, and of Constant, Dropout, Flatten, Greater, GreaterOrEqual,
-/// Identity, LeakyRelu, Elu, PRelu and BatchNormalization, from operator sets 13 to 17: it can be run, checked and
-/// trained. Floating initializers become parameters.
+/// Identity, LeakyRelu, Elu, PRelu, Clip, Max, Min and BatchNormalization, from operator sets 13 to 22: it can be run,
+/// checked and trained. Floating initializers become parameters. Extents behind the first axis are known when it runs:
+/// to write it down, as C or as ONNX, trace its model.
 ///
 /// FileError for a file that cannot be read or is no ONNX model, has no or several inputs or outputs, an operator or
 /// attribute that is not known, tensors in other files, or parts that do not fit together.

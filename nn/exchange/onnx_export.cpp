@@ -42,6 +42,7 @@ class Exporter {
   }
 
   std::string bytes() {
+    require_shapes(graph_, "write_onnx");
     for (const ModelGraph::Value& value : graph_.values) names_.insert(value.name);
     std::string buffers;
     for (const ModelGraph::Value& value : graph_.values) {

@@ -20,6 +20,7 @@ namespace xgrad::nn {
 namespace {
 
 constexpr const char* reader = "read_onnx";
+constexpr std::int64_t first_set = 13, last_set = 22;  // in which the operators that are read mean the same
 constexpr std::uint64_t max_bytes = std::numeric_limits<std::int32_t>::max();  // protobuf's own limit
 
 using Ints = std::vector<std::int64_t>;
@@ -62,8 +63,8 @@ class Importer {
     bool known_set = false;
     for (const auto& set : model_.opset_import()) {
       if (!set.domain().empty() && set.domain() != "ai.onnx") continue;
-      if (set.version() < 13 || set.version() > 17)
-        refuse(fmt::format("is of operator set {}; known are 13 to 17", set.version()));
+      if (set.version() < first_set || set.version() > last_set)
+        refuse(fmt::format("is of operator set {}; known are {} to {}", set.version(), first_set, last_set));
       known_set = true;
     }
     if (!known_set) refuse("names no operator set");
@@ -153,6 +154,11 @@ class Importer {
 
   std::size_t define(const std::string& name, ModelGraph::Value value) {
     if (!places_.emplace(name, graph_.values.size()).second) refuse("defines '" + printable(name) + "' twice");
+    return add(std::move(value));
+  }
+  /// Of a constant or the input, whose shape is known.
+  std::size_t add(ModelGraph::Value value) {
+    ranks_.push_back(value.shape.rank());
     graph_.values.push_back(std::move(value));
     return graph_.values.size() - 1;
   }
@@ -162,8 +168,7 @@ class Importer {
     return found->second;
   }
   std::size_t constant(const Tensor& x) {
-    graph_.values.push_back({fmt::format("xgrad.constant{}", graph_.values.size()), x.dtype(), x.shape(), x, false});
-    return graph_.values.size() - 1;
+    return add({fmt::format("xgrad.constant{}", graph_.values.size()), x.dtype(), x.shape(), x, false});
   }
   std::size_t number(double value) { return constant(full({}, value, dtype_)); }
 
@@ -207,28 +212,46 @@ class Importer {
   std::size_t step(const std::string& operation, const std::vector<std::size_t>& inputs, const Attributes& attributes,
                    const Formula& of = {}) {
     const std::size_t output = graph_.values.size();
+    ranks_.push_back(rank_after(operation, inputs, attributes));
+    if (ranks_.back() > Extents::capacity)
+      refuse_node(fmt::format("has a result of {} axes; need at most {}", ranks_.back(), Extents::capacity));
     graph_.values.push_back({fmt::format("value_{}", output), dtype_, {}, {}, false});
     graph_.nodes.push_back({operation, now_->name(), inputs, output, attributes, of});
     return output;
   }
+  /// How many axes a result has: extents are known when the model runs, their number is known here.
+  std::size_t rank_after(const std::string& operation, const std::vector<std::size_t>& inputs,
+                         const Attributes& attributes) const {
+    const auto axes_of = [&](const char* name) { return attributes.at(name).size(); };
+    const std::size_t first = ranks_[inputs[0]];
+    if (operation == "reshape") return axes_of("shape");
+    if (operation == "flatten") return 2;
+    if (operation == "permute") return axes_of("axes");
+    if (operation == "take") return std::max<std::size_t>(first, 1) - 1 + ranks_[inputs[1]];
+    if (attributes.contains("keepdims"))
+      return attributes.at("keepdims")[0] != 0 ? first : first - std::min(first, axes_of("axes"));
+    std::size_t most = 0, vectors = 0;
+    for (const std::size_t input : inputs) {
+      most = std::max(most, ranks_[input]);
+      vectors += ranks_[input] == 1 ? 1 : 0;
+    }
+    return operation == "matmul" ? most - std::min(most, vectors) : most;
+  }
   std::size_t elementwise(const std::string& name, const std::vector<std::size_t>& inputs) {
     return step(name, inputs, {}, formula(name));
-  }
-  std::size_t function(const std::string& name, Tensor (*f)(const Tensor&), std::size_t x) {
-    return step(name, {x}, {}, formula_of(f));
   }
   template <class F>
   std::size_t function_of(const std::string& name, const F& f, std::size_t x) {
     return step(name, {x}, {}, formula_of(f));
   }
 
-  /// The rank of a value, where the graph tells it.
-  std::optional<std::size_t> rank_of(std::size_t i) const {
-    const auto found = ranks_.find(i);
-    if (found != ranks_.end()) return found->second;
-    if (graph_.values[i].constant.defined() || i == graph_.input) return graph_.values[i].shape.rank();
-    return std::nullopt;
+  /// An axis of the first input, which may be counted from the end.
+  std::size_t axis_of(std::int64_t axis, std::size_t most) const {
+    const auto rank = static_cast<std::int64_t>(most);
+    if (axis < -rank || axis >= rank) refuse_node(fmt::format("has the axis {}; need one of {} axes", axis, rank));
+    return static_cast<std::size_t>(axis < 0 ? axis + rank : axis);
   }
+  std::size_t rank_of(int i) const { return ranks_[input(i)]; }
 
   void read(const onnx::NodeProto& node) {
     now_ = &node;
@@ -245,7 +268,9 @@ class Importer {
         {"LogSoftmax", &Importer::read_softmax}, {"Cast", &Importer::read_cast},
         {"Identity", &Importer::pass},           {"Dropout", &Importer::pass},
         {"LeakyRelu", &Importer::read_leaky},    {"Elu", &Importer::read_elu},
-        {"PRelu", &Importer::read_prelu},        {"BatchNormalization", &Importer::read_batch_normalization}};
+        {"PRelu", &Importer::read_prelu},        {"BatchNormalization", &Importer::read_batch_normalization},
+        {"Clip", &Importer::read_clip},          {"Max", &Importer::read_extreme},
+        {"Min", &Importer::read_extreme}};
     static const std::map<std::string, const char*> steps = {
         {"Neg", "neg"},   {"Add", "add"},   {"Sub", "sub"},     {"Mul", "mul"},         {"Div", "div"},
         {"Exp", "exp"},   {"Log", "log"},   {"Sqrt", "sqrt"},   {"Sin", "sin"},         {"Cos", "cos"},
@@ -269,7 +294,7 @@ class Importer {
     } else if (const auto reduction = reductions.find(type); reduction != reductions.end()) {
       result = read_reduction(reduction->second);
     } else if (type == "Relu") {
-      result = function("relu", relu, input(0));
+      result = function_of("relu", relu, input(0));
     } else if (type == "Greater" || type == "GreaterOrEqual") {
       result = elementwise(type == "Greater" ? "lt" : "le", {input(1), input(0)});
     } else {
@@ -314,49 +339,51 @@ class Importer {
 
   std::size_t read_matmul() {
     // A matrix on the right takes rows of any shape.
-    if (rank_of(input(1)) == 2) return step("linear", {input(0), input(1)}, {});
+    if (rank_of(1) == 2) return step("linear", {input(0), input(1)}, {});
     return step("matmul", {input(0), input(1)}, {{"transpose", {0, 0}}});
   }
 
   std::size_t read_reshape() {
     Ints shape = list(1);
     if (shape.size() > Extents::capacity) refuse_node("has a shape of more than 8 extents");
-    // The one extent that is open, or copied from the input's first, is that of the rows.
-    if (integer("allowzero", 0) != 0) refuse_node("allows zeros");
-    for (std::size_t axis = 0; axis < shape.size(); ++axis)
-      if (shape[axis] == 0 && axis == 0)
-        shape[axis] = -1;
-      else if (shape[axis] == 0)
-        refuse_node("copies an extent that is not the first");
-      else if (shape[axis] < -1)
-        refuse_node("has a negative extent");
+    const bool zeros = integer("allowzero", 0) != 0;  // that are extents, and no copies of the input's
+    for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+      if (shape[axis] < -1) refuse_node("has a negative extent");
+      if (shape[axis] != 0 || zeros) continue;
+      if (axis >= rank_of(0)) refuse_node(fmt::format("copies the extent {} of an input of {} axes", axis, rank_of(0)));
+      shape[axis] = copied_extent;
+    }
     if (std::count(shape.begin(), shape.end(), -1) > 1) refuse_node("has several open extents");
-    for (std::int64_t& extent : shape)
-      if (extent == -1) extent = open_extent;
-    const std::size_t result = step("reshape", {input(0)}, {{"shape", shape}});
-    ranks_[result] = shape.size();
-    return result;
+    std::replace(shape.begin(), shape.end(), std::int64_t{-1}, open_extent);
+    return step("reshape", {input(0)}, {{"shape", shape}});
   }
 
   std::size_t read_flatten() {
-    if (integer("axis", 1) != 1) refuse_node("has another axis than 1");
-    const std::size_t result = step("flatten", {input(0)}, {});
-    ranks_[result] = 2;
-    return result;
+    const std::int64_t axis = integer("axis", 1);
+    const auto rank = static_cast<std::int64_t>(rank_of(0));
+    return step("flatten", {input(0)}, {{"axis", {axis == rank ? axis : std::int64_t(axis_of(axis, rank_of(0)))}}});
   }
 
   std::size_t read_transpose() {
-    const auto axes = integers("perm");
-    if (!axes) refuse_node("has no perm");
-    return step("permute", {input(0)}, {{"axes", *axes}});
+    Ints axes;
+    for (std::size_t axis = rank_of(0); axis-- > 0;) axes.push_back(static_cast<std::int64_t>(axis));
+    return step("permute", {input(0)}, {{"axes", integers("perm").value_or(axes)}});
   }
 
   std::size_t read_slice() {
-    const Ints starts = list(1), stops = list(2), axes = has_input(3) ? list(3) : Ints{0};
-    const Ints sizes = has_input(4) ? list(4) : Ints{1};
-    if (starts.size() != 1 || stops.size() != 1 || axes.size() != 1 || sizes.size() != 1)
-      refuse_node("cuts several axes; need one");
-    return step("cut", {input(0)}, {{"axis", axes}, {"start", starts}, {"stop", stops}, {"step", sizes}});
+    const Ints starts = list(1), stops = list(2);
+    Ints axes, sizes(starts.size(), 1);
+    for (std::size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<std::int64_t>(i));
+    if (has_input(3)) axes = list(3);
+    if (has_input(4)) sizes = list(4);
+    if (stops.size() != starts.size() || axes.size() != starts.size() || sizes.size() != starts.size())
+      refuse_node(fmt::format("has {} starts, {} ends, {} axes and {} steps; need as many of each", starts.size(),
+                              stops.size(), axes.size(), sizes.size()));
+    std::size_t result = input(0);
+    for (std::size_t i = 0; i < axes.size(); ++i)
+      result = step("cut", {result},
+                    {{"axis", {axes[i]}}, {"start", {starts[i]}}, {"stop", {stops[i]}}, {"step", {sizes[i]}}});
+    return result;
   }
 
   std::size_t read_concat() {
@@ -367,9 +394,16 @@ class Importer {
 
   std::size_t read_gather() { return step("take", {input(0), input(1)}, {{"axis", {integer("axis", 0)}}}); }
 
+  /// Ours are along the last axis.
   std::size_t read_softmax() {
-    if (integer("axis", -1) != -1) refuse_node("is not along the last axis");
-    return step(now_->op_type() == "Softmax" ? "softmax" : "log_softmax", {input(0)}, {});
+    const std::size_t axis = axis_of(integer("axis", -1), rank_of(0)), last = rank_of(0) - 1;
+    const auto turned = [&](std::size_t x) {
+      Ints axes;
+      for (std::size_t i = 0; i <= last; ++i) axes.push_back(static_cast<std::int64_t>(i));
+      std::swap(axes[axis], axes[last]);
+      return axis == last ? x : step("permute", {x}, {{"axes", axes}});
+    };
+    return turned(step(now_->op_type() == "Softmax" ? "softmax" : "log_softmax", {turned(input(0))}, {}));
   }
 
   /// A truth is 0 or 1 here.
@@ -397,20 +431,48 @@ class Importer {
     return elementwise("where",
                        {elementwise("lt", {number(0), input(0)}), input(0), elementwise("mul", {input(1), input(0)})});
   }
-  // (x - mean) / sqrt(variance + epsilon) · scale + shift, for x (n, features)
+  // (x - mean) / sqrt(variance + epsilon) · scale + shift, for x (n, features, ...)
   std::size_t read_batch_normalization() {
     if (integer("training_mode", 0) != 0) refuse_node("is in training mode");
-    if (rank_of(input(0)).value_or(2) != 2) refuse_node("normalises x with more than 2 axes");
+    if (rank_of(0) < 2) refuse_node(fmt::format("normalises x with {} axes; need (n, features, ...)", rank_of(0)));
     for (const int statistic : {3, 4}) graph_.values[input(statistic)].learned = false;
-    const std::size_t deviation = elementwise("sqrt", {elementwise("add", {input(4), number(real("epsilon", 1e-5f))})});
-    const std::size_t quotient = elementwise("div", {elementwise("sub", {input(0), input(3)}), deviation});
-    return elementwise("add", {elementwise("mul", {quotient, input(1)}), input(2)});
+    Ints beside(rank_of(0) - 1, 1);  // a column of features stands beside x's axes
+    beside[0] = open_extent;
+    const auto of_features = [&](int i) {
+      return rank_of(0) == 2 ? input(i) : step("reshape", {input(i)}, {{"shape", beside}});
+    };
+    const std::size_t deviation =
+        elementwise("sqrt", {elementwise("add", {of_features(4), number(real("epsilon", 1e-5f))})});
+    const std::size_t quotient = elementwise("div", {elementwise("sub", {input(0), of_features(3)}), deviation});
+    return elementwise("add", {elementwise("mul", {quotient, of_features(1)}), of_features(2)});
+  }
+
+  std::size_t where_less(std::size_t a, std::size_t b, std::size_t then, std::size_t otherwise) {
+    return elementwise("where", {elementwise("lt", {a, b}), then, otherwise});
+  }
+  // At a bound the slope is 1, as clamp has it.
+  std::size_t read_clip() {
+    std::size_t x = input(0);
+    if (has_input(1)) x = where_less(x, input(1), input(1), x);
+    if (has_input(2)) x = where_less(input(2), x, input(2), x);
+    return x;
+  }
+  // Of all inputs; those that tie share the slope.
+  std::size_t read_extreme() {
+    std::size_t x = input(0);
+    for (int i = 1; i < now_->input_size(); ++i) {
+      const std::size_t y = input(i), tie = elementwise("tie", {x, y});
+      x = now_->op_type() == "Max" ? where_less(x, y, y, where_less(y, x, x, tie))
+                                   : where_less(x, y, x, where_less(y, x, y, tie));
+    }
+    return x;
   }
 
   std::size_t read_reduction(const std::string& name) {
     std::optional<Ints> axes = integers("axes");
     if (!axes && has_input(1)) axes = list(1);
-    if (!axes || axes->empty()) refuse_node("has no axes");
+    if ((!axes || axes->empty()) && integer("noop_with_empty_axes", 0) != 0) return input(0);
+    if (!axes || axes->empty()) refuse_node("reduces all axes, the rows' too; need its axes");
     return step(name, {input(0)}, {{"axes", *axes}, {"keepdims", {integer("keepdims", 1)}}});
   }
 
@@ -420,7 +482,7 @@ class Importer {
   const onnx::NodeProto* now_ = nullptr;
   DType dtype_ = float32;
   std::map<std::string, std::size_t> places_;
-  std::map<std::size_t, std::size_t> ranks_;
+  std::vector<std::size_t> ranks_;  // of graph_.values
 };
 
 OnnxModel read(InputFile& file) {

@@ -144,9 +144,18 @@ class Arguments {
   }
   Axes axes(const char* name = "axes") const { return Axes(std::span(list(name))); }
   bool keepdims() const { return one("keepdims") != 0; }
-  Shape shape() const {
+  /// Of x, reshaped.
+  Shape shape(const Tensor& x) const {
     Shape shape{std::span(list("shape"))};
-    for (std::int64_t& extent : shape) extent = extent == open_extent ? -1 : extent < 0 ? -extent * rows_ : extent;
+    for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+      std::int64_t& extent = shape[axis];
+      if (extent == open_extent)
+        extent = -1;
+      else if (extent == copied_extent)
+        extent = x.shape(static_cast<std::int64_t>(axis));
+      else if (extent < 0 && __builtin_mul_overflow(-extent, rows_, &extent))
+        throw_as<ValueError>("graph: {} has a shape that no memory holds", node_.operation);
+    }
     return shape;
   }
 
@@ -178,10 +187,17 @@ constexpr Operator operators[] = {
      [](const Arguments& node, const Inputs& in) {
        const auto& flags = node.list("transpose");
        if (flags.size() != 2) throw ValueError("graph: matmul needs two flags to transpose");
+       if (flags[0] == 0 && flags[1] == 0) return matmul(in[0], in[1]);
        return matmul(in[0], in[1], flags[0] != 0, flags[1] != 0);
      }},
-    {"reshape", 1, 1, [](const Arguments& node, const Inputs& in) { return reshape(in[0], node.shape()); }},
-    {"flatten", 1, 1, [](const Arguments&, const Inputs& in) { return flatten(in[0], 1); }},
+    {"reshape", 1, 1, [](const Arguments& node, const Inputs& in) { return reshape(in[0], node.shape(in[0])); }},
+    {"flatten", 1, 1,
+     [](const Arguments& node, const Inputs& in) {
+       Shape matrix = {1, 1};
+       const auto axis = static_cast<std::size_t>(node.one("axis"));
+       for (std::size_t i = 0; i < in[0].rank(); ++i) matrix[i < axis ? 0 : 1] *= in[0].shape()[i];
+       return reshape(in[0], matrix);
+     }},
     {"cut", 1, 1,
      [](const Arguments& node, const Inputs& in) {
        return slice(in[0], node.one("axis"), node.one("start"), node.one("stop"), node.one("step"));

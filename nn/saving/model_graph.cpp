@@ -203,6 +203,12 @@ ModelGraph trace_of(const Module& model, const std::function<Tensor(const Tensor
   return Pruned(few, more, constants, parameters).graph;
 }
 
+void require_shapes(const ModelGraph& graph, const char* writer) {
+  if (graph.values.at(graph.output).shape.rank() == 0)
+    throw_as<ValueError>(
+        "{}: the graph was read from ONNX and has no shapes; need nn::trace(model, shape) of its model", writer);
+}
+
 Formula formula_of(const std::function<Tensor(const Tensor&)>& f) {
   Tracer tracer;
   const Tensor x = zeros({1}, float32);

@@ -15,8 +15,10 @@
 
 namespace xgrad::nn {
 
-/// In the shape that an imported reshape asks for: what the other extents leave.
+/// In the shape that an imported reshape asks for: what the other extents leave, and the extent that its input has
+/// there.
 inline constexpr std::int64_t open_extent = std::numeric_limits<std::int64_t>::min();
+inline constexpr std::int64_t copied_extent = open_extent + 1;
 
 /// A model as the operations that it calls, one after another: what can be written down where its C++ cannot go. Made
 /// by `trace`, or from a file of another program.
@@ -73,6 +75,9 @@ ModelGraph trace(M& model, const Shape& shape, DType dtype = default_dtype()) {
     throw;
   }
 }
+
+/// ValueError for a graph that was read from ONNX, whose shapes are known when it runs: it cannot be written down.
+void require_shapes(const ModelGraph& graph, const char* writer);
 
 /// Of a function of one tensor that calls one elementwise operation; without steps for others.
 Formula formula_of(const std::function<Tensor(const Tensor&)>& f);

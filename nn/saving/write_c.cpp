@@ -59,6 +59,7 @@ class Writer {
   }
 
   std::string text() {
+    require_shapes(graph_, "write_c");
     place_values();
     for (const ModelGraph::Node& node : graph_.nodes) write(node);
     const std::string& name = options_.name;

@@ -1,4 +1,4 @@
-// compare.js FOLDER: runs the models of onnx_models in onnxruntime and compares with what xgrad gave.
+// compare.js FOLDER: runs the models of a folder's list in onnxruntime and compares with the outputs there.
 const fs = require("fs");
 const path = require("path");
 const ort = require("onnxruntime-node");
