@@ -124,6 +124,7 @@ int main(int argc, char** argv) {
   return line.run(argc, argv, [&] {
     if (from.empty()) throw examples::UsageError("--from is missing: which file?");
     const Format& source = format_of(from);
+    if (!to.empty()) format_of(to);
     if (!source.read) throw examples::UsageError(source.ending + " is only written");
     nn::TensorFile content = source.read(from);
     if (!tensor.empty()) {

@@ -7,8 +7,10 @@
 #include <sys/utsname.h>
 
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace examples {
@@ -23,11 +25,26 @@ nn::FitOptions interruptible(nn::FitOptions options) {
   return options;
 }
 
-Training::Training(CommandLine& line, const std::string& title) : page{.title = title}, line_(line) {
+Checkpoints::Checkpoints(CommandLine& line) {
+  line.output_flag("checkpoint", saved_, "save the training to this file, and the one before to FILE.1");
+  line.flag("checkpoint-every", every_, "steps between checkpoints", {1, 1e9});
+  line.flag("resume", resumed_, "go on from this checkpoint");
+}
+
+nn::FitOptions Checkpoints::of(nn::FitOptions options, const std::string& name) {
+  options = interruptible(std::move(options));
+  const auto file = [&name](const std::string& path) {
+    return path.empty() || name.empty() ? path : path + "-" + name;
+  };
+  options.checkpoint.path = file(saved_);
+  options.checkpoint.every = every_;
+  // The first one must be there: a wrong name is an error.
+  if (!std::exchange(any_, true) || std::filesystem::exists(file(resumed_))) options.resume = file(resumed_);
+  return options;
+}
+
+Training::Training(CommandLine& line, const std::string& title) : checkpoints(line), page{.title = title}, line_(line) {
   line.output_flag("report", path_, "write a page of the run, with pictures by gnuplot, to this HTML file");
-  line.output_flag("checkpoint", checkpoint_, "save the training to this file, and the one before to FILE.1");
-  line.flag("checkpoint-every", checkpoint_every_, "steps between checkpoints", {1, 1e9});
-  line.flag("resume", resume_, "go on from this checkpoint");
 #ifdef XGRAD_EXCHANGE
   line.flag("log", log_, "write losses, metrics, weights and gradients for TensorBoard to this folder");
 #endif

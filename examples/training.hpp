@@ -23,6 +23,23 @@ namespace examples {
 /// The options with the end that Ctrl-C and SIGTERM ask for.
 xgrad::nn::FitOptions interruptible(xgrad::nn::FitOptions options);
 
+/// Where a program keeps what it takes to go on with its trainings, to the same bits: --checkpoint FILE,
+/// --checkpoint-every and --resume FILE.
+class Checkpoints {
+ public:
+  explicit Checkpoints(CommandLine& line);
+
+  /// The options of a training, saved to FILE, every so many steps and where it ends, and gone on with from there;
+  /// interruptible. A program that makes several gives each a name, `seed-3`, for FILE-seed-3; those that the one that
+  /// was interrupted had not begun begin anew.
+  xgrad::nn::FitOptions of(xgrad::nn::FitOptions options, const std::string& name = {});
+
+ private:
+  std::string saved_, resumed_;
+  std::int64_t every_ = 100;
+  bool any_ = false;
+};
+
 /// A training as the programs show it: Ctrl-C and SIGTERM end it after the step, its figures stand in the JSON file,
 /// with --report FILE it makes a page with curves and what every layer did, with --checkpoint FILE it saves itself,
 /// every so many steps and where it ends, with --resume FILE it goes on from there, to the same bits, with --save FILE
@@ -32,6 +49,8 @@ class Training {
   /// Declares --report, --checkpoint, --checkpoint-every, --resume, --save and --log.
   Training(CommandLine& line, const std::string& title);
 
+  /// Of the program's other trainings, too.
+  Checkpoints checkpoints;
   /// What else is to stand on the page.
   xgrad::nn::Report page;
   /// What is saved with the model.
@@ -46,10 +65,7 @@ class Training {
   template <std::derived_from<xgrad::nn::Module> M, xgrad::nn::TrainingLoss L>
   void fit(M& model, const L& loss, xgrad::nn::Optimizer& optimizer, const xgrad::nn::Dataset& train,
            xgrad::nn::FitOptions options) {
-    options = interruptible(std::move(options));
-    options.checkpoint.path = checkpoint_;
-    options.checkpoint.every = checkpoint_every_;
-    options.resume = resume_;
+    options = checkpoints.of(std::move(options));
     std::optional<xgrad::nn::Diagnostics> diagnostics;
     if (has_page()) {
       begin_page();
@@ -91,8 +107,7 @@ class Training {
 
   CommandLine& line_;
   std::string path_;
-  std::string checkpoint_, resume_, saved_, log_;
-  std::int64_t checkpoint_every_ = 100;
+  std::string saved_, log_;
 };
 
 }  // namespace examples

@@ -4,9 +4,10 @@
 #include <autograd/autograd.hpp>
 #include <nn/nn.hpp>
 
-#include "command_line.hpp"
+#include "training.hpp"
 
 #include <fmt/core.h>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -23,14 +24,15 @@ Tensor by_hand() {
   return step(linear(hidden, tensor({{1}, {-1}}), tensor({-0.5})));
 }
 
-/// Trains a model on the four rows and gives its mean squared error.
+/// Trains a model on the four rows and gives its mean squared error; NaN when it diverges.
 template <class Model>
-double train(Model& model, std::int64_t epochs, double learning_rate) {
+double train(Model& model, double learning_rate, const nn::FitOptions& options) {
   nn::SGD optimizer(model.parameters(), {.learning_rate = learning_rate, .momentum = 0.9});
-  examples::repeat(epochs, [&](std::int64_t) {
-    Tape tape;
-    optimizer.step(tape.backward(nn::mse(model(inputs), targets)));
-  });
+  try {
+    nn::fit(model, nn::mse, optimizer, {inputs, targets}, options);
+  } catch (const nn::NonFiniteLoss&) {
+    return NAN;
+  }
   return nn::mse(model(inputs), targets).item();
 }
 
@@ -46,6 +48,7 @@ int main(int argc, char** argv) {
   line.flag("seeds", seeds, "how many trainings, with the seeds that follow", {1, 1000});
   line.epochs(epochs);
   line.learning_rate(learning_rate);
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     nn::Progress progress(seeds, "seeds", line.quiet());
 
@@ -56,16 +59,18 @@ int main(int argc, char** argv) {
 
     // Linear output: the least squared error of any plane through these four points is 1/4.
     nn::Linear single(2, 1);
-    const double single_error = train(single, epochs, learning_rate);
+    const nn::FitOptions whole_table{.epochs = epochs, .batches = {.size = 4}};
+    const double single_error = train(single, learning_rate, checkpoints.of(whole_table, "single"));
     progress.print(fmt::format("a single layer:   mean squared error {:.4f}", single_error));
     line.result("single_layer_mse", single_error);
 
     std::int64_t learned = 0;
     double worst = 0;
     examples::repeat(seeds, [&](std::int64_t k) {
-      seed(first_seed + static_cast<std::uint64_t>(k));
+      const std::uint64_t number = first_seed + static_cast<std::uint64_t>(k);
+      seed(number);
       nn::Sequential model(nn::Linear(2, 8), nn::Tanh(), nn::Linear(8, 1));
-      const double error = train(model, epochs, learning_rate);
+      const double error = train(model, learning_rate, checkpoints.of(whole_table, fmt::format("seed-{}", number)));
       learned += error < 0.01;
       worst = error <= worst ? worst : error;  // NaN counts as worst
       progress.update(k + 1, fmt::format("{} learned", learned));

@@ -58,17 +58,17 @@ struct Setting {
 
 /// Test accuracy of one layer, beside how the training went.
 double train_layer(const Letters& letters, const Setting& setting, std::int64_t epochs, std::uint64_t first_seed,
-                   TextTable& table, nn::LinePlot& plot) {
+                   examples::Checkpoints& checkpoints, TextTable& table, nn::LinePlot& plot) {
   seed(first_seed);
   nn::Linear layer(features, classes);
   nn::SGD optimizer(layer.parameters(), {.learning_rate = setting.learning_rate});
   const auto loss = [&](const Tensor& sums, const Tensor& labels) {
     return setting.cross_entropy ? nn::cross_entropy(sums, labels) : squared_error(sums, labels);
   };
-  const nn::History history =
-      nn::fit(layer, loss, optimizer, letters.train,
-              examples::interruptible(
-                  {.epochs = epochs, .batches = {.size = setting.batch, .shuffle = true, .seed = first_seed}}));
+  const nn::History history = nn::fit(
+      layer, loss, optimizer, letters.train,
+      checkpoints.of({.epochs = epochs, .batches = {.size = setting.batch, .shuffle = true, .seed = first_seed}},
+                     fmt::format("{}-{}", setting.cross_entropy ? "cross-entropy" : "squared", setting.batch)));
   std::int64_t jumps = 0;
   std::vector<double> losses;
   for (const nn::EpochRecord& epoch : history.epochs) {
@@ -114,7 +114,7 @@ int main(int argc, char** argv) {
     for (const Setting& setting :
          {Setting{"squared error, online", false, 1, 0.01}, Setting{"squared error, batches", false, 32, 0.05},
           Setting{"cross-entropy, online", true, 1, 0.01}, Setting{"cross-entropy, batches", true, 32, 0.2}})
-      accuracies.push_back(train_layer(letters, setting, layer_epochs, first_seed, table, plot));
+      accuracies.push_back(train_layer(letters, setting, layer_epochs, first_seed, training.checkpoints, table, plot));
     line.table(table);
     line.draw("one_layer", plot);
     line.claim("one layer: accuracy with cross-entropy less that with the squared error", accuracies[3] - accuracies[1],

@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   line.epochs(epochs);
   line.flag("rows", rows, "examples", {8, 100000});
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     const Tensor x = normal({rows, features}, 0, 1, float64);
     const Tensor wanted = tensor({{2}, {-1}, {0.5}}, float64);
@@ -75,18 +76,15 @@ int main(int argc, char** argv) {
       nn::Linear layer(features, 1);
       layer.to(float64);
       nn::SGD optimizer(layer.parameters(), {.learning_rate = mode.learning_rate});
+      const nn::History history = nn::fit(
+          layer, cost, optimizer, data,
+          checkpoints.of({.epochs = epochs,
+                          .batches = {.size = mode.batch, .shuffle = true, .seed = first_seed},
+                          .metrics = {{"cost", [](const Tensor& p, const Tensor& t) { return cost(p, t).item(); }}}},
+                         fmt::format("{}-rows", mode.batch)));
       std::vector<double> excess;
-      const auto note = [&](const nn::EpochRecord& record) {
-        excess.push_back(record.metrics[0] - least);
-        return nn::Next::go_on;
-      };
-      const nn::History history =
-          nn::fit(layer, cost, optimizer, data,
-                  examples::interruptible(
-                      {.epochs = epochs,
-                       .batches = {.size = mode.batch, .shuffle = true, .seed = first_seed},
-                       .metrics = {{"cost", [](const Tensor& p, const Tensor& t) { return cost(p, t).item(); }}},
-                       .on_epoch = note}));
+      for (const nn::EpochRecord& record : history.epochs)
+        if (record.complete) excess.push_back(record.metrics[0] - least);
       const double error = std::max(max(abs(layer.weight - exact_weight)).item(),
                                     max(abs(layer.bias - reshape(exact_bias, {1}))).item());
       if (mode.batch == rows) full_batch_error = error;

@@ -108,6 +108,7 @@ int main(int argc, char** argv) {
   line.epochs(epochs, 6);
   line.flag("people", people, "histories to train on", {100, 1000000}, 8000);
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     Generator generator(first_seed, 1);
     const World world(generator);
@@ -117,7 +118,7 @@ int main(int argc, char** argv) {
     nn::Progress progress(line.quiet());
     nn::fit(
         net, nn::cross_entropy, optimizer, train,
-        examples::interruptible(
+        checkpoints.of(
             {.epochs = epochs, .batches = {.size = 64, .shuffle = true, .seed = first_seed}, .progress = &progress}));
 
     const auto [histories, next] = test.all();

@@ -55,16 +55,18 @@ struct Trained {
 };
 
 /// Half of 500 points to train, half to test, as in the Playground.
-Trained train(const std::string& name, std::int64_t units, bool sines, const Settings& settings) {
+Trained train(const std::string& name, std::int64_t units, bool sines, const Settings& settings,
+              examples::Checkpoints& checkpoints) {
   const nn::Dataset all = examples::playground_data(name, {.noise = settings.noise, .seed = settings.seed});
   auto [train, test] = all.split(all.size() / 2);
   seed(settings.seed);
   Net net(units, sines);
   nn::Adam optimizer(net.parameters(), {.learning_rate = settings.learning_rate});
   nn::fit(net, nn::mse, optimizer, train,
-          examples::interruptible({.epochs = settings.epochs,
-                                   .batches = {.size = 10, .shuffle = true, .seed = settings.seed},
-                                   .stopping = {.training_loss = 1e-3}}));
+          checkpoints.of({.epochs = settings.epochs,
+                          .batches = {.size = 10, .shuffle = true, .seed = settings.seed},
+                          .stopping = {.training_loss = 1e-3}},
+                         fmt::format("{}-{}{}", name, units, sines ? "-sines" : "")));
   const nn::Evaluation result =
       nn::evaluate(net, nn::mse, test, {.metrics = {{"accuracy", sign_accuracy}, {"R²", nn::r2_score}}});
   return {net, train, test, result};
@@ -82,6 +84,7 @@ int main(int argc, char** argv) {
   line.flag("units", units, "units of each hidden layer", {1, 1000});
   line.flag("noise", settings.noise, "noise of the data, as in the Playground", {0, 0.5});
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     nn::Chart chart = {.title = fmt::format("2-{}-{}-1, tanh: output from −1 (orange) to 1 (blue)", units, units),
                        .width = 180,
@@ -89,7 +92,7 @@ int main(int argc, char** argv) {
     TextTable table = {{"data set", "test loss", "accuracy", "R²"}};
     double spiral_accuracy = 0;
     for (const examples::PlaygroundDataSet& set : examples::playground_data_sets()) {
-      const Trained trained = train(set.name, units, true, settings);
+      const Trained trained = train(set.name, units, true, settings, checkpoints);
       const double accuracy = trained.result.metrics[0], r2 = trained.result.metrics[1];
       table.push_back({set.name, fmt::format("{:.4f}", trained.result.loss),
                        set.regression ? "" : fmt::format("{:.3f}", accuracy), fmt::format("{:.3f}", r2)});
@@ -115,7 +118,7 @@ int main(int argc, char** argv) {
       plot.x.push_back(static_cast<double>(few));
       widths.push_back({std::to_string(few)});
       for (const bool sines : {false, true}) {
-        const double accuracy = train("spiral", few, sines, settings).result.metrics[0];
+        const double accuracy = train("spiral", few, sines, settings, checkpoints).result.metrics[0];
         plot.series[sines].y.push_back(accuracy);
         widths.back().push_back(fmt::format("{:.3f}", accuracy));
       }

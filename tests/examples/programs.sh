@@ -1,25 +1,7 @@
 #!/usr/bin/env bash
 # programs.sh DIRECTORY: what the programs in it, and the scripts that build them, do with wrong flags, with outputs that
 # are full, closed or dumb, and with signals.
-set -uo pipefail
-programs=$1
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-folder=$(mktemp -d)
-trap 'rm -rf "$folder" "$folder".*' EXIT
-failures=0
-
-fail() {
-  echo "FAILED: $1" >&2
-  failures=$((failures + 1))
-}
-# expect CODE NAME COMMAND...: the command's exit code.
-expect() {
-  local code=0
-  "${@:3}" >"$folder.out" 2>"$folder.err" || code=$?
-  [[ $code -eq $1 ]] || fail "$2: exit code $code, expected $1: $(head -n 1 "$folder.err")"
-}
-# says TEXT NAME: in the errors of the last command.
-says() { grep -qF -- "$1" "$folder.err" || fail "$2: no '$1' in: $(head -n 1 "$folder.err")"; }
+source "$(dirname "${BASH_SOURCE[0]}")/expect.sh"
 short=("$programs/xor" --seeds 1 --epochs 1)
 
 # Wrong flags.

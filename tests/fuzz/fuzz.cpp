@@ -1,7 +1,7 @@
 // Readers of files under libFuzzer: XGRAD_FUZZ names one of them. They throw an xgrad::Error or read on; anything else,
 // and what AddressSanitizer and UndefinedBehaviorSanitizer see, is a fault.
 //
-//     XGRAD_FUZZ=npy build/asan-ubsan/xgrad_fuzz tests/fuzz/corpus/npy -max_total_time=10 -rss_limit_mb=512
+//     XGRAD_FUZZ=npy build/asan-ubsan/xgrad_fuzz tests/fuzz/corpus/npy -max_total_time=10
 
 #include <autograd/tensor/error.hpp>
 #include <nn/data/csv.hpp>
@@ -11,7 +11,7 @@
 #include <nn/files/safetensors.hpp>
 #include <nn/saving/model_file.hpp>
 #include <nn/training/checkpoint_file.hpp>
-#ifdef XGRAD_FUZZ_ONNX
+#ifdef XGRAD_EXCHANGE
 #include <nn/exchange/onnx.hpp>
 #endif
 
@@ -85,7 +85,7 @@ const std::map<std::string, Reader> readers = {
     {"model", read_model},
     {"idx", read_idx},
     {"csv", read_csv},
-#ifdef XGRAD_FUZZ_ONNX
+#ifdef XGRAD_EXCHANGE
     {"onnx", [](const std::string& bytes) { nn::parse_onnx(bytes, "x"); }},
 #endif
 };
