@@ -9,6 +9,7 @@ xgrad_measures(xgrad_benchmark steps.cpp)               # what tests/benchmark/r
 xgrad_measures(xgrad_graph_benchmark network_graph.cpp) # a graph of single nodes against the memory bandwidth of its edges
 xgrad_measures(xgrad_fit_benchmark fit.cpp)             # nn::fit against a loop by hand
 xgrad_measures(xgrad_parts_benchmark batch_parts.cpp)   # nn::batch_gradients against parallel kernels
+xgrad_measures(xgrad_files_benchmark files.cpp)         # nn::save and nn::load against dd and a plain read
 xgrad_measures(xgrad_digests digests.cpp)               # trained parameters: equal before and after a change without effect
 
 # The machine itself, without xgrad.

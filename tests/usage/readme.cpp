@@ -1,7 +1,18 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/folder.hpp"
 #include "tests/support/matrix.hpp"
+
+#include <nn/saving/graph_model.hpp>
+#include <nn/saving/model_file.hpp>
+#include <nn/saving/write_c.hpp>
+#ifdef XGRAD_EXCHANGE
+#include <nn/exchange/onnx.hpp>
+#include <nn/exchange/tensorboard.hpp>
+#endif
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
@@ -174,7 +185,7 @@ TEST_CASE("the README's functions of functions give closed forms") {
   CHECK(expect::difference(j, std::vector{s * (1 - s), -s * (1 - s), -s * (1 - s), s * (1 - s)}) < 1e-14);
 }
 
-TEST_CASE("the README quotes this file") {
+TEST_CASE("the README's code is that of these tests, to the letter") {
   const std::filesystem::path root = XGRAD_SOURCE_DIR;
   const auto read = [](const std::filesystem::path& path) {
     std::ifstream file(path);
@@ -184,7 +195,7 @@ TEST_CASE("the README quotes this file") {
   };
   const std::string readme = read(root / "README.md");
   std::istringstream lines(read(root / "tests/usage/readme.cpp"));
-  int blocks = 0;
+  std::vector<std::string> blocks;
   std::string block;
   std::size_t indentation = std::string::npos;
   for (std::string line; std::getline(lines, line);) {
@@ -194,15 +205,17 @@ TEST_CASE("the README quotes this file") {
       indentation = start;
       block.clear();
     } else if (indentation != std::string::npos && text == "// end") {
-      INFO(block);
-      CHECK(expect::contains(readme, block));
-      ++blocks;
+      blocks.push_back("```cpp\n" + block + "```\n");
+      CHECK_MESSAGE(expect::contains(readme, blocks.back()), block);
       indentation = std::string::npos;
     } else if (indentation != std::string::npos) {
       block += (text.empty() ? "" : line.substr(indentation)) + "\n";
     }
   }
-  CHECK(blocks == 9);
+  for (std::size_t at = readme.find("```cpp\n"); at != std::string::npos; at = readme.find("```cpp\n", at + 1)) {
+    const std::string quoted = readme.substr(at, readme.find("```\n", at + 6) + 4 - at);
+    CHECK_MESSAGE(std::find(blocks.begin(), blocks.end(), quoted) != blocks.end(), quoted);
+  }
 }
 
 namespace {
@@ -229,3 +242,112 @@ TEST_CASE("the README's model of several inputs is trained with weights of rows"
   // end
   CHECK(mean(square(wide(ids, age) - price)).item() < 2);
 }
+
+namespace {
+
+nn::Sequential network() {
+  seed(1);
+  return nn::Sequential(nn::Linear(784, 8), nn::ReLU(), nn::Dropout(0.1), nn::Linear(8, 10));
+}
+
+nn::Dataset rows(std::int64_t count, std::uint64_t number) {
+  Generator generator(number);
+  return {expect::random_tensor({count, 784}, number, float32), integers({count}, 0, 10, generator)};
+}
+
+/// Files of relative names are in a folder that goes with the test.
+struct InFolder {
+  Folder folder;
+  std::filesystem::path before = std::filesystem::current_path();
+  InFolder() { std::filesystem::current_path(folder.path); }
+  ~InFolder() { std::filesystem::current_path(before); }
+};
+
+}  // namespace
+
+TEST_CASE("the README's fit trains with validation and a metric") {
+  nn::Sequential net = network();
+  nn::SGD optimizer(net.parameters(), {.learning_rate = 0.1});
+  const nn::Dataset train = rows(256, 1), held_out = rows(50, 2);
+  // README: fit
+  nn::History history = nn::fit(net, nn::cross_entropy, optimizer, train,
+                                {.epochs = 20,
+                                 .batches = {.size = 128, .shuffle = true, .seed = 1},
+                                 .validation = held_out,
+                                 .metrics = {{"accuracy", nn::accuracy}}});
+  // end
+  CHECK(history.epochs.size() == 20);
+  CHECK(history.metrics == std::vector<std::string>{"accuracy"});
+  CHECK(history.epochs.back().loss < history.epochs.front().loss);
+}
+
+TEST_CASE("the README's model is saved with what its data needs, and loaded") {
+  const InFolder here;
+  nn::Sequential net = network();
+  const nn::Scaler scaler = nn::Scaler::standard(rows(100, 1).inputs().all());
+  const std::vector<std::string> names = {"T-shirt", "trouser"};
+  // README: save
+  nn::save(net, "net.safetensors", {.preparation = {.scalers = {{"inputs", scaler}}, .classes = names}});
+  nn::LoadReport report = nn::load(net, "net.safetensors");  // what does not fit is an error with the nearest names
+  // end
+  CHECK(report.complete());
+  CHECK(report.preparation.classes == names);
+  CHECK(report.preparation.scalers.at("inputs").centers() == scaler.centers());
+}
+
+TEST_CASE("the README's training goes on where it was ended, to the same bits") {
+  const InFolder here;
+  const nn::Dataset train = rows(256, 1);
+  const auto run = [&](std::int64_t epochs, bool interrupted) {
+    nn::Sequential net = network();
+    nn::Adam optimizer(net.parameters());
+    nn::FitOptions options{.epochs = epochs};
+    if (interrupted) {
+      // README: resume
+      options.checkpoint = {.path = "run.ckpt", .every = 100};               // steps
+      if (std::filesystem::exists("run.ckpt")) options.resume = "run.ckpt";  // after Ctrl-C, a crash, a loss of power
+      nn::fit(net, nn::cross_entropy, optimizer, train, options);
+      // end
+    } else {
+      nn::fit(net, nn::cross_entropy, optimizer, train, options);
+    }
+    return nn::digest(net.parameters());
+  };
+  const std::string expected = run(3, false);
+  CHECK(run(1, true) != expected);
+  CHECK(run(3, true) == expected);
+}
+
+TEST_CASE("the README's traced model is loaded without its C++, and written as C") {
+  const InFolder here;
+  nn::Sequential net = network();
+  const Tensor x = expect::random_tensor({5, 784}, 3, float32);
+  // README: trace
+  const nn::ModelGraph graph = nn::trace(net, {784});  // the operations that it calls on a batch of (784,)
+  nn::save(net, "net.safetensors", {.graph = graph});
+  nn::SavedModel saved = nn::load_model("net.safetensors");  // without its C++: to be run, checked and trained
+  const Tensor y = saved.model(x);
+  nn::write_c(graph, "net.c", {.name = "net"});  // one file of C99: int net_predict(const float*, float*)
+  // end
+  net.eval();
+  CHECK(expect::same_bits(expect::values(y), expect::values(net(x))));
+  CHECK(std::filesystem::file_size("net.c") > 784 * 8);
+}
+
+#ifdef XGRAD_EXCHANGE
+TEST_CASE("the README's model goes to ONNX and back, and its training to TensorBoard") {
+  const InFolder here;
+  nn::Sequential net = network();
+  nn::SGD optimizer(net.parameters(), {.learning_rate = 0.1});
+  const nn::Dataset train = rows(256, 1);
+  const nn::ModelGraph graph = nn::trace(net, {784});
+  // README: exchange
+  nn::write_onnx(graph, "net.onnx");
+  nn::OnnxModel onnx = nn::read_onnx("net.onnx");  // ours, or of another program
+  nn::TensorBoard board("runs/1", net, nn::cross_entropy);
+  nn::fit(net, nn::cross_entropy, optimizer, train, board.watch({.epochs = 20}));
+  // end
+  CHECK(onnx.model.parameter_count() == net.parameter_count());
+  CHECK(std::filesystem::file_size(board.file().path()) > 1000);
+}
+#endif
