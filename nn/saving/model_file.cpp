@@ -1,4 +1,5 @@
 #include <autograd/ops/layout.hpp>
+#include <autograd/parallel/parts.hpp>
 #include <autograd/tape/tape.hpp>
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/utf8.hpp>
@@ -111,8 +112,11 @@ LoadReport load(Module& model, TensorFile content, const std::string& file, cons
   if (options.strict && !report.complete())
     throw_as<FileError>("load: {} does not fit the model; need the same names and shapes, or .strict = false:\n{}",
                         file, report.text());
-  for (auto& [tensor, values] : changes)
+  // Several threads copy faster than one, which would take a fifth of the time of a load.
+  parallel_parts(changes.size(), [&](std::size_t i) {
+    auto& [tensor, values] = changes[i];
     tensor.assign(values.dtype() == tensor.dtype() ? values : values.to(tensor.dtype()));
+  });
   return report;
 }
 
