@@ -130,13 +130,15 @@ void WholeFile::refuse() const { throw_as<FileError>("{}: writing failed: {}", g
 
 void WholeFile::append(std::string_view bytes) {
   if (!file_) throw_as<FileError>("{}: was written before", given_);
-  constexpr std::size_t most = std::size_t{1} << 30;  // Linux takes a little less than 2 GiB at a time
+  constexpr std::size_t most = std::size_t{1} << 24;
   while (!bytes.empty()) {
     const ssize_t count = ::write(file_.number(), bytes.data(), std::min(bytes.size(), most));
     if (count < 0 && errno == EINTR) continue;
     if (count == 0) errno = ENOSPC;
     if (count <= 0) refuse();
     bytes.remove_prefix(static_cast<std::size_t>(count));
+    // The disk begins with a large file before all of it is there; that is no more than a hint.
+    if (!bytes.empty()) ::sync_file_range(file_.number(), 0, 0, SYNC_FILE_RANGE_WRITE);
   }
 }
 
