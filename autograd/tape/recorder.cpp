@@ -197,10 +197,19 @@ void Recorder::release_saved(Node& entry) noexcept {
 Recorder::Recorder(const TapeOptions& options) : thread(&this_thread), options_(options), id_(new_tape_id()) {
   scope.recorder = this;
   scope.destroy = [](RecordingScope& of) noexcept {
-    Recorder* const recorder = of.recorder;
-    recorder->~Recorder();
-    deallocate(recorder, sizeof(Recorder));
+    of.recorder->ended_ = true;
+    if (!of.recorder->sweeping) of.recorder->destroy();
   };
+}
+
+void Recorder::end_sweep() noexcept {
+  sweeping = false;
+  if (ended_) destroy();
+}
+
+void Recorder::destroy() noexcept {
+  this->~Recorder();
+  deallocate(this, sizeof(Recorder));
 }
 
 Recorder* Recorder::make(const TapeOptions& options) {

@@ -70,7 +70,8 @@ class Recorder {
 
   RecordingScope scope;
   const ThreadScopes* const thread;  // that records
-  bool sweeping = false;
+  bool sweeping = false;             // alone: a tape that ends in it is destroyed at its end
+  void end_sweep() noexcept;
   std::size_t masked_derivatives = 0;
 
  private:
@@ -84,12 +85,14 @@ class Recorder {
     return *entry;
   }
   void grow();
+  void destroy() noexcept;
   /// The number of a tensor that no operation of this tape made: none for a constant. A leaf that is met for the first
   /// time gets its node.
   std::uint32_t number_of_leaf(const Tensor& x);
   const char* keep_path(std::string_view path);
   std::string shapes_of_inputs(const Node& node) const;
 
+  bool ended_ = false;  // its tape, and no scope is left of it
   TapeOptions options_;
   std::uint64_t id_;
   std::vector<Node*, CachedAllocator<Node*>> chunks_;

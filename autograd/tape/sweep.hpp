@@ -52,12 +52,16 @@ class Sweep {
   /// The recorder is there to the end of the sweep, whatever a vjp does with the tape.
   struct Hold {
     Hold(Recorder& held, bool alone) : recorder(held), exclusive(alone) {
-      recorder.scope.holders.fetch_add(1, std::memory_order_relaxed);
-      if (exclusive) recorder.sweeping = true;
+      if (exclusive)
+        recorder.sweeping = true;
+      else
+        recorder.scope.holders.fetch_add(1, std::memory_order_relaxed);
     }
     ~Hold() {
-      if (exclusive) recorder.sweeping = false;
-      release_scope(recorder.scope);
+      if (exclusive)
+        recorder.end_sweep();
+      else
+        release_scope(recorder.scope);
     }
     Hold(const Hold&) = delete;
     Hold& operator=(const Hold&) = delete;

@@ -35,7 +35,8 @@ void end_scope(RecordingScope& scope) noexcept {
 }
 
 void release_scope(RecordingScope& scope) noexcept {
-  if (scope.holders.fetch_sub(1, std::memory_order_acq_rel) == 1) scope.destroy(scope);
+  if (scope.holders.load(std::memory_order_acquire) == 1 || scope.holders.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    scope.destroy(scope);
 }
 
 void watch_thread_end() {

@@ -25,8 +25,8 @@ std::uint64_t new_tape_id() {
 }
 
 void end_tape_id(std::uint64_t id) noexcept {
-  std::uint64_t expected = id;
-  living[id % tape_slots].compare_exchange_strong(expected, 0, std::memory_order_acq_rel);
+  // Nobody else writes the slot of a living tape.
+  if (tape_is_alive(id)) living[id % tape_slots].store(0, std::memory_order_release);
 }
 
 bool tape_is_alive(std::uint64_t id) noexcept {
