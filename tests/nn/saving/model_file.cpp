@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace xgrad;
@@ -77,6 +78,21 @@ TEST_CASE("tied weights are stored once, and every handle sees what is loaded") 
   Tied tied;
   nn::load(tied, folder.file("tied"));
   CHECK(tied.a.weight.is(tied.b.weight));
+}
+
+TEST_CASE("parameters that share their values are loaded in their order") {
+  struct Sharing : nn::Module {
+    Tensor a = parameter("a", zeros({300, 300}));
+    Tensor b = parameter("b", detach(a));
+    Tensor c = parameter("c", detach(a));
+  } model;
+  nn::TensorFile file;
+  for (const auto& [name, value] : {std::pair{"a", 1.0}, {"b", 2.0}, {"c", 3.0}})
+    file.tensors.emplace(name, full({300, 300}, value));
+  const Folder folder;
+  nn::write_safetensors(folder.file("sharing"), file);
+  nn::load(model, folder.file("sharing"));
+  for (const Tensor& x : {model.a, model.b, model.c}) CHECK(expect::values(x) == std::vector<double>(90000, 3));
 }
 
 TEST_CASE("a strict load refuses what does not fit, names the nearest, and leaves the model as it was") {
