@@ -12,12 +12,14 @@ function(xgrad_own_target target)
     $<$<CONFIG:Release,RelWithDebInfo>:${release}> $<$<CONFIG:Debug>:${debug}>)
 endfunction()
 
-# A library xgrad_<component>, known to users as xgrad::<component>.
+# A library xgrad_<component>, known to users as xgrad::<component>: xgrad_library(component [CALLS] SOURCE...).
 function(xgrad_library component)
   set(target xgrad_${component})
-  add_library(${target} ${ARGN})
+  set(sources ${ARGN})
+  list(REMOVE_ITEM sources CALLS)
+  add_library(${target} ${sources})
   add_library(xgrad::${component} ALIAS ${target})
-  xgrad_own_target(${target})
+  xgrad_own_target(${target} ${ARGN})
   set_target_properties(${target} PROPERTIES
     EXPORT_NAME ${component} VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   target_compile_features(${target} PUBLIC cxx_std_20)
