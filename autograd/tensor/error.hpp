@@ -26,7 +26,7 @@ class TypeError : public Error {
   using Error::Error;
 };
 
-/// A tape, its tensors or its gradients used against their life time or order.
+/// A tape, its tensors or its gradients used against their lifetime or order.
 class TapeError : public Error {
  public:
   using Error::Error;

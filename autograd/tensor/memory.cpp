@@ -83,7 +83,7 @@ struct SharedPool {
   FreeLists lists;
 };
 
-// Never destroyed: tensors with static life time may be freed after everything else.
+// Never destroyed: tensors of static lifetime may be freed after everything else.
 SharedPool& shared_pool() {
   static SharedPool* const pool = new SharedPool;
   return *pool;

@@ -290,7 +290,7 @@ TEST_CASE("in 12 healthy models the doctor finds nothing") {
     };
     CHECK_DIAGNOSIS(examine(net, loss, blobs()), "nothing");
   }
-  SUBCASE("a summed loss that is meant so, and a frozen layer") {
+  SUBCASE("a loss that is a sum on purpose, and a frozen layer") {
     Net net(2, 1);
     net.middle.freeze();
     CHECK_DIAGNOSIS(examine(net, nn::sse, curve(), 1e-4, {.reduction = nn::Reduction::sum, .allow_frozen = true}),
