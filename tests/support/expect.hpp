@@ -14,6 +14,14 @@
 #include <typeinfo>
 #include <vector>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define XGRAD_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define XGRAD_ADDRESS_SANITIZER 1
+#endif
+#endif
+
 // What tests of several files expect in the same words.
 
 namespace expect {
@@ -91,6 +99,15 @@ inline std::vector<double> numbers(std::size_t count, std::uint64_t seed, double
 inline xgrad::Tensor random_tensor(const xgrad::Shape& shape, std::uint64_t seed, xgrad::DType dtype = xgrad::float64,
                                    double low = -1, double high = 1) {
   return xgrad::tensor(numbers(shape.elements(), seed, low, high), shape, dtype);
+}
+
+/// Not under AddressSanitizer: there every block comes from the system and goes back to it.
+inline bool memory_is_cached() {
+#ifdef XGRAD_ADDRESS_SANITIZER
+  return false;
+#else
+  return true;
+#endif
 }
 
 }  // namespace expect

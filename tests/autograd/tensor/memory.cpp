@@ -16,29 +16,15 @@
 
 using namespace xgrad;
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ADDRESS_SANITIZER 1
-#elif defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_THREAD__)
 #define THREAD_SANITIZER 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ADDRESS_SANITIZER 1
-#elif __has_feature(thread_sanitizer)
+#if __has_feature(thread_sanitizer)
 #define THREAD_SANITIZER 1
 #endif
 #endif
 
 namespace {
-
-/// Under AddressSanitizer every block comes from the system and goes back to it, so that none is cached.
-bool memory_is_cached() {
-#ifdef ADDRESS_SANITIZER
-  MESSAGE("skipped: memory is not cached under AddressSanitizer");
-  return false;
-#else
-  return true;
-#endif
-}
 
 std::size_t cached() { return memory_statistics().cached_bytes; }
 std::size_t taken() { return memory_statistics().system_allocations; }
@@ -86,7 +72,7 @@ TEST_CASE("blocks of every size are aligned to 64 bytes, can be written, and do 
 }
 
 TEST_CASE("a freed block is handed out again for every size of its class") {
-  if (!memory_is_cached()) return;
+  if (!expect::memory_is_cached()) return;
   const Restored restored;
   // Up to 1 KiB in steps of 64, then four classes for each power of two: (least bytes, most bytes) of a class.
   const std::array<std::pair<std::size_t, std::size_t>, 8> classes{{{1, 64},
@@ -115,7 +101,7 @@ TEST_CASE("a freed block is handed out again for every size of its class") {
 }
 
 TEST_CASE("repeated work takes nothing from the system") {
-  if (!memory_is_cached()) return;
+  if (!expect::memory_is_cached()) return;
   const Restored restored;
   const auto work = [] {
     std::vector<Block> blocks;
@@ -130,7 +116,7 @@ TEST_CASE("repeated work takes nothing from the system") {
 }
 
 TEST_CASE("release_cached_memory returns what this thread and the shared pool keep") {
-  if (!memory_is_cached()) return;
+  if (!expect::memory_is_cached()) return;
   const Restored restored;
   void* const small = allocate(100);
   void* const large = allocate(1 << 20);
@@ -149,7 +135,7 @@ TEST_CASE("after a spike of small blocks release_cached_memory gives them back t
   MESSAGE("skipped: ThreadSanitizer's notes on freed memory stay with the process");
   return;
 #endif
-  if (!memory_is_cached()) return;
+  if (!expect::memory_is_cached()) return;
   const Restored restored;
   const auto resident = [] {
     std::ifstream file("/proc/self/statm");
@@ -174,7 +160,7 @@ TEST_CASE("after a spike of small blocks release_cached_memory gives them back t
 }
 
 TEST_CASE("what is kept stays within the limits, and the rest goes back to the system") {
-  if (!memory_is_cached()) return;
+  if (!expect::memory_is_cached()) return;
   const Restored restored;
   SUBCASE("of the thread, for small blocks; the shared pool takes what is too much") {
     limit_cached_memory({.thread = 64 * 100, .shared = 64 * 50});
@@ -209,7 +195,7 @@ TEST_CASE("what is kept stays within the limits, and the rest goes back to the s
 }
 
 TEST_CASE("a block may be freed on another thread, and comes back when that thread ends") {
-  if (!memory_is_cached()) return;
+  if (!expect::memory_is_cached()) return;
   const Restored restored;
   std::vector<Block> blocks;
   for (int i = 0; i < 100; ++i) blocks.push_back({allocate(1000), 1000});
@@ -227,7 +213,7 @@ TEST_CASE("a block may be freed on another thread, and comes back when that thre
 }
 
 TEST_CASE("large blocks go from thread to thread at once") {
-  if (!memory_is_cached()) return;
+  if (!expect::memory_is_cached()) return;
   const Restored restored;
   void* const ours = allocate(1 << 20);
   std::thread([&] {
