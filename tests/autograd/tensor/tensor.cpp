@@ -5,7 +5,9 @@
 
 #include <cmath>
 #include <limits>
+#include <locale>
 #include <sstream>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -415,12 +417,29 @@ TEST_CASE("a tensor has a label for messages") {
 
 TEST_CASE("tensors print in xtensor's notation, long ones abridged, with dtype and shape") {
   CHECK(printed(tensor(3.0)) == "3 float32 ()");
-  CHECK(printed(tensor({1.0, 2.5, -3.0})) == "{ 1. ,  2.5, -3. } float32 (3,)");
-  CHECK(printed(tensor({{1.0, 2.0}, {3.0, 4.0}}, float64)) == "{{ 1.,  2.},\n { 3.,  4.}} float64 (2, 2)");
+  CHECK(printed(tensor({1.0, 2.5, -3.0})) == "{  1, 2.5,  -3} float32 (3,)");
+  CHECK(printed(tensor({{1.0, 2.0}, {3.0, 4.0}}, float64)) == "{{1, 2},\n {3, 4}} float64 (2, 2)");
   CHECK(printed(arange(5)) == "{0, 1, 2, 3, 4} int64 (5,)");
   CHECK(printed(zeros({2, 0})) == "{} float32 (2, 0)");
   CHECK(printed(arange(3000)) == "{   0,    1,    2, ..., 2997, 2998, 2999} int64 (3000,)");
   CHECK(expect::contains(printed(tensor({1.0, NAN, INFINITY})), "nan"));
+}
+
+TEST_CASE("tensors print the same in every locale") {
+  struct German : std::numpunct<char> {
+    char do_decimal_point() const override { return ','; }
+    char do_thousands_sep() const override { return '.'; }
+    std::string do_grouping() const override { return "\3"; }
+  };
+  const Tensor x = tensor({{12345.5, 1e-7}, {-2.25, 1e6}}, float64);
+  const std::string text = "{{12345.5,   1e-07},\n {  -2.25,   1e+06}} float64 (2, 2)";
+  CHECK(printed(x) == text);
+  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new German));
+  const std::string one = printed(tensor(12345.5)), whole = printed(arange(2) + arange(2) * 12345), german = printed(x);
+  std::locale::global(before);
+  CHECK(german == text);
+  CHECK(one == "12345.5 float32 ()");
+  CHECK(whole == "{    0, 12346} int64 (2,)");
 }
 
 TEST_CASE("printing on an open tape records nothing") {
