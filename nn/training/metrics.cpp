@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -31,9 +32,21 @@ Tensor predicted_classes(const Tensor& scores) {
   return predicted;
 }
 
+/// classes, with 0 in the rows whose label is ignored: whatever stands there is no error.
+Tensor zero_where_ignored(const Tensor& classes, const Tensor& labels, std::optional<std::int64_t> ignored) {
+  const auto label = labels.values<std::int64_t>();
+  if (!ignored || std::find(label.begin(), label.end(), *ignored) == label.end()) return classes;
+  Tensor result = classes.clone();
+  result.modify([&](std::span<std::int64_t> values) {
+    for (std::size_t row = 0; row < values.size(); ++row)
+      if (label[row] == *ignored) values[row] = 0;
+  });
+  return result;
+}
+
 }  // namespace
 
-double accuracy(const Tensor& predictions, const Tensor& labels) {
+double Accuracy::operator()(const Tensor& predictions, const Tensor& labels) const {
   check_defined("accuracy", "predictions", predictions);
   check_defined("accuracy", "labels", labels);
   const Shape& shape = predictions.shape();
@@ -48,24 +61,30 @@ double accuracy(const Tensor& predictions, const Tensor& labels) {
   if (!is_floating(predictions.dtype()) || labels.dtype() != int64)
     throw_as<TypeError>("accuracy: predictions are {}, labels are {}; need floating predictions and int64 labels",
                         predictions.dtype(), labels.dtype());
-  check_indices("accuracy", "label", labels, shape[1]);
+  check_indices("accuracy", "label", zero_where_ignored(labels, labels, ignore_index), shape[1]);
   const Tensor classes = predicted_classes(predictions);
   const auto label = labels.values<std::int64_t>(), predicted = classes.values<std::int64_t>();
-  std::size_t correct = 0;
-  for (std::size_t row = 0; row < label.size(); ++row) correct += label[row] == predicted[row];
-  return static_cast<double>(correct) / static_cast<double>(label.size());
+  std::size_t correct = 0, counted = 0;
+  for (std::size_t row = 0; row < label.size(); ++row) {
+    if (label[row] == ignore_index) continue;
+    ++counted;
+    correct += label[row] == predicted[row];
+  }
+  return static_cast<double>(correct) / static_cast<double>(counted);
 }
 
-ConfusionMatrix::ConfusionMatrix(std::int64_t classes) : classes_(classes) {
+ConfusionMatrix::ConfusionMatrix(std::int64_t classes, std::optional<std::int64_t> ignore_index)
+    : classes_(classes), ignore_index_(ignore_index) {
   if (classes < 2) throw_as<ValueError>("ConfusionMatrix: {} classes; need two or more", classes);
 }
 
-ConfusionMatrix::ConfusionMatrix(const Tensor& scores, const Tensor& labels)
+ConfusionMatrix::ConfusionMatrix(const Tensor& scores, const Tensor& labels, std::optional<std::int64_t> ignore_index)
     : ConfusionMatrix((check_defined("ConfusionMatrix", "scores", scores), scores.rank() == 2) && scores.shape(1) != 1
                           ? scores.shape(1)
                           : throw ShapeError(fmt::format("ConfusionMatrix: the scores are {}; need (n, classes), or "
                                                          "ConfusionMatrix::binary for one column",
-                                                         scores.shape()))) {
+                                                         scores.shape())),
+                      ignore_index) {
   add(scores, labels);
 }
 
@@ -100,6 +119,8 @@ Tensor binary_predictions(const Tensor& scores, double threshold) {
 }  // namespace
 
 ConfusionMatrix ConfusionMatrix::binary(const Tensor& scores, const Tensor& labels, double threshold) {
+  check_defined("ConfusionMatrix", "scores", scores);
+  check_defined("ConfusionMatrix", "labels", labels);
   const Shape& shape = scores.shape();
   const bool column = shape.rank() == 1 || (shape.rank() == 2 && shape[1] == 1);
   if (!column || (labels.shape() != shape && (labels.dtype() != int64 || labels.shape() != Shape{shape[0]})))
@@ -132,13 +153,15 @@ void ConfusionMatrix::add(const Tensor& predictions, const Tensor& labels) {
 }
 
 void ConfusionMatrix::count_rows(const Tensor& classes, const Tensor& labels, bool scored) {
-  const auto label = labels.values<std::int64_t>(), predicted = classes.values<std::int64_t>();
+  const Tensor counted = zero_where_ignored(classes, labels, ignore_index_);
+  const auto label = labels.values<std::int64_t>(), predicted = counted.values<std::int64_t>();
   if (const auto nan = std::find(predicted.begin(), predicted.end(), -1); scored && nan != predicted.end())
     throw_as<ValueError>("ConfusionMatrix: a NaN among the scores in row {}; no class is predicted",
                          nan - predicted.begin());
-  check_indices("ConfusionMatrix", "label", labels, classes_);
-  check_indices("ConfusionMatrix", "predicted class", classes, classes_);
-  for (std::size_t row = 0; row < label.size(); ++row) ++counts_[{label[row], predicted[row]}];
+  check_indices("ConfusionMatrix", "label", zero_where_ignored(labels, labels, ignore_index_), classes_);
+  check_indices("ConfusionMatrix", "predicted class", counted, classes_);
+  for (std::size_t row = 0; row < label.size(); ++row)
+    if (label[row] != ignore_index_) ++counts_[{label[row], predicted[row]}];
 }
 
 std::int64_t ConfusionMatrix::total() const {

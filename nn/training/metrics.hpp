@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <utility>
 
 namespace xgrad::nn {
@@ -14,7 +15,14 @@ namespace xgrad::nn {
 /// probabilities; labels (n,) int64. Of equal entries the first counts as the largest; a row with a NaN has none and
 /// counts as wrong. ShapeError for other shapes, fewer than 2 columns (see binary_accuracy) or no rows, TypeError for
 /// other dtypes, ValueError for a label outside [0, c). Not recorded.
-double accuracy(const Tensor& predictions, const Tensor& labels);
+struct Accuracy {
+  /// Rows with this label, any integer, are left out, as cross_entropy does with its own: `{"accuracy",
+  /// nn::Accuracy{.ignore_index = -100}}`; NaN if there are no others.
+  std::optional<std::int64_t> ignore_index = std::nullopt;
+
+  double operator()(const Tensor& predictions, const Tensor& labels) const;
+};
+inline constexpr Accuracy accuracy;
 
 /// How the scores of the classes become one number.
 enum class Average : std::uint8_t {
@@ -32,10 +40,10 @@ enum class Average : std::uint8_t {
 /// the pairs that occur, however many classes there are.
 class ConfusionMatrix {
  public:
-  /// Of no rows yet. ValueError for fewer than 2 classes.
-  explicit ConfusionMatrix(std::int64_t classes);
+  /// Of no rows yet. Rows whose label is ignore_index will be left out. ValueError for fewer than 2 classes.
+  explicit ConfusionMatrix(std::int64_t classes, std::optional<std::int64_t> ignore_index = std::nullopt);
   /// Of these rows; classes are the columns of predictions.
-  ConfusionMatrix(const Tensor& scores, const Tensor& labels);
+  ConfusionMatrix(const Tensor& scores, const Tensor& labels, std::optional<std::int64_t> ignore_index = std::nullopt);
   /// Of classes 0 and 1, of which one column of scores, (n,) or (n, 1), decides: 1 above the threshold. 0.5 is for
   /// probabilities; logits want 0. Labels are 0 or 1, int64 (n,) or of the scores' shape in any dtype. ShapeError,
   /// TypeError for others, ValueError for a label that is neither and for a score that is NaN.
@@ -78,6 +86,7 @@ class ConfusionMatrix {
   double average(Average how, const Score& score) const;
 
   std::int64_t classes_;
+  std::optional<std::int64_t> ignore_index_;
   std::map<std::pair<std::int64_t, std::int64_t>, std::int64_t> counts_;  // of label and prediction, where not 0
 };
 

@@ -60,6 +60,31 @@ TEST_CASE("accuracy refuses other shapes, dtypes and labels") {
 using nn::Average;
 using nn::ConfusionMatrix;
 
+TEST_CASE("rows whose label is ignored are left out of accuracy and of a confusion matrix, whatever they hold") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor scores = tensor({{2, 1, 0}, {nan, nan, nan}, {0, 1, 2}, {0, 3, 1}, {4, 1, 0}});
+  for (const std::int64_t ignored : {std::int64_t{-100}, std::int64_t{7}, std::numeric_limits<std::int64_t>::min()}) {
+    Tensor labels = tensor({0, 0, 1, 1, 0}, int64);
+    labels.modify([&](std::span<std::int64_t> values) { values[1] = values[4] = ignored; });
+    const nn::Accuracy accuracy{.ignore_index = ignored};
+    CHECK(accuracy(scores, labels) == 2.0 / 3);  // rows 0 and 3 of 0, 2 and 3
+    ConfusionMatrix matrix(scores, labels, ignored);
+    CHECK(matrix.total() == 3);
+    CHECK(matrix.accuracy() == 2.0 / 3);
+    CHECK(matrix.count(1, 2) == 1);
+    matrix.add(tensor({0, 5}, int64), slice(labels, 0, 0, 2));
+    CHECK(matrix.count(0, 0) == 2);
+    CHECK(matrix.total() == 4);
+    CHECK(error_of([&] { nn::accuracy(scores, labels); }).starts_with("ValueError: accuracy: label"));
+    CHECK(error_of([&] { ConfusionMatrix(3).add(scores, labels); }).starts_with("ValueError: ConfusionMatrix: "));
+    CHECK(std::isnan(accuracy(slice(scores, 0, 0, 1), slice(labels, 0, 1, 2))));  // as cross_entropy has it
+    labels.modify([&](std::span<std::int64_t> values) { values[3] = 3; });
+    CHECK(error_of([&] { accuracy(scores, labels); }) == "ValueError: accuracy: label 3 in row 3; need 0 <= label < 3");
+  }
+  // One of the classes may be the ignored one, as with the index of padding.
+  CHECK(nn::Accuracy{.ignore_index = 0}(tensor({{2, 1}, {1, 2}}), tensor({0, 1}, int64)) == 1);
+}
+
 namespace {
 
 Tensor int64_tensor(const nlohmann::json& values) {
