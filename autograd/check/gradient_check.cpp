@@ -122,6 +122,7 @@ void check_options(const GradientCheckOptions& options) {
 }
 
 void check_floating(const std::string& name, const Tensor& tensor) {
+  if (!tensor.defined()) throw_undefined("check_gradients", name);
   if (!is_floating(tensor.dtype()))
     throw_as<TypeError>("check_gradients: {} is int64 and has no gradient; let the function capture it", name);
 }
@@ -297,7 +298,7 @@ GradientReport check_gradients(const std::function<Tensor(const std::vector<Tens
                                const std::vector<Tensor>& tensors, const GradientCheckOptions& options) {
   NamedTensors named;
   for (std::size_t t = 0; t < tensors.size(); ++t) {
-    const std::string& label = tensors[t].label();
+    const std::string label = tensors[t].defined() ? tensors[t].label() : "";
     named.emplace_back(label.empty() ? fmt::format("input {}", t) : label, tensors[t]);
   }
   return check_gradients(f, named, options);

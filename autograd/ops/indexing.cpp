@@ -81,6 +81,9 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, std::int64_t extent, 
   if (!fits)
     throw_as<ShapeError>("scatter_add: x is {}, the indices are {}; need the indices' extents in x from axis {} on",
                          x.shape(), indices.shape(), at);
+  if (x.rank() - indices.rank() == Extents::capacity)
+    throw_as<ShapeError>("scatter_add: x is {}, the indices are (); need a result of at most {} axes", x.shape(),
+                         Extents::capacity);
   const auto add = [at, extent](const Tensor& from, const Tensor& places) {
     Shape shape = from.shape();
     for (std::size_t a = 0; a < places.rank(); ++a) shape.erase(at);

@@ -63,6 +63,8 @@ void Gradients::append(const Tensor& x, Tensor gradient) {
 void Gradients::set(const Tensor& x, Tensor gradient) {
   check_defined("gradients", "the tensor", x);
   check_defined("gradients", "the gradient", gradient);
+  if (!is_floating(x.dtype()))
+    throw_as<TypeError>("gradients: {} is {} and has none; need float32 or float64", describe(x), x.dtype());
   if (gradient.shape() != x.shape())
     throw_as<ShapeError>("gradients: {} cannot have a gradient of shape {}; need equal shapes", describe(x),
                          gradient.shape());

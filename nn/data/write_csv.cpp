@@ -58,6 +58,7 @@ std::size_t check(const std::vector<CsvColumn>& columns) {
 }  // namespace
 
 std::vector<CsvColumn> csv_columns(const std::vector<std::string>& names, const Tensor& table) {
+  check_defined("csv_columns", "the table", table);
   if (table.rank() != 2 || table.extent(1) != names.size())
     throw_as<ShapeError>("csv_columns: {} names for a table {}; need (rows, names)", names.size(), table.shape());
   const Pause pause;

@@ -147,6 +147,9 @@ Tensor read_values(InputFile& file, const std::string& what, ElementKind kind, c
   return result;
 }
 
-std::string_view bytes_of(const Tensor& x) { return {static_cast<const char*>(x.untyped_data()), x.bytes()}; }
+std::string_view bytes_of(const Tensor& x) {
+  check_defined("bytes_of", "x", x);
+  return {static_cast<const char*>(x.untyped_data()), x.bytes()};
+}
 
 }  // namespace xgrad::nn

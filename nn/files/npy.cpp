@@ -195,6 +195,7 @@ Tensor parse_npy(std::string_view bytes, const std::string& name) {
 }
 
 std::string npy_header(const Tensor& x) {
+  check_defined("write_npy", "x", x);
   std::string text = fmt::format("{{'descr': '<{}{}', 'fortran_order': False, 'shape': {}, }}",
                                  is_floating(x.dtype()) ? 'f' : 'i', size_of(x.dtype()), x.shape());
   // Magic string, version, length, text, spaces, line end: a multiple of 64 bytes.

@@ -61,6 +61,9 @@ std::string summary_of_call(const Module& model, const std::function<Tensor()>& 
 }
 
 Tensor example_input(const Module& model, const Shape& shape) {
+  if (shape.rank() == Shape::capacity)
+    throw_as<ShapeError>("summary: examples of shape {}; need at most {} axes, beside the batch's", shape,
+                         Shape::capacity - 1);
   Shape batch = shape;
   batch.insert(0, 1);
   const std::vector<Tensor> parameters = model.parameters();

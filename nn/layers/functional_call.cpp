@@ -39,12 +39,15 @@ void ParameterExchange::require_complete() const {
 
 Tensor parameters_to_vector(const std::vector<Tensor>& parameters) {
   if (parameters.empty()) throw ValueError("parameters_to_vector: no tensors; need at least one");
+  for (const Tensor& parameter : parameters) check_defined("parameters_to_vector", "a parameter", parameter);
   std::vector<Tensor> parts;
   for (const Tensor& parameter : parameters) parts.push_back(reshape(parameter, {-1}));
   return concatenate(parts);
 }
 
 std::vector<Tensor> vector_to_tensors(const Tensor& vector, const std::vector<Tensor>& parameters) {
+  check_defined("vector_to_tensors", "the vector", vector);
+  for (const Tensor& parameter : parameters) check_defined("vector_to_tensors", "a tensor", parameter);
   std::size_t count = 0;
   for (const Tensor& parameter : parameters) count += parameter.size();
   if (vector.rank() != 1 || vector.size() != count)

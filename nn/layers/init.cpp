@@ -24,11 +24,17 @@ Fans fans_of(const char* function, const Tensor& weight) {
   const Shape& shape = weight.shape();
   if (shape.rank() != 2 || shape[0] < 1 || shape[1] < 1)
     throw_as<ShapeError>("{}: the weight is {}; need (in, out) with at least one of each", function, shape);
+  if (!is_floating(weight.dtype())) throw_as<TypeError>("{}: the weight is int64; need float32 or float64", function);
   return {static_cast<double>(shape[0]), static_cast<double>(shape[1])};
 }
 
 void require_positive_gain(const char* function, double gain) {
-  if (!(gain > 0.0)) throw_as<ValueError>("{}: gain is {}; need gain > 0", function, gain);
+  if (!(gain > 0.0) || std::isinf(gain)) throw_as<ValueError>("{}: gain is {}; need a number above 0", function, gain);
+}
+
+double relu_gain(const char* function, double slope) {
+  if (std::isnan(slope)) throw_as<ValueError>("{}: slope is nan; need a number", function);
+  return std::sqrt(2.0 / (1.0 + slope * slope));
 }
 
 double xavier_variance(const char* function, const Tensor& weight, const XavierOptions& options) {
@@ -38,8 +44,8 @@ double xavier_variance(const char* function, const Tensor& weight, const XavierO
 }
 
 double he_variance(const char* function, const Tensor& weight, double slope) {
-  const double relu_gain = gain(Activation::leaky_relu, slope);
-  return relu_gain * relu_gain / fans_of(function, weight).in;
+  const double gain = relu_gain(function, slope);
+  return gain * gain / fans_of(function, weight).in;
 }
 
 /// U(-b, b) has the variance b²/3.
@@ -50,7 +56,10 @@ void uniform_of_variance(Tensor& x, double variance, Generator& generator) {
 
 }  // namespace
 
-void zero(Tensor& x) { constant(x, 0.0); }
+void zero(Tensor& x) {
+  check_defined("zero", "the tensor", x);
+  constant(x, 0.0);
+}
 
 void constant(Tensor& x, double value) {
   check_defined("constant", "the tensor", x);
@@ -86,7 +95,6 @@ void he_normal(Tensor& weight, double slope, Generator& generator) {
 void orthogonal(Tensor& weight, double gain, Generator& generator) {
   require_positive_gain("orthogonal", gain);
   fans_of("orthogonal", weight);
-  if (!is_floating(weight.dtype())) throw TypeError("orthogonal: the weight is int64; need float32 or float64");
   const auto [rows, columns] = std::minmax({weight.shape(0), weight.shape(1)}, std::greater<>());
   // In float64 for both dtypes, so that float32 only rounds the result.
   const Tensor q = orthonormal_factor(xgrad::normal({rows, columns}, 0.0, 1.0, float64, generator));
@@ -94,6 +102,8 @@ void orthogonal(Tensor& weight, double gain, Generator& generator) {
 }
 
 void linear_default(Tensor& x, std::int64_t fan_in, Generator& generator) {
+  check_defined("linear_default", "the tensor", x);
+  if (!is_floating(x.dtype())) throw TypeError("linear_default: the tensor is int64; need float32 or float64");
   if (fan_in < 1) throw_as<ValueError>("linear_default: fan_in is {}; need at least 1", fan_in);
   const double bound = 1.0 / std::sqrt(static_cast<double>(fan_in));
   uniform(x, -bound, bound, generator);
@@ -109,7 +119,7 @@ double gain(Activation activation, double slope) {
     case Activation::relu:
       return std::numbers::sqrt2;
     case Activation::leaky_relu:
-      return std::sqrt(2.0 / (1.0 + slope * slope));
+      return relu_gain("gain", slope);
   }
   throw ValueError("gain: no such activation");
 }

@@ -176,6 +176,8 @@ Tensor Module::add_tensor(bool is_buffer, std::string_view name, Tensor tensor, 
   ModuleState& state = *state_;
   state.check_name(is_buffer ? "buffer" : "parameter", name);
   check_defined("module", is_buffer ? "a buffer" : "a parameter", tensor);
+  if (!is_buffer && !is_floating(tensor.dtype()))
+    throw_as<TypeError>("module: parameter '{}' is {}; need float32 or float64, or a buffer", name, tensor.dtype());
   if (!is_buffer) tensor.requires_gradient();
   const bool first = CopyScope::mark(tensor);
   if (first) tensor.label(ModuleState::join(state.path, std::string(name)));

@@ -205,6 +205,8 @@ Tensor CrossEntropy::operator()(const Tensor& logits, const Tensor& targets, con
   const double smoothing = options.label_smoothing;
   if (!(smoothing >= 0 && smoothing <= 1))
     throw_as<ValueError>("cross_entropy: label smoothing {}; need 0 <= smoothing <= 1", smoothing);
+  check_defined("cross_entropy", "the tensor of logits", logits);
+  check_defined("cross_entropy", "the tensor of targets", targets);
   if (options.ignore_index)
     if (const auto rows = labelled_rows(logits, targets, *options.ignore_index)) {
       const CrossEntropyOptions of_labelled = {options.reduction, options.weights, smoothing};

@@ -318,6 +318,7 @@ GraphModel::GraphModel(ModelGraph graph) : graph_(std::move(graph)) {
 }
 
 Tensor GraphModel::operator()(const Tensor& x) const {
+  check_defined("graph", "the input", x);
   const ModelGraph::Value& input = graph_.values[graph_.input];
   bool fits = x.rank() == input.shape.rank() && is_floating(x.dtype()) == is_floating(input.dtype);
   for (std::size_t axis = 0; fits && axis < x.rank(); ++axis)

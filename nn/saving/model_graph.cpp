@@ -196,6 +196,9 @@ class Pruned {
 
 ModelGraph trace_of(const Module& model, const std::function<Tensor(const Tensor&)>& f, const Shape& shape,
                     DType dtype) {
+  if (shape.rank() == Shape::capacity)
+    throw_as<ShapeError>("trace: examples of shape {}; need at most {} axes, beside the batch's", shape,
+                         Shape::capacity - 1);
   std::vector<NamedTensor> constants = model.named_parameters();
   const std::size_t parameters = constants.size();
   for (NamedTensor& buffer : model.named_buffers()) constants.push_back(std::move(buffer));
@@ -210,6 +213,7 @@ void require_shapes(const ModelGraph& graph, const char* writer) {
 }
 
 Formula formula_of(const std::function<Tensor(const Tensor&)>& f) {
+  if (!f) throw ValueError("formula_of: the function is empty");
   Tracer tracer;
   const Tensor x = zeros({1}, float32);
   Tape tape({.observer = &tracer, .everything = true});

@@ -6,6 +6,8 @@
 namespace xgrad::nn {
 
 std::int64_t rows_of(const char* operation, TensorList inputs, TensorList targets) {
+  for (const TensorList list : {inputs, targets})
+    for (const Tensor& y : list) check_defined(operation, "an input or target", y);
   const Tensor& x = inputs[0];
   const std::int64_t rows = x.rank() == 0 ? 0 : x.shape(0);
   for (const TensorList list : {targets, inputs})

@@ -10,7 +10,10 @@
 
 namespace xgrad::nn {
 
-Snapshot::Snapshot(std::vector<Tensor> tensors) : tensors_(std::move(tensors)) { save(); }
+Snapshot::Snapshot(std::vector<Tensor> tensors) : tensors_(std::move(tensors)) {
+  for (const Tensor& tensor : tensors_) check_defined("Snapshot", "a tensor", tensor);
+  save();
+}
 
 void Snapshot::save() {
   const Pause pause;

@@ -50,6 +50,7 @@ void check(const FitOptions& options) {
   check_positive("clip_value", options.clip_value);
   check_positive("stopping.seconds", stopping.seconds);
   check_positive("stopping.weight_change", stopping.weight_change);
+  if (options.parts.value_or(0) < 0) throw_as<ValueError>("fit: {} parts; need 0 (chosen) or more", *options.parts);
   if (!(stopping.min_change >= 0))
     throw_as<ValueError>("fit: stopping.min_change {}; need 0 or more", stopping.min_change);
   if (options.reduction == Reduction::none)

@@ -203,7 +203,7 @@ TEST_CASE("initialisation refuses bad ranks, fans, gains and dtypes, and leaves 
   CHECK(error_of([&] { init::he_uniform(bias); }).starts_with("ShapeError: he_uniform: "));
   CHECK(error_of([&] { init::orthogonal(bias); }).starts_with("ShapeError: orthogonal: "));
   CHECK(error_of([&] { init::orthogonal(labels); }).starts_with("TypeError: orthogonal: "));
-  CHECK(error_of([&] { init::he_normal(labels); }).starts_with("TypeError: normal: "));
+  CHECK(error_of([&] { init::he_normal(labels); }).starts_with("TypeError: he_normal: "));
   CHECK(
       error_of([&] { init::xavier_normal(weight, {.gain = 0}); }).starts_with("ValueError: xavier_normal: gain is 0"));
   CHECK(error_of([&] { init::orthogonal(weight, -1); }).starts_with("ValueError: orthogonal: gain is -1"));
