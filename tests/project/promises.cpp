@@ -1,4 +1,4 @@
-#include "tests/support/declarations.hpp"
+#include "tests/project/declarations.hpp"
 
 #include <doctest/doctest.h>
 
