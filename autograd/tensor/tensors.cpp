@@ -11,6 +11,8 @@ void throw_position(std::size_t i, std::size_t size) {
 }
 
 Tensor* Tensors::make_many(std::size_t count) try {
+  constexpr std::size_t most = (std::size_t{1} << 40) / sizeof(Tensor);  // for which no machine has memory
+  if (count > most) throw std::bad_alloc();
   return new Tensor[count];
 } catch (const std::bad_alloc&) {  // too many for an array, too
   throw MemoryError("tensors", fmt::format("no memory for {} handles", count));

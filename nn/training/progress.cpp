@@ -66,7 +66,7 @@ void Progress::update(std::int64_t done, const std::string& note) {
   std::string line = fmt::format("{}  {}/{} {}", note, done, total_, unit_);
   if (rate > 0)
     line += fmt::format("  {:.{}f} {}/s  {} left", rate, rate < 10 ? 1 : 0, unit_,
-                        duration(static_cast<double>(total_ - done) / rate));
+                        duration((static_cast<double>(total_) - static_cast<double>(done)) / rate));
   erase();
   // A line as wide as the terminal would wrap and could not be redrawn.
   stream_ << line.substr(0, static_cast<std::size_t>(std::max(columns_ - 1, 1))) << std::flush;

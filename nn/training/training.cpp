@@ -167,7 +167,9 @@ class Training {
   }
 
  private:
-  std::int64_t steps_of_epoch() const { return (batches_.size() + options_.accumulate - 1) / options_.accumulate; }
+  std::int64_t steps_of_epoch() const {
+    return batches_.size() / options_.accumulate + (batches_.size() % options_.accumulate != 0);
+  }
   /// That earlier fits have made with the optimizer, the last of each perhaps cut short.
   std::uint64_t passes_before() const {
     const std::int64_t steps = optimizer_.steps() - history_.steps, each = steps_of_epoch();
