@@ -47,8 +47,8 @@ struct Rerun {
   }
 };
 
-/// The gradients of Σ <output, cotangent> by `variables` on the tape that records; an empty handle where there is none.
-List sweep_by(const List& variables, const List& outputs, const List& cotangents, bool differentiable) {
+/// The gradients of Σ <output, cotangent> by `variables` on the tape that records.
+Gradients sweep_by(const List& variables, const List& outputs, const List& cotangents, bool differentiable) {
   Recorder& recorder = *Recorder::current();
   List reached, seeds;
   for (std::size_t i = 0; i < outputs.size(); ++i)
@@ -60,15 +60,14 @@ List sweep_by(const List& variables, const List& outputs, const List& cotangents
     if (recorder.number_of(x) == Node::none)
       throw_as<TapeError>("recompute: the function does not use {} of shape {} when it runs again; it must do the same",
                           x.label().empty() ? "a tensor" : x.label(), x.shape());
-  Gradients gradients;
-  if (!reached.empty() && !variables.empty())
-    gradients = Sweep(recorder, {.differentiable = differentiable, .only = variables}).run(reached, seeds);
-  List list;
-  for (const Tensor& x : variables) {
-    const Tensor* const gradient = gradients.find(x);
-    list.push_back(gradient != nullptr ? *gradient : Tensor());
-  }
-  return list;
+  if (reached.empty() || variables.empty()) return {};
+  return Sweep(recorder, {.differentiable = differentiable, .only = variables}).run(reached, seeds);
+}
+
+/// Where it has x, or an empty handle.
+Tensor found_in(const Gradients& gradients, const Tensor& x) {
+  const Tensor* const gradient = gradients.find(x);
+  return gradient != nullptr ? *gradient : Tensor();
 }
 
 /// Inputs: the function's, then the leaves that it uses.
@@ -93,22 +92,28 @@ class Recomputed final : public Operation {
     std::vector<std::size_t> needed;
     for (std::size_t i = 0; i < inputs.size(); ++i)
       if (call.needs(i)) needed.push_back(i);
-    List found;
-    if (call.recording()) {
-      found = recompute_all(derivative(inputs, needed), joined(inputs, cotangents));
-    } else {
-      const Tape tape;
-      found = gradients(inputs, needed, cotangents, false);
-    }
     Tensors list(inputs.size());
-    for (std::size_t k = 0; k < needed.size(); ++k) list[needed[k]] = found[k];
+    if (call.recording()) {
+      const List found = recompute_all(derivative(inputs, needed), joined(inputs, cotangents));
+      for (std::size_t k = 0; k < needed.size(); ++k) list[needed[k]] = found[k];
+      return list;
+    }
+    const auto [found, variables] = [&] {
+      const Tape tape;
+      return gradients(inputs, needed, cotangents, false);
+    }();
+    for (std::size_t k = 0; k < needed.size(); ++k)
+      if (const RowGradient* const few = found.rows(variables[k]))
+        call.add_rows(needed[k], few->rows, few->values);
+      else
+        list[needed[k]] = found_in(found, variables[k]);
     return list;
   }
 
  private:
-  /// Of the inputs that are needed, on the tape that records.
-  List gradients(const List& inputs, const std::vector<std::size_t>& needed, const List& cotangents,
-                 bool differentiable) const {
+  /// The gradients, on the tape that records, and the tensors whose gradients are those of the inputs that are needed.
+  std::pair<Gradients, List> gradients(const List& inputs, const std::vector<std::size_t>& needed,
+                                       const List& cotangents, bool differentiable) const {
     Recorder& recorder = *Recorder::current();
     List arguments, variables;
     for (std::size_t i = 0; i < arguments_; ++i) arguments.push_back(differentiable ? inputs[i] : detach(inputs[i]));
@@ -117,7 +122,7 @@ class Recomputed final : public Operation {
       variables.push_back(i < arguments_ ? arguments[i] : inputs[i]);
     }
     const List outputs = rerun_->call(Replay::Run::again, arguments);
-    return sweep_by(variables, outputs, cotangents, differentiable);
+    return {sweep_by(variables, outputs, cotangents, differentiable), std::move(variables)};
   }
 
   List joined(List inputs, const List& cotangents) const {
@@ -132,9 +137,12 @@ class Recomputed final : public Operation {
       List values = inputs;
       const auto cotangents = list.begin() + static_cast<std::ptrdiff_t>(self.arguments_);
       std::copy(list.begin(), cotangents, values.begin());
-      List found = self.gradients(values, needed, List(cotangents, list.end()), true);
-      for (std::size_t k = 0; k < found.size(); ++k)
+      const auto [gradients, variables] = self.gradients(values, needed, List(cotangents, list.end()), true);
+      List found;
+      for (std::size_t k = 0; k < variables.size(); ++k) {
+        found.push_back(found_in(gradients, variables[k]));
         if (!found[k].defined()) found[k] = zeros(values[needed[k]].shape(), values[needed[k]].dtype());
+      }
       return found;
     };
   }

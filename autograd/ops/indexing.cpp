@@ -1,5 +1,6 @@
 #include <autograd/kernels/layout.hpp>
 #include <autograd/ops/indexing.hpp>
+#include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tensor/format.hpp>
 
@@ -65,7 +66,9 @@ Tensor take(const Tensor& x, const Tensor& indices, std::int64_t axis) {
     return OperationDescription{.attributes = {{"axis", {axis}}}, .known = true};
   };
   const auto back = [extent, axis = static_cast<std::int64_t>(at)](const Call& call) {
-    return gradient_of_first(scatter_add(call.cotangent(), call.input(1), extent, axis));
+    if (axis != 0) return gradient_of_first(scatter_add(call.cotangent(), call.input(1), extent, axis));
+    call.add_rows(0, call.input(1), call.cotangent());
+    return Tensors(2);
   };
   return custom_with(keeps_indices, "take", described(copy, description), back, x, indices);
 }
@@ -96,6 +99,10 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, std::int64_t extent, 
     return gradient_of_first(take(call.cotangent(), call.input(1), axis));
   };
   return custom_with(keeps_indices, "scatter_add", add, back, x, indices);
+}
+
+Tensor scatter_rows(const Tensor& values, const Tensor& rows, const Shape& shape) {
+  return scatter_add(values, rows, shape[0]);
 }
 
 Tensor one_hot(const Tensor& indices, std::int64_t classes, DType dtype) {

@@ -19,15 +19,31 @@ constexpr std::size_t part_elements = 8192;
 constexpr std::size_t max_parts = 64;
 constexpr std::size_t line_elements = 16;  // boundaries between parts are boundaries of cache lines
 
-/// Calls body(term, at_first, first, count) for parts of the terms' parameters, those of all in one parallel region.
-/// Long terms are cut in the same proportions, as products cut their results: a thread then finds in its cache the
-/// gradients that it has made. at_first is what prepare(term) gives, which is called before, once for each.
+/// Calls body(term, at_first, from, to, count) for parts of the terms' gradients that begin at `from` and belong to the
+/// parameter from `to` on, those of all in one parallel region. Long terms are cut in the same proportions, as products
+/// cut their results: a thread then finds in its cache the gradients that it has made. at_first is what prepare(term)
+/// gives, which is called before, once for each.
 template <class Term, class Prepare, class Body>
 void for_parts(std::span<const Term> terms, const Prepare& prepare, const Body& body) {
   std::size_t total = 0;
-  for (const Term& term : terms) total += term.parameter.size();
+  for (const Term& term : terms) total += term.gradient.size();
+  // A gradient of rows is cut between them.
+  const auto unit_of = [](const Term& term) {
+    if (term.rows == nullptr || term.rows->size() == 0) return line_elements;
+    return std::max<std::size_t>(1, term.gradient.size() / term.rows->size());
+  };
+  const auto run = [&](const Term& term, bool at_first, std::size_t first, std::size_t count) {
+    if (term.rows == nullptr) return body(term, at_first, first, first, count);
+    const std::int64_t* const rows = term.rows->template data<std::int64_t>();
+    const std::size_t width = unit_of(term);
+    for (std::size_t from = first; from < first + count; from += width)
+      body(term, at_first, from, static_cast<std::size_t>(rows[from / width]) * width, width);
+  };
   if (total < parallel_elements) {
-    for (const Term& term : terms) body(term, prepare(term), std::size_t{0}, term.parameter.size());
+    for (const Term& term : terms) {
+      const bool at_first = prepare(term);
+      run(term, at_first, 0, term.gradient.size());
+    }
     return;
   }
   constexpr std::size_t all_parts = max_parts;
@@ -41,7 +57,7 @@ void for_parts(std::span<const Term> terms, const Prepare& prepare, const Body& 
   places.reserve(terms.size());
   std::size_t before = 0;
   for (const Term& term : terms) {
-    const std::size_t count = term.parameter.size();
+    const std::size_t count = term.gradient.size();
     places.push_back({count, count < part_elements ? before * parts / total : all_parts, prepare(term)});
     before += count;
   }
@@ -49,12 +65,12 @@ void for_parts(std::span<const Term> terms, const Prepare& prepare, const Body& 
     for (std::size_t k = 0; k < terms.size(); ++k) {
       const Place& place = places[k];
       if (place.part == part) {
-        body(terms[k], place.at_first, std::size_t{0}, place.count);
+        run(terms[k], place.at_first, 0, place.count);
       } else if (place.part == all_parts) {
-        const std::size_t lines = kernels::divide_up(place.count, line_elements);
-        const std::size_t first = lines * part / parts * line_elements;
-        const std::size_t last = std::min(place.count, lines * (part + 1) / parts * line_elements);
-        if (first < last) body(terms[k], place.at_first, first, last - first);
+        const std::size_t unit = unit_of(terms[k]), units = kernels::divide_up(place.count, unit);
+        const std::size_t first = units * part / parts * unit;
+        const std::size_t last = std::min(place.count, units * (part + 1) / parts * unit);
+        if (first < last) run(terms[k], place.at_first, first, last - first);
       }
     }
   });
@@ -73,10 +89,40 @@ void check_fits(const char* operation, const char* what, const Tensor& x, const 
     throw_misfit(operation, what, x, reference);
 }
 
-/// Raises the version of what an optimizer keeps for a parameter, or makes it; whether it was missing.
-bool begin_write(Tensor& kept, const Tensor& parameter) {
+/// The gradient of a term, and its rows if it has them.
+template <class Term>
+void check_gradient(const char* operation, const Term& term) {
+  if (term.rows == nullptr) return check_fits(operation, "gradient", term.gradient, term.parameter);
+  const Tensor& rows = *term.rows;
+  Shape shape = term.parameter.shape();
+  if (rows.dtype() != DType::int64 || term.gradient.dtype() != term.parameter.dtype())
+    throw_as<TypeError>("{}: a gradient of {} rows that are {}, the target is {}; need int64 rows, equal dtypes",
+                        operation, term.gradient.dtype(), rows.dtype(), term.parameter.dtype());
+  if (rows.rank() != 1 || shape.rank() == 0)
+    throw_as<ShapeError>("{}: the gradient has rows {}, the target is {}; need rows (k,) and a target of rows",
+                         operation, rows.shape(), shape);
+  std::int64_t end = 0;
+  for (const std::int64_t row : rows.template values<std::int64_t>()) {
+    if (row < end || row >= shape[0])
+      throw_as<ValueError>("{}: row {} of the gradient; need rows that rise and are below {}", operation, row,
+                           shape[0]);
+    end = row + 1;
+  }
+  shape[0] = rows.shape(0);
+  if (term.gradient.shape() != shape)
+    throw_as<ShapeError>("{}: the gradient of {} rows is {}, the target is {}; need {}", operation, rows.shape(0),
+                         term.gradient.shape(), term.parameter.shape(), shape);
+}
+
+/// Raises the version of what an optimizer keeps for a parameter, or makes it, zeros for a gradient of rows; whether it
+/// was missing.
+template <class Term>
+bool begin_write(Tensor& kept, const Term& term) {
   const bool missing = !kept.defined();
-  if (missing) kept = Tensor::uninitialized(parameter.shape(), parameter.dtype());
+  const Tensor& parameter = term.parameter;
+  if (missing)
+    kept = term.rows != nullptr ? zeros(parameter.shape(), parameter.dtype())
+                                : Tensor::uninitialized(parameter.shape(), parameter.dtype());
   kept.begin_write();
   return missing;
 }
@@ -91,27 +137,28 @@ T* begun(Tensor& x, std::size_t first) {
 
 void sgd_update(std::span<const SgdTerm> terms) {
   for (const SgdTerm& term : terms) {
-    check_fits("sgd_update", "gradient", term.gradient, term.parameter);
+    check_gradient("sgd_update", term);
     if (term.rule.momentum != 0 && term.velocity.defined())
       check_fits("sgd_update", "velocity", term.velocity, term.parameter);
   }
   const auto prepare = [](const SgdTerm& term) {
     term.parameter.begin_write();
-    return term.rule.momentum != 0 && begin_write(term.velocity, term.parameter);
+    return term.rule.momentum != 0 && begin_write(term.velocity, term);
   };
-  for_parts(terms, prepare, [](const SgdTerm& term, bool at_first, std::size_t first, std::size_t count) {
+  const auto move = [](const SgdTerm& term, bool at_first, std::size_t from, std::size_t to, std::size_t count) {
     visit_floating(term.parameter.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      T* const velocity = term.rule.momentum != 0 ? begun<T>(term.velocity, first) : nullptr;
-      kernels::sgd_update(term.rule, at_first, count, term.gradient.data<T>() + first, velocity,
-                          begun<T>(term.parameter, first));
+      T* const velocity = term.rule.momentum != 0 ? begun<T>(term.velocity, to) : nullptr;
+      kernels::sgd_update(term.rule, at_first, count, term.gradient.data<T>() + from, velocity,
+                          begun<T>(term.parameter, to));
     });
-  });
+  };
+  for_parts(terms, prepare, move);
 }
 
 void adam_update(std::span<const AdamTerm> terms) {
   for (const AdamTerm& term : terms) {
-    check_fits("adam_update", "gradient", term.gradient, term.parameter);
+    check_gradient("adam_update", term);
     if (term.first_moment.defined() != term.second_moment.defined())
       throw_as<ValueError>("adam_update: one moment of a parameter {} is there without the other; need both or none",
                            term.parameter.shape());
@@ -123,24 +170,18 @@ void adam_update(std::span<const AdamTerm> terms) {
   }
   const auto prepare = [](const AdamTerm& term) {
     term.parameter.begin_write();
-    begin_write(term.second_moment, term.parameter);
-    return begin_write(term.first_moment, term.parameter);
+    begin_write(term.second_moment, term);
+    return begin_write(term.first_moment, term);
   };
-  for_parts(terms, prepare, [](const AdamTerm& term, bool at_first, std::size_t first, std::size_t count) {
+  const auto move = [](const AdamTerm& term, bool at_first, std::size_t from, std::size_t to, std::size_t count) {
     visit_floating(term.parameter.dtype(), [&](auto zero) {
       using T = decltype(zero);
-      kernels::adam_update(term.rule, term.update, at_first, count, term.gradient.data<T>() + first,
-                           begun<T>(term.first_moment, first), begun<T>(term.second_moment, first),
-                           begun<T>(term.parameter, first));
+      kernels::adam_update(term.rule, term.update, at_first, count, term.gradient.data<T>() + from,
+                           begun<T>(term.first_moment, to), begun<T>(term.second_moment, to),
+                           begun<T>(term.parameter, to));
     });
-  });
-}
-
-void add_in_order(Tensor& sum, std::span<const Tensor* const> terms) {
-  for (const Tensor* term : terms) check_fits("add_in_order", "term", *term, sum);
-  if (terms.empty()) return;
-  sum.begin_write();
-  kernels::add_in_order(sum, terms);
+  };
+  for_parts(terms, prepare, move);
 }
 
 }  // namespace xgrad

@@ -10,18 +10,26 @@ namespace xgrad {
 
 // Updates of tensors in place, unrecorded: one pass over the memory, all terms in one parallel region, the same bits
 // for every number of threads. They raise the version of what they write. ShapeError and TypeError, before anything is
-// written, unless the tensors of a term have one shape and floating dtype.
+// written, unless the tensors of a term have one shape and floating dtype; ValueError for rows that do not rise or that
+// there are not.
 
 using kernels::AdamRule;
 using kernels::AdamRuleOf;
 using kernels::SgdRule;
 
-/// What sgd_update does to one parameter. An empty velocity is made, unless there is no momentum, and means "at first".
+// The gradient of a term is dense, or that of the rows of the parameter (entries of axis 0) with these numbers, which
+// rise: int64 (k,), and the gradient (k, ...). Then the others are left alone with all that is kept for them, as a
+// parameter without a gradient is (the lazy rule, PyTorch's SparseAdam): no decay, no step by their momentum. The same
+// bits as with zeros for the others as long as the rule has neither.
+
+/// What sgd_update does to one parameter. An empty velocity is made, unless there is no momentum, and means "at first";
+/// rows that were not named then begin with 0.
 struct SgdTerm {
   Tensor& parameter;
   const Tensor& gradient;
   Tensor& velocity;
   const SgdRule& rule;
+  const Tensor* rows = nullptr;
 };
 
 /// One step of stochastic gradient descent.
@@ -33,14 +41,12 @@ struct AdamTerm {
   const Tensor& gradient;
   Tensor& first_moment;
   Tensor& second_moment;
-  std::int64_t update;  ///< t, this parameter's updates with the present one: from 1 on
+  std::int64_t update;  ///< t, this parameter's updates with the present one, whatever their rows: from 1 on
   const AdamRule& rule;
+  const Tensor* rows = nullptr;
 };
 
 /// One step of Adam. ValueError for one moment without the other, and for updates below 1.
 void adam_update(std::span<const AdamTerm> terms);
-
-/// sum += terms[0] + terms[1] + ..., added to each element in this order.
-void add_in_order(Tensor& sum, std::span<const Tensor* const> terms);
 
 }  // namespace xgrad

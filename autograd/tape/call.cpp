@@ -31,6 +31,10 @@ Tensor& Call::absent_cotangent(std::size_t i) const {
   return sweep_.absent_cotangent(i, node_.output_count, output_node(i));
 }
 
+void Call::add_rows(std::size_t i, const Tensor& rows, const Tensor& values) const {
+  if (needs(i)) sweep_.add_rows(node_, number_, i, rows, values);
+}
+
 bool Call::tracing() const { return sweep_.tracing(); }
 void Call::report_masked(std::size_t count) const { sweep_.report_masked(count); }
 

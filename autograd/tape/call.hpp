@@ -59,6 +59,10 @@ class Call {
       throw_missing("input", i, input_count());
     return node_.inputs[i] != Node::none && (wanted_ == nullptr || wanted_[node_.inputs[i]] != 0);
   }
+  /// For a gradient of input i that is zero but for some rows (entries of axis 0), as a lookup's is, in place of result
+  /// i: adds values (rows..., ...) to the rows of these numbers, int64 of any shape and order. The engine keeps it as
+  /// rows as long as nobody needs it dense. ShapeError, TypeError and ValueError for what does not fit the input.
+  void add_rows(std::size_t i, const Tensor& rows, const Tensor& values) const;
   std::size_t input_count() const { return node_.input_count; }
   const Shape& output_shape(std::size_t i = 0) const { return output_node(i).shape; }
   /// Whether the sweep itself is being recorded, so that only recorded operations may be used.

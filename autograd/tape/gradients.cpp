@@ -1,3 +1,4 @@
+#include <autograd/kernels/rows.hpp>
 #include <autograd/kernels/sum.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/tape/gradients.hpp>
@@ -42,9 +43,83 @@ void TensorIndex::place(std::span<Slot> slots, const Slot& slot) {
   slots[i] = slot;
 }
 
-const Tensor* Gradients::find(const Tensor& x) const& {
+struct Gradients::Entry::Rows {
+  explicit Rows(RowGradient given) : gradient(std::move(given)) {}
+  RowGradient gradient;
+  std::mutex making_dense;
+};
+
+Gradients::Entry::Entry(Tensor x, RowGradient rows) : tensor_(std::move(x)) { set(std::move(rows)); }
+
+Gradients::Entry::Entry(const Entry& other) : tensor_(other.tensor_), rows_(other.rows_) {
+  std::unique_lock<std::mutex> lock;
+  if (rows_ != nullptr) lock = std::unique_lock(rows_->making_dense);
+  dense_ = other.dense_;
+}
+
+void Gradients::Entry::set(RowGradient rows) {
+  rows_ = std::allocate_shared<Rows>(CachedAllocator<Rows>(), std::move(rows));
+  if (std::exchange(dense_, Tensor()).defined()) static_cast<void>(gradient());  // for those who look at it
+}
+
+void Gradients::Entry::make_dense() const {
+  const std::scoped_lock lock(rows_->making_dense);
+  if (dense_.defined()) return;
+  const RowGradient& few = rows_->gradient;
+  Tensor dense = zeros(tensor_.shape(), few.values.dtype());
+  const kernels::RowTerm term{few.rows, few.values};
+  kernels::add_rows(dense, {&term, 1});
+  dense_ = std::move(dense);
+}
+
+const RowGradient* Gradients::Entry::unwritten_rows() const {
+  const std::scoped_lock lock(rows_->making_dense);
+  return dense_.defined() && dense_.version() > 0 ? nullptr : &rows_->gradient;
+}
+
+Tensor Gradients::Entry::numbers() const {
+  const RowGradient* const few = rows();
+  return few != nullptr ? few->values : gradient();
+}
+
+template <class Change>
+void Gradients::Entry::modify(const Change& change) {
+  const RowGradient* const few = rows();
+  if (few == nullptr) return change(own_dense());
+  Tensor values = kernels::copy(few->values);
+  change(values);
+  set({few->rows, std::move(values)});
+}
+
+Tensor& Gradients::Entry::own_dense() {
+  static_cast<void>(gradient());
+  rows_.reset();
+  if (!dense_.unique()) dense_ = kernels::copy(dense_);
+  return dense_;
+}
+
+void Gradients::Entry::add(const Entry& other, double factor) {
+  const RowGradient *const own = rows(), *const more = other.rows();
+  if (more == nullptr) return kernels::add_scaled(own_dense(), other.gradient(), factor);
+  const kernels::RowTerm added{more->rows, more->values, factor};
+  if (own == nullptr) return kernels::add_rows(own_dense(), {&added, 1});
+  const kernels::RowTerm terms[] = {{own->rows, own->values}, added};
+  set(kernels::sum_rows(terms, tensor_.shape()));
+}
+
+const Gradients::Entry* Gradients::entry(const Tensor& x) const {
   const std::uint32_t position = index_.find(&x.body("gradients"));
-  return position == TensorIndex::none ? nullptr : &entries_[position].second;
+  return position == TensorIndex::none ? nullptr : &entries_[position];
+}
+
+const Tensor* Gradients::find(const Tensor& x) const& {
+  const Entry* const found = entry(x);
+  return found == nullptr ? nullptr : &found->gradient();
+}
+
+const RowGradient* Gradients::rows(const Tensor& x) const& {
+  const Entry* const found = entry(x);
+  return found == nullptr ? nullptr : found->rows();
 }
 
 const Tensor& Gradients::operator[](const Tensor& x) const& {
@@ -55,9 +130,9 @@ const Tensor& Gradients::operator[](const Tensor& x) const& {
       describe(x));
 }
 
-void Gradients::append(const Tensor& x, Tensor gradient) {
-  index_.insert(&x.body(), static_cast<std::uint32_t>(entries_.size()));
-  entries_.emplace_back(x, std::move(gradient));
+void Gradients::append(Entry entry) {
+  index_.insert(&entry.tensor().body(), static_cast<std::uint32_t>(entries_.size()));
+  entries_.push_back(std::move(entry));
 }
 
 void Gradients::set(const Tensor& x, Tensor gradient) {
@@ -71,44 +146,78 @@ void Gradients::set(const Tensor& x, Tensor gradient) {
   if (gradient.dtype() != x.dtype())
     throw_as<TypeError>("gradients: {} is {}, the gradient is {}; need equal dtypes", describe(x), x.dtype(),
                         gradient.dtype());
-  const std::uint32_t position = index_.find(&x.body());
+  set(Entry(x, std::move(gradient)));
+}
+
+void Gradients::set(Entry entry) {
+  const std::uint32_t position = index_.find(&entry.tensor().body());
   if (position == TensorIndex::none)
-    append(x, std::move(gradient));
+    append(std::move(entry));
   else
-    entries_[position].second = std::move(gradient);
+    entries_[position] = std::move(entry);
 }
 
 Gradients& Gradients::add(const Gradients& other, double factor) {
-  for (const auto& [x, gradient] : other) {
-    const std::uint32_t position = index_.find(&x.body());
+  for (const Entry& theirs : other) {
+    const std::uint32_t position = index_.find(&theirs.tensor().body());
     if (position != TensorIndex::none) {
-      Tensor& own = entries_[position].second;
-      if (!own.unique()) own = kernels::copy(own);
-      kernels::add_scaled(own, gradient, factor);
-    } else {
-      Tensor copy = kernels::copy(gradient);
-      if (factor != 1.0) kernels::scale(copy, factor);
-      append(x, std::move(copy));
+      entries_[position].add(theirs, factor);
+      continue;
     }
+    Entry copy = theirs;
+    copy.modify([factor](Tensor& x) {
+      if (factor != 1.0) kernels::scale(x, factor);
+    });
+    append(std::move(copy));
   }
   return *this;
 }
 
-Gradients& Gradients::operator*=(double factor) {
-  for (Entry& entry : entries_) {
-    if (!entry.second.unique()) entry.second = kernels::copy(entry.second);
-    kernels::scale(entry.second, factor);
+Gradients Gradients::sum(std::span<Gradients> parts) {
+  if (parts.empty()) return {};
+  Gradients sum = std::move(parts.front());
+  for (Gradients& part : parts.subspan(1))
+    for (Entry& entry : part.entries_)
+      if (!sum.contains(entry.tensor())) sum.append(std::move(entry));  // which leaves an empty one
+  std::vector<const Tensor*, CachedAllocator<const Tensor*>> dense;
+  std::vector<kernels::RowTerm, CachedAllocator<kernels::RowTerm>> few;
+  for (Entry& own : sum.entries_) {
+    std::size_t count = 0;
+    dense.clear();
+    few.clear();
+    const auto take = [&](const Entry& term) {
+      ++count;
+      if (const RowGradient* const rows = term.rows()) few.push_back({rows->rows, rows->values});
+    };
+    take(own);
+    const auto for_others = [&](const auto& f) {
+      for (const Gradients& part : parts.subspan(1))
+        if (const Entry* const term = part.entry(own.tensor()); term != nullptr && term->tensor().defined()) f(*term);
+    };
+    for_others(take);
+    if (few.size() == count) {
+      if (count > 1) own.set(kernels::sum_rows(few, own.tensor().shape()));
+      continue;
+    }
+    for_others([&](const Entry& term) { dense.push_back(&term.gradient()); });
+    kernels::add_in_order(own.own_dense(), dense);
   }
+  return sum;
+}
+
+Gradients& Gradients::operator*=(double factor) {
+  for (Entry& entry : entries_) entry.modify([factor](Tensor& x) { kernels::scale(x, factor); });
   return *this;
 }
 
 double Gradients::norm() const {
   double squares = 0;
-  for (const Entry& entry : entries_) squares += kernels::sum_of_squares(entry.second);
+  for (const Entry& entry : entries_) squares += kernels::sum_of_squares(entry.numbers());
   if (std::isnan(squares) || (squares > 1e-270 && squares < 1e300)) return std::sqrt(squares);
   // Squares of float64 may have overflowed or vanished, though the numbers did not.
   double norm = 0;
-  for (const auto& [x, gradient] : entries_) {
+  for (const Entry& entry : entries_) {
+    const Tensor& gradient = entry.numbers();
     double own = std::sqrt(kernels::sum_of_squares(gradient));
     if (gradient.dtype() == float64) kernels::norm(1, gradient.size(), 1, gradient.data<double>(), &own);
     norm = std::hypot(norm, own);
@@ -119,11 +228,11 @@ double Gradients::norm() const {
 bool Gradients::finite(const char* operation, double limit, NonFinite policy) const {
   if (!(limit > 0)) throw_as<ValueError>("{}: limit {}; need limit > 0", operation, limit);
   for (const Entry& entry : entries_) {
-    if (kernels::count_nonfinite(entry.second) == 0) continue;
+    if (kernels::count_nonfinite(entry.numbers()) == 0) continue;
     if (policy == NonFinite::skip) return false;
     throw_as<ValueError>(
         "{}: the gradient of {} is not finite; find where it came from with Tape({{.trace_nonfinite = true}})",
-        operation, describe(entry.first));
+        operation, describe(entry.tensor()));
   }
   return true;
 }
@@ -136,10 +245,7 @@ double Gradients::clip_norm(double limit, NonFinite policy) {
 
 void Gradients::clip_value(double limit, NonFinite policy) {
   if (!finite("clip_value", limit, policy)) return;
-  for (Entry& entry : entries_) {
-    if (!entry.second.unique()) entry.second = kernels::copy(entry.second);
-    kernels::clamp(entry.second, -limit, limit);
-  }
+  for (Entry& entry : entries_) entry.modify([limit](Tensor& x) { kernels::clamp(x, -limit, limit); });
 }
 
 }  // namespace xgrad

@@ -1,11 +1,16 @@
 #pragma once
 
+#include <autograd/kernels/rows.hpp>
 #include <autograd/tensor/memory.hpp>
 #include <autograd/tensor/tensor.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -55,21 +60,86 @@ class TensorIndex {
 
 enum class NonFinite : bool { reject, skip };
 
+/// What backward gives for a table of which only rows were looked up (take along axis 0, Embedding): those rows of the
+/// gradient, which is zero elsewhere.
+using kernels::RowGradient;
+
 /// The gradients of one backward sweep: a value. Keys are tensors by identity and stay alive; every gradient has its
 /// key's shape and dtype and a buffer of its own.
+///
+/// The gradient of a table of which only rows were looked up is kept as these rows, also by sums, scaling, norms and
+/// clipping, so that its cost follows the rows used and not the table. Whoever asks for it by [], find or iteration
+/// gets it dense, made when first asked for.
 class Gradients {
  public:
-  using Entry = std::pair<Tensor, Tensor>;  ///< tensor, its gradient
+  /// `for (const auto& [x, gradient] : gradients)`; whoever wants the tensor alone asks for tensor().
+  class Entry {
+   public:
+    Entry(Tensor x, Tensor gradient) : tensor_(std::move(x)), dense_(std::move(gradient)) {}
+    Entry(Tensor x, RowGradient rows);
+    Entry(const Entry& other);
+    Entry(Entry&&) noexcept = default;
+    Entry& operator=(const Entry& other) { return *this = Entry(other); }
+    Entry& operator=(Entry&&) noexcept = default;
+    ~Entry() = default;
+
+    const Tensor& tensor() const& { return tensor_; }
+    Tensor tensor() const&& { return tensor_; }
+    /// Dense. Good until the gradients change.
+    const Tensor& gradient() const& {
+      if (rows_ != nullptr) make_dense();
+      return dense_;
+    }
+    Tensor gradient() const&& { return gradient(); }
+    /// The same as rows; nullptr if it is dense, or was asked for and then written.
+    const RowGradient* rows() const& { return rows_ == nullptr ? nullptr : unwritten_rows(); }
+    const RowGradient* rows() const&& = delete;
+    template <std::size_t i>
+    const Tensor& get() const& {
+      if constexpr (i == 0)
+        return tensor_;
+      else
+        return gradient();
+    }
+    template <std::size_t i>
+    Tensor get() const&& {
+      return get<i>();
+    }
+
+   private:
+    friend class Gradients;
+    struct Rows;
+    void make_dense() const;
+    const RowGradient* unwritten_rows() const;
+    /// All that can differ from zero.
+    Tensor numbers() const;
+    /// Calls change(numbers), which are shared with nobody.
+    template <class Change>
+    void modify(const Change& change);
+    /// The dense form from now on, shared with nobody.
+    Tensor& own_dense();
+    void set(RowGradient rows);
+    void add(const Entry& other, double factor);
+
+    Tensor tensor_;
+    mutable Tensor dense_;  // with rows: when asked for, under their lock
+    std::shared_ptr<Rows> rows_;
+  };
 
   Gradients() = default;
+  /// Their sum, tensor by tensor, in their order. It may take over what they hold.
+  static Gradients sum(std::span<Gradients> parts);
 
   /// The gradient of x. TapeError that names x if the output did not depend on it.
   const Tensor& operator[](const Tensor& x) const&;
   Tensor operator[](const Tensor& x) const&& { return (*this)[x]; }
-  bool contains(const Tensor& x) const { return find(x) != nullptr; }
+  bool contains(const Tensor& x) const { return entry(x) != nullptr; }
   /// nullptr if the output did not depend on x.
   const Tensor* find(const Tensor& x) const&;
   const Tensor* find(const Tensor& x) const&& = delete;
+  /// The gradient of x as rows; nullptr if it is dense or there is none.
+  const RowGradient* rows(const Tensor& x) const&;
+  const RowGradient* rows(const Tensor& x) const&& = delete;
 
   std::size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }
@@ -79,6 +149,8 @@ class Gradients {
 
   /// Sets or replaces the gradient of x. ShapeError or TypeError if it does not fit x.
   void set(const Tensor& x, Tensor gradient);
+  /// The same with an entry of other gradients.
+  void set(Entry entry);
 
   /// Adds those of other, tensor by tensor; tensors that are only there come along as copies.
   Gradients& operator+=(const Gradients& other) { return add(other, 1.0); }
@@ -98,7 +170,8 @@ class Gradients {
 
  private:
   friend class Sweep;
-  void append(const Tensor& x, Tensor gradient);
+  const Entry* entry(const Tensor& x) const;
+  void append(Entry entry);
   bool finite(const char* operation, double limit, NonFinite policy) const;
 
   std::vector<Entry, CachedAllocator<Entry>> entries_;
@@ -106,3 +179,10 @@ class Gradients {
 };
 
 }  // namespace xgrad
+
+template <>
+struct std::tuple_size<xgrad::Gradients::Entry> : std::integral_constant<std::size_t, 2> {};
+template <std::size_t i>
+struct std::tuple_element<i, xgrad::Gradients::Entry> {
+  using type = const xgrad::Tensor;
+};

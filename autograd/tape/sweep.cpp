@@ -194,6 +194,15 @@ template <class E>
               from.operation->name(), input, to.shape, to.dtype, gradient.shape(), gradient.dtype(), rule);
 }
 
+template <class E>
+[[noreturn]] void throw_rows(const Node& from, std::size_t input, const Node& to, const Tensor& rows,
+                             const Tensor& values, const char* rule) {
+  throw_as<E>(
+      "backward: the vjp of {} gives rows of input {} of shape {} and dtype {}: numbers {} {}, values {} {}; {}",
+      from.operation->name(), input, to.shape, to.dtype, rows.shape(), rows.dtype(), values.shape(), values.dtype(),
+      rule);
+}
+
 }  // namespace
 
 [[gnu::always_inline]] inline void Sweep::contribute(const Node& from, std::size_t input, Tensor&& gradient) {
@@ -212,13 +221,46 @@ template <class E>
       throw_contribution<ShapeError>(from, input, to, gradient, "need one that broadcasts to the result");
     if (!(from.shape == to.shape)) gradient = sum_back(gradient, from.shape, to.shape);
   }
-  Tensor& sum = cotangent(from.inputs[input]);
+  add(from.inputs[input], std::move(gradient));
+}
+
+[[gnu::always_inline]] inline void Sweep::add(std::uint32_t number, Tensor&& gradient) {
+  Tensor& sum = cotangent(number);
   if (!sum.defined())
     sum = std::move(gradient);
   else if (!options_.differentiable && sum.shape() == gradient.shape() && sum.unique())
     kernels::add_scaled(sum, gradient, 1.0);
   else
     sum = accumulate(sum, gradient);
+}
+
+void Sweep::add_rows(const Node& from, std::uint32_t from_number, std::size_t input, const Tensor& rows,
+                     const Tensor& values) {
+  const std::uint32_t number = from.inputs[input];
+  const Node& to = node(number);
+  if (rows.dtype() != DType::int64) throw_rows<TypeError>(from, input, to, rows, values, "need int64 rows");
+  if (values.dtype() != to.dtype) throw_rows<TypeError>(from, input, to, rows, values, "need equal dtypes");
+  const std::size_t rank = rows.rank();
+  bool fits = to.shape.rank() > 0 && values.rank() == rank + to.shape.rank() - 1;
+  for (std::size_t axis = 0; fits && axis < values.rank(); ++axis)
+    fits = values.shape()[axis] == (axis < rank ? rows.shape()[axis] : to.shape[axis - rank + 1]);
+  if (!fits)
+    throw_rows<ShapeError>(from, input, to, rows, values, "need the rows' shape, then the input's without axis 0");
+  const auto numbers = rows.values<std::int64_t>();
+  if (!std::all_of(numbers.begin(), numbers.end(), [&](std::int64_t row) { return row >= 0 && row < to.shape[0]; }))
+    throw_rows<ValueError>(from, input, to, rows, values, "need 0 <= row < the input's first extent");
+  if (tracing()) recorder_.trace(from_number, values, true, "");
+  if (to.leaf.defined() && !options_.differentiable)
+    rows_.push_back({number, {rows, values}});
+  else
+    add(number, scatter_rows(values, rows, to.shape));
+}
+
+Sweep::RowTerms Sweep::rows_of(std::uint32_t number) const {
+  RowTerms terms;
+  for (const RowsOf& rows : rows_)
+    if (rows.number == number) terms.push_back(rows.term);
+  return terms;
 }
 
 void Sweep::keep_intermediate(std::uint32_t number, Tensor cotangent) {
@@ -251,23 +293,32 @@ class ConstantGradient final : public Operation {
 [[gnu::always_inline]] inline Gradients Sweep::collect() {
   Gradients gradients;
   gradients.entries_.reserve(recorder_.leaves().size());
-  const auto add = [&](const Tensor& x, Tensor gradient) {
+  const auto own = [&](const Tensor& x, Tensor gradient) {
     if (gradient.shape() != x.shape()) gradient = broadcast_to(gradient, x.shape());
     if (!options_.differentiable && !gradient.unique()) gradient = gradient.clone();
     if (options_.differentiable && !is_recorded(gradient)) gradient = apply_operation(ConstantGradient(), gradient, x);
-    gradients.append(x, std::move(gradient));
+    return gradient;
   };
+  const auto add = [&](const Tensor& x, Tensor gradient) { gradients.append({x, own(x, std::move(gradient))}); };
   for (const std::uint32_t number : recorder_.leaves()) {
     Node& entry = node(number);
     if (!wants(number)) continue;
     const bool zero = std::exchange(vanishing(number), false);
     Tensor gradient = std::move(cotangent(number));
+    if (const RowTerms rows = rows_of(number); !rows.empty()) [[unlikely]] {
+      if (!gradient.defined()) {
+        gradients.append({entry.leaf, kernels::sum_rows(rows, entry.shape)});
+        continue;
+      }
+      gradient = own(entry.leaf, std::move(gradient));
+      kernels::add_rows(gradient, rows);
+    }
     if (gradient.defined())
       add(entry.leaf, std::move(gradient));
     else if (zero)
       add(entry.leaf, zeros(entry.shape, entry.dtype));
   }
-  for (Gradients::Entry& entry : intermediate_) add(entry.first, std::move(entry.second));
+  for (auto& [x, gradient] : intermediate_) add(x, std::move(gradient));
   return gradients;
 }
 

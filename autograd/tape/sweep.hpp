@@ -30,6 +30,9 @@ class Sweep {
   Tensor& cotangent(std::uint32_t number) { return own_.empty() ? node(number).cotangent : own_[number].cotangent; }
   bool tracing() const { return recorder_.tracing(); }
   void report_masked(std::size_t count) { recorder_.masked_derivatives += count; }
+  /// Adds a contribution to the gradient of an input that is zero but for rows.
+  void add_rows(const Node& from, std::uint32_t from_number, std::size_t input, const Tensor& rows,
+                const Tensor& values);
   /// Zeros that stand for the cotangent of output i of an operation of several.
   Tensor& absent_cotangent(std::size_t i, std::size_t outputs, const Node& output);
 
@@ -46,6 +49,9 @@ class Sweep {
   void pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t last, bool nothing_else);
   void run_vjp(Node& entry, std::uint32_t number);
   void contribute(const Node& from, std::size_t input, Tensor&& gradient);
+  void add(std::uint32_t number, Tensor&& gradient);
+  using RowTerms = std::vector<kernels::RowTerm, CachedAllocator<kernels::RowTerm>>;
+  RowTerms rows_of(std::uint32_t leaf) const;
   void keep_intermediate(std::uint32_t number, Tensor cotangent);
   Gradients collect();
 
@@ -83,7 +89,12 @@ class Sweep {
   std::vector<Slot, CachedAllocator<Slot>> own_;
   std::vector<char, CachedAllocator<char>> wanted_;  // with `only`: the nodes between its tensors and the outputs
   std::uint32_t lowest_ = 0;                         // of those
-  std::vector<Gradients::Entry> intermediate_;
+  struct RowsOf {
+    std::uint32_t number;
+    kernels::RowTerm term;
+  };
+  std::vector<RowsOf, CachedAllocator<RowsOf>> rows_;  // of leaves
+  std::vector<std::pair<Tensor, Tensor>> intermediate_;
   std::vector<Tensor> absent_cotangents_;  // of the operation whose vjp runs, as it asks for them
 };
 

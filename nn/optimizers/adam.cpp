@@ -20,8 +20,8 @@ void Adam::update(std::span<const Change> changes) {
   set_rates(rules_);
   std::vector<AdamTerm, CachedAllocator<AdamTerm>> terms;
   terms.reserve(changes.size());
-  for (const auto& [i, gradient] : changes)
-    terms.push_back({parameter(i), *gradient, moment(0, i), moment(1, i), update_number(i), rules_[group_of(i)]});
+  for (const auto& [i, gradient, rows] : changes)
+    terms.push_back({parameter(i), *gradient, moment(0, i), moment(1, i), update_number(i), rules_[group_of(i)], rows});
   adam_update(terms);
 }
 

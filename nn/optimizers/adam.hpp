@@ -24,6 +24,7 @@ class Adam : public Optimizer {
 
  private:
   void update(std::span<const Change> changes) override;
+  bool takes_rows() const override { return true; }
 
   std::vector<AdamRule> rules_;  // of the groups
 };

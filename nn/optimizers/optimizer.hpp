@@ -45,9 +45,12 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// One step. Parameters that are absent from the gradients are left alone, with their moments. Everything is checked
-  /// before anything is written: TypeError for a parameter whose dtype changed since the optimizer was made, ValueError
-  /// when at the first step no parameter has a gradient: then it was made for another model.
+  /// One step. Parameters that are absent from the gradients are left alone, with their moments; so are, in SGD, Adam
+  /// and AdamW, rows that are absent from a gradient of rows, that of a table of which only rows were looked up:
+  /// neither momentum nor decay moves them (the lazy rule). For plain SGD that gives the bits of the dense gradient,
+  /// which `gradients.set(table, gradients[table].clone())` puts in place of the rows. Everything is checked before
+  /// anything is written: TypeError for a parameter whose dtype changed since the optimizer was made, ValueError when
+  /// at the first step no parameter has a gradient: then it was made for another model.
   void step(const Gradients& gradients);
 
   /// Those of all groups, in order.
@@ -70,7 +73,8 @@ class Optimizer {
   /// A parameter that is to move, by its number.
   struct Change {
     std::size_t parameter;
-    const Tensor* gradient;
+    const Tensor* gradient;        ///< of the parameter, or (k, ...) of k rows of it
+    const Tensor* rows = nullptr;  ///< their numbers (k,), if takes_rows; none for a dense gradient
   };
   struct Rate {
     double learning_rate;
@@ -86,6 +90,8 @@ class Optimizer {
 
   /// Moves the parameters of the changes, whose gradients fit.
   virtual void update(std::span<const Change> changes) = 0;
+  /// Whether update knows gradients of rows (Gradients::rows). Others see dense ones only.
+  virtual bool takes_rows() const { return false; }
 
   static std::vector<Group> one_group(std::vector<Tensor> parameters) {
     return {{.parameters = std::move(parameters)}};

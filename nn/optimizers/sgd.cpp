@@ -24,8 +24,8 @@ void SGD::update(std::span<const Change> changes) {
   set_rates(rules_);
   std::vector<SgdTerm, CachedAllocator<SgdTerm>> terms;
   terms.reserve(changes.size());
-  for (const auto& [i, gradient] : changes)
-    terms.push_back({parameter(i), *gradient, moment(0, i), rules_[group_of(i)]});
+  for (const auto& [i, gradient, rows] : changes)
+    terms.push_back({parameter(i), *gradient, moment(0, i), rules_[group_of(i)], rows});
   sgd_update(terms);
 }
 

@@ -20,6 +20,7 @@ class SGD : public Optimizer {
  private:
   SGD(const char* name, std::vector<Group> groups, const SGDOptions& options);
   void update(std::span<const Change> changes) override;
+  bool takes_rows() const override { return true; }
 
   std::vector<SgdRule> rules_;  // of the groups
 };

@@ -98,8 +98,8 @@ BatchGradients Accumulation::take_together() {
   const auto is_output = [&](const Tensor& x) {
     return std::any_of(leaves.begin(), leaves.end(), [&](const Tensor& leaf) { return leaf.is(x); });
   };
-  for (const auto& [x, gradient] : of_outputs)
-    if (!is_output(x)) result.gradients.set(x, gradient);  // what the loss says of parameters itself: penalties
+  for (const Gradients::Entry& entry : of_outputs)
+    if (!is_output(entry.tensor())) result.gradients.set(entry);  // what the loss says of parameters itself: penalties
   BatchPart::Notes notes;
   {
     BatchPart part(0, outer);

@@ -1,5 +1,4 @@
 #include <autograd/ops/layout.hpp>
-#include <autograd/ops/update.hpp>
 #include <autograd/parallel/parts.hpp>
 #include <autograd/tape/tape.hpp>
 #include <autograd/tensor/format.hpp>
@@ -51,22 +50,11 @@ struct Part {
 template <class T>
 using List = std::vector<T, CachedAllocator<T>>;
 
-/// The sum of the parts' gradients in their order, in the buffers of the first part that has each.
+/// The sum of the parts' gradients, in their order.
 Gradients combine(List<Part>& parts) {
-  Gradients sum = std::move(parts.front().gradients);
-  List<const Tensor*> terms;
-  for (std::size_t i = 1; i < parts.size(); ++i)
-    for (const auto& [x, gradient] : parts[i].gradients)
-      if (!sum.contains(x)) sum.set(x, gradient);
-  for (const auto& [x, own] : sum) {
-    Tensor total = own;
-    terms.clear();
-    for (std::size_t i = 1; i < parts.size(); ++i)
-      if (const Tensor* gradient = parts[i].gradients.find(x); gradient != nullptr && !gradient->is(total))
-        terms.push_back(gradient);
-    add_in_order(total, terms);
-  }
-  return sum;
+  List<Gradients> gradients;
+  for (Part& part : parts) gradients.push_back(std::move(part.gradients));
+  return Gradients::sum(gradients);
 }
 
 /// Calls work(part, i) for the parts in parallel, each with a BatchPart of its own, whose notes are merged at the end.

@@ -12,8 +12,9 @@ std::string unregistered(const AnyModel& model, const Gradients& gradients, cons
   if (!model.is_module()) return "";
   const std::vector<NamedTensor> parameters = model.parameters();
   std::string found;
-  for (const auto& [x, gradient] : gradients) {
-    const auto is_x = [&x = x](const Tensor& other) { return other.is(x); };
+  for (const Gradients::Entry& entry : gradients) {
+    const Tensor& x = entry.tensor();
+    const auto is_x = [&x](const Tensor& other) { return other.is(x); };
     if (std::any_of(parameters.begin(), parameters.end(), [&](const NamedTensor& p) { return is_x(p.tensor); }) ||
         std::any_of(others.begin(), others.end(), is_x))
       continue;

@@ -49,8 +49,8 @@ TEST_CASE("results and gradients outlive the tape, the module and the inputs") {
   }
   CHECK(y.item() == 11);
   REQUIRE(g.size() == 1);
-  CHECK(g.begin()->first.label() == "weight");
-  CHECK(values(g.begin()->second) == std::vector<double>{22, 44});  // 2y·x
+  CHECK(g.begin()->tensor().label() == "weight");
+  CHECK(values(g.begin()->gradient()) == std::vector<double>{22, 44});  // 2y·x
 }
 
 TEST_CASE("a tensor of a dead tape does not become one of a later tape") {

@@ -87,7 +87,7 @@ TEST_CASE("keys stay alive with the gradients") {
     const Tensor x = tensor({5.0});
     gradients.set(x, tensor({7.0}));
   }
-  CHECK(gradients.begin()->first.item() == 5);
+  CHECK(gradients.begin()->tensor().item() == 5);
 }
 
 TEST_CASE("a gradient that is set replaces one and must fit its tensor") {

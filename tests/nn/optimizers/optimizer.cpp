@@ -30,7 +30,7 @@ class SignDescent : public nn::Optimizer {
 
  private:
   void update(std::span<const Change> changes) override {
-    for (const auto& [i, gradient] : changes)
+    for (const auto& [i, gradient, rows] : changes)
       parameter(i).assign(parameter(i) - rate(group_of(i)).learning_rate * sign(*gradient));
   }
 };

@@ -345,7 +345,7 @@ TEST_CASE("models without modes, lambdas and other optimizers can be trained") {
   struct SignDescent final : nn::Optimizer {  // Δw = -rate · sign(slope)
     explicit SignDescent(const Tensor& x) : Optimizer("SignDescent", one_group({x}), 0.25, 0, {}) {}
     void update(std::span<const Change> changes) override {
-      for (const auto& [i, gradient] : changes)
+      for (const auto& [i, gradient, rows] : changes)
         parameter(i).assign(parameter(i) - sign(*gradient) * rate(group_of(i)).learning_rate);
     }
   } optimizer(w);
