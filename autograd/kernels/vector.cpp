@@ -4,6 +4,7 @@
 #include <autograd/tensor/memory.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -62,19 +63,24 @@ void add_scaled(Tensor& y, const Tensor& x, double factor) {
     update(y, x, [factor](auto a, auto b) { return a + b * factor; });
 }
 
-void add_in_order(Tensor& sum, std::span<const Tensor* const> terms) {
-  visit_floating(sum.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    T* const target = sum.fresh_data<T>();
-    for_blocks(sum.size(), [=](std::size_t first, std::size_t count) {
-      for_vectors<T>(first, first + count, [=](std::size_t k, auto lanes) {
-        Vec<T> total = load(target + k, lanes);
-        for (const Tensor* term : terms) total = total + load(static_cast<const T*>(term->untyped_data()) + k, lanes);
-        store(total, target + k, lanes);
-      });
+template <class T>
+void sum_in_tree(T* sum, std::size_t count, std::span<const T* const> terms, std::span<const std::uint8_t> closings) {
+  for_blocks(count, [=](std::size_t first, std::size_t elements) {
+    for_vectors<T>(first, first + elements, [=](std::size_t k, auto lanes) {
+      std::array<Vec<T>, max_open_sums> open;
+      std::size_t opened = 0;
+      Vec<T> last = load(terms[0] + k, lanes);
+      for (std::size_t i = 1; i < terms.size(); ++i) {
+        open[opened++] = last;
+        last = load(terms[i] + k, lanes);
+        for (std::size_t closing = closings[i]; closing > 0; --closing) last = open[--opened] + last;
+      }
+      store(last, sum + k, lanes);
     });
   });
 }
+template void sum_in_tree(float*, std::size_t, std::span<const float* const>, std::span<const std::uint8_t>);
+template void sum_in_tree(double*, std::size_t, std::span<const double* const>, std::span<const std::uint8_t>);
 
 void scale(Tensor& x, double factor) {
   update(x, x, [factor](auto a, auto) { return a * factor; });

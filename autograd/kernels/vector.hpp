@@ -3,6 +3,7 @@
 #include <autograd/tensor/tensor.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace xgrad::kernels {
@@ -11,8 +12,12 @@ namespace xgrad::kernels {
 
 /// y += factor · x.
 void add_scaled(Tensor& y, const Tensor& x, double factor);
-/// sum += terms[0] + terms[1] + ..., added to each element in this order.
-void add_in_order(Tensor& sum, std::span<const Tensor* const> terms);
+/// sum[k] = the sum of terms[0][k], terms[1][k], ..., for k < count, in the order that the closings say: after term i
+/// the last closings[i] open sums are added, each to the one before it. One sum must stay, at most max_open_sums may be
+/// open. A term may be where the sum goes.
+template <class T>
+void sum_in_tree(T* sum, std::size_t count, std::span<const T* const> terms, std::span<const std::uint8_t> closings);
+inline constexpr std::size_t max_open_sums = 64;
 /// x *= factor.
 void scale(Tensor& x, double factor);
 /// x /= divisor.

@@ -133,6 +133,19 @@ T* begun(Tensor& x, std::size_t first) {
   return x.fresh_data<T>() + first;
 }
 
+void check_closings(std::size_t terms, std::span<const std::uint8_t> closings) {
+  bool right = terms > 0 && closings.size() == terms;
+  std::size_t open = 0, most = 0;
+  for (std::size_t i = 0; right && i < terms; ++i) {
+    most = std::max(most, ++open);
+    right = closings[i] < open && most <= kernels::max_open_sums;
+    open -= closings[i];
+  }
+  if (!right || open != 1)
+    throw_as<ValueError>("sum_in_tree: {} closings for {} terms; need one for each that leave one sum, at most {} open",
+                         closings.size(), terms, kernels::max_open_sums);
+}
+
 }  // namespace
 
 void sgd_update(std::span<const SgdTerm> terms) {
@@ -182,6 +195,27 @@ void adam_update(std::span<const AdamTerm> terms) {
     });
   };
   for_parts(terms, prepare, move);
+}
+
+void sum_in_tree(Tensor& sum, std::size_t first, std::size_t count, std::span<const ValuesFrom> terms,
+                 std::span<const std::uint8_t> closings) {
+  const auto check_values = [&](const char* what, const Tensor& x, std::size_t from) {
+    if (x.dtype() != sum.dtype() || !is_floating(x.dtype()))
+      throw_as<TypeError>("sum_in_tree: the {} is {}, the sum is {}; need equal floating dtypes", what, x.dtype(),
+                          sum.dtype());
+    if (from > x.size() || count > x.size() - from)
+      throw_as<ShapeError>("sum_in_tree: the {} is {}; need elements {} to {}", what, x.shape(), from, from + count);
+  };
+  check_values("sum", sum, first);
+  for (const ValuesFrom& term : terms) check_values("term", term.tensor, term.first);
+  check_closings(terms.size(), closings);
+  sum.begin_write();
+  visit_floating(sum.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    std::vector<const T*, CachedAllocator<const T*>> values;
+    for (const ValuesFrom& term : terms) values.push_back(term.tensor.data<T>() + term.first);
+    kernels::sum_in_tree<T>(begun<T>(sum, first), count, values, closings);
+  });
 }
 
 }  // namespace xgrad

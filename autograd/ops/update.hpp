@@ -49,4 +49,19 @@ struct AdamTerm {
 /// One step of Adam. ValueError for one moment without the other, and for updates below 1.
 void adam_update(std::span<const AdamTerm> terms);
 
+/// The values of a tensor from element `first` on.
+struct ValuesFrom {
+  const Tensor& tensor;
+  std::size_t first = 0;
+};
+
+/// Writes to so many elements of sum, from `first` on, the sums of the terms' elements. They are added as the closings
+/// say: after term i the last closings[i] sums that are open are added, each to the one before it, and one is left at
+/// the end. {0, 1, 0, 2} is (t0 + t1) + (t2 + t3), {0, 1, 1, 1} their order. A term may be where the sum goes.
+///
+/// TypeError unless all have one floating dtype; ShapeError for elements that one of them does not have; ValueError for
+/// no terms, closings that do not leave one sum, or that have more than 64 open.
+void sum_in_tree(Tensor& sum, std::size_t first, std::size_t count, std::span<const ValuesFrom> terms,
+                 std::span<const std::uint8_t> closings);
+
 }  // namespace xgrad

@@ -107,7 +107,7 @@ void Gradients::Entry::add(const Entry& other, double factor) {
   set(kernels::sum_rows(terms, tensor_.shape()));
 }
 
-const Gradients::Entry* Gradients::entry(const Tensor& x) const {
+const Gradients::Entry* Gradients::entry(const Tensor& x) const& {
   const std::uint32_t position = index_.find(&x.body("gradients"));
   return position == TensorIndex::none ? nullptr : &entries_[position];
 }
@@ -171,38 +171,6 @@ Gradients& Gradients::add(const Gradients& other, double factor) {
     append(std::move(copy));
   }
   return *this;
-}
-
-Gradients Gradients::sum(std::span<Gradients> parts) {
-  if (parts.empty()) return {};
-  Gradients sum = std::move(parts.front());
-  for (Gradients& part : parts.subspan(1))
-    for (Entry& entry : part.entries_)
-      if (!sum.contains(entry.tensor())) sum.append(std::move(entry));  // which leaves an empty one
-  std::vector<const Tensor*, CachedAllocator<const Tensor*>> dense;
-  std::vector<kernels::RowTerm, CachedAllocator<kernels::RowTerm>> few;
-  for (Entry& own : sum.entries_) {
-    std::size_t count = 0;
-    dense.clear();
-    few.clear();
-    const auto take = [&](const Entry& term) {
-      ++count;
-      if (const RowGradient* const rows = term.rows()) few.push_back({rows->rows, rows->values});
-    };
-    take(own);
-    const auto for_others = [&](const auto& f) {
-      for (const Gradients& part : parts.subspan(1))
-        if (const Entry* const term = part.entry(own.tensor()); term != nullptr && term->tensor().defined()) f(*term);
-    };
-    for_others(take);
-    if (few.size() == count) {
-      if (count > 1) own.set(kernels::sum_rows(few, own.tensor().shape()));
-      continue;
-    }
-    for_others([&](const Entry& term) { dense.push_back(&term.gradient()); });
-    kernels::add_in_order(own.own_dense(), dense);
-  }
-  return sum;
 }
 
 Gradients& Gradients::operator*=(double factor) {

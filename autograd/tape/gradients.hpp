@@ -94,6 +94,8 @@ class Gradients {
     /// The same as rows; nullptr if it is dense, or was asked for and then written.
     const RowGradient* rows() const& { return rows_ == nullptr ? nullptr : unwritten_rows(); }
     const RowGradient* rows() const&& = delete;
+    /// Adds factor times the gradient of another entry, of the same tensor.
+    void add(const Entry& other, double factor = 1.0);
     template <std::size_t i>
     const Tensor& get() const& {
       if constexpr (i == 0)
@@ -119,16 +121,11 @@ class Gradients {
     /// The dense form from now on, shared with nobody.
     Tensor& own_dense();
     void set(RowGradient rows);
-    void add(const Entry& other, double factor);
 
     Tensor tensor_;
     mutable Tensor dense_;  // with rows: when asked for, under their lock
     std::shared_ptr<Rows> rows_;
   };
-
-  Gradients() = default;
-  /// Their sum, tensor by tensor, in their order. It may take over what they hold.
-  static Gradients sum(std::span<Gradients> parts);
 
   /// The gradient of x. TapeError that names x if the output did not depend on it.
   const Tensor& operator[](const Tensor& x) const&;
@@ -140,6 +137,9 @@ class Gradients {
   /// The gradient of x as rows; nullptr if it is dense or there is none.
   const RowGradient* rows(const Tensor& x) const&;
   const RowGradient* rows(const Tensor& x) const&& = delete;
+  /// What there is of x; nullptr if the output did not depend on it.
+  const Entry* entry(const Tensor& x) const&;
+  const Entry* entry(const Tensor& x) const&& = delete;
 
   std::size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }
@@ -170,7 +170,6 @@ class Gradients {
 
  private:
   friend class Sweep;
-  const Entry* entry(const Tensor& x) const;
   void append(Entry entry);
   bool finite(const char* operation, double limit, NonFinite policy) const;
 

@@ -4,6 +4,7 @@
 #include <autograd/tensor/format.hpp>
 #include <autograd/tensor/memory.hpp>
 #include <nn/layers/batch_part.hpp>
+#include <nn/ranks/part_tree.hpp>
 #include <nn/training/batch_gradients.hpp>
 
 #include <algorithm>
@@ -50,11 +51,41 @@ struct Part {
 template <class T>
 using List = std::vector<T, CachedAllocator<T>>;
 
-/// The sum of the parts' gradients, in their order.
+/// The sum of the parts' gradients in the order of their tree, in the buffers of the first part that has each; as rows
+/// where all are.
 Gradients combine(List<Part>& parts) {
-  List<Gradients> gradients;
-  for (Part& part : parts) gradients.push_back(std::move(part.gradients));
-  return Gradients::sum(gradients);
+  Gradients sum;
+  for (const Part& part : parts)
+    for (const Gradients::Entry& entry : part.gradients)
+      if (!sum.contains(entry.tensor())) sum.set(entry);
+  const PartTree tree(std::ssize(parts));
+  std::vector<Run> with_gradient, before;
+  std::vector<std::uint8_t> closings;
+  List<Gradients::Entry> entries;
+  for (const Gradients::Entry& first : sum) {
+    with_gradient.clear();
+    entries.clear();
+    bool few = true;
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      if (const Gradients::Entry* const entry = parts[i].gradients.entry(first.tensor())) {
+        with_gradient.push_back({static_cast<std::int64_t>(i), static_cast<std::int64_t>(i) + 1});
+        entries.push_back(*entry);
+        few = few && entry->rows() != nullptr;
+      }
+    if (entries.size() == 1) continue;
+    if (with_gradient != before) closings = tree.closings(with_gradient);
+    before = with_gradient;
+    if (few) {
+      sum.set(add_up<Gradients::Entry>(entries, closings, [](auto& to, const auto& entry) { to.add(entry); }));
+      continue;
+    }
+    List<ValuesFrom> terms;
+    for (const Gradients::Entry& entry : entries) terms.push_back({entry.gradient()});
+    Tensor total = entries.front().gradient();
+    sum_in_tree(total, 0, total.size(), terms, closings);
+    if (first.rows() != nullptr) sum.set(first.tensor(), total);
+  }
+  return sum;
 }
 
 /// Calls work(part, i) for the parts in parallel, each with a BatchPart of its own, whose notes are merged at the end.
@@ -90,10 +121,10 @@ BatchGradients batch_gradients_of(const AnyModel& model, TensorList inputs, Tens
         loss.size() == 1 ? tape.backward(loss, full(loss.shape(), weight, loss.dtype())) : tape.backward(loss);
     part.loss = weight * loss.item();
   });
-  BatchGradients result;
-  for (const Part& part : parts) result.loss += part.loss;
-  result.gradients = combine(parts);
-  return result;
+  std::vector<double> losses;
+  for (const Part& part : parts) losses.push_back(part.loss);
+  const PartTree tree(cut.parts);
+  return {tree.sum(PartTree::parts_of({0, cut.parts}), losses), combine(parts)};
 }
 
 std::vector<Tensor> outputs_in_parts(const AnyModel& model, TensorList inputs, std::int64_t parts) {

@@ -40,10 +40,10 @@ std::vector<Tensor> concatenated(std::span<const std::vector<Tensor>> lists);
 ///         [&](const Tensor& x, const Tensor& y) { return nn::cross_entropy(net(x), y); }, x, y);
 ///
 /// It equals the whole batch's gradient to rounding, except for losses that couple rows (batch norm, class weights).
-/// How the batch is cut, and hence every bit, depends on the options and the number of rows only. The function is
-/// called from several threads at once and returns one number. It sees the caller's default dtype. Layers that
-/// remember their calls (nn/layers/batch_part.hpp) count the batch once: dropout as one call, batch norm with the
-/// statistics of all rows.
+/// How the batch is cut and its parts are added up (nn/ranks/part_tree.hpp), and hence every bit, depends on the
+/// options and the number of rows only. The function is called from several threads at once and returns one number. It
+/// sees the caller's default dtype. Layers that remember their calls (nn/layers/batch_part.hpp) count the batch once:
+/// dropout as one call, batch norm with the statistics of all rows.
 ///
 /// Several inputs or targets are lists, of which the function takes a tensor each, or two std::vector<Tensor>.
 ///

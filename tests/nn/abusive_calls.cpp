@@ -621,7 +621,7 @@ TEST_CASE("abusive calls of nn end in an error that names the function, or in a 
           "AnyModel TensorList ModeScope BatchPart CopyScope LayerCall LayerName LayerMemory LayerObserver "
           "LayerStream::identity LayerStream::state LayerTrace TracedValue RunningStatistics Shared ParameterExchange "
           "Module::torch_forms Module::named_streams Module::add_stream Batches::generator_of_next "
-          "ReduceOnPlateau::state Snapshot::values nonfinite_origin sgd_update adam_update add_in_order "
+          "ReduceOnPlateau::state Snapshot::values nonfinite_origin sgd_update adam_update sum_in_tree "
           "per_example_gradients_of loss_of_parameters saved_state are_clonable_model_and_loss are_model_and_loss "
           "call_loss call_with concatenated gradients_of_outputs outputs_in_parts output_list rows_of "
           "throw_tensor_count"},

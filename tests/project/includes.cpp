@@ -38,6 +38,7 @@ const std::vector<std::string> rooms = {
     "nn/data/",
     "nn/saving/",
     "nn/graph/",
+    "nn/ranks/",
     "nn/training/",
     "nn/inspection/",
     "nn/doctor/",

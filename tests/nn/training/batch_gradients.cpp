@@ -121,17 +121,23 @@ TEST_CASE("every number of threads gives the same bits") {
   }
 }
 
-TEST_CASE("parts see the rows in order and are combined in order") {
-  // In float32 (1e8 + 1) - 1e8 is 0, while 1e8 - 1e8 + 1 is 1: the order of the parts shows.
+TEST_CASE("parts see the rows in order and are added up in a tree that their number decides") {
+  // In float32 (1e8 + 1) - 1e8 is 0, while 1e8 - 1e8 + 1 is 1: the order of the sums shows.
   Tensor w = ones({1});
   w.requires_gradient();
-  const auto gradient = [&](const Tensor& x) {
+  const auto gradient = [&](const std::vector<double>& rows) {
+    const Tensor x = reshape(tensor(rows).to(float32), {std::ssize(rows), 1});
     const auto result = nn::batch_gradients([&](const Tensor& a, const Tensor&) { return sum(a * w); }, x, x,
-                                            {.parts = 3, .reduction = nn::Reduction::sum});
+                                            {.parts = std::ssize(rows), .reduction = nn::Reduction::sum});
     return result.gradients[w].item();
   };
-  CHECK(gradient(tensor({{1e8}, {1}, {-1e8}})) == 0);
-  CHECK(gradient(tensor({{1e8}, {-1e8}, {1}})) == 1);
+  CHECK(gradient({1e8, 1, -1e8}) == 0);  // r0 + (r1 + r2)
+  CHECK(gradient({1, 1e8, -1e8}) == 1);
+  CHECK(gradient({1e8, -1e8, 1, 0}) == 1);  // (r0 + r1) + (r2 + r3)
+  CHECK(gradient({1, 1e8, -1e8, 0}) == 0);
+  CHECK(gradient({0, 1, 1, 1e8, -1e8}) == 2);  // (r0 + r1) + (r2 + (r3 + r4))
+  CHECK(gradient({1, 0, 1e8, -1e8, 1}) == 1);
+  CHECK(gradient({0, 0, 1e8, 1, -1e8}) == 0);
 }
 
 TEST_CASE("the lowest part's error is thrown, for every number of threads") {
