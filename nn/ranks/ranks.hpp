@@ -1,0 +1,49 @@
+#pragma once
+
+#include <autograd/tensor/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xgrad::nn {
+
+/// Processes that train one model together, as one of them sees it: what fit needs of a transport, of which
+/// `distributed::world()` (nn/distributed, MPI) is the one implementation.
+///
+/// Every rank calls the same functions in the same order; each returns when this rank has what it gets. Numbers travel
+/// as bytes: all ranks are of one build.
+class Ranks {
+ public:
+  Ranks() = default;
+  virtual ~Ranks() = default;
+  Ranks(const Ranks&) = delete;
+  Ranks& operator=(const Ranks&) = delete;
+
+  /// 0 is the first rank: the one that prints, writes files and calls back.
+  virtual std::int64_t rank() const = 0;
+  virtual std::int64_t size() const = 0;
+  /// Sends piece q of `to` to rank q and receives rank q's piece for this rank as piece q of `from`. The pieces have
+  /// these sizes and stand one behind the other.
+  virtual void exchange(std::span<const std::byte> to, std::span<const std::size_t> to_sizes, std::span<std::byte> from,
+                        std::span<const std::size_t> from_sizes) = 0;
+  /// `all` has a piece of each rank, of these sizes, one behind the other. This rank's is there before, the others'
+  /// afterwards.
+  virtual void share(std::span<std::byte> all, std::span<const std::size_t> sizes) = 0;
+
+  /// What every rank gives, in the order of ranks.
+  std::vector<std::string> gather(std::string_view own);
+  /// Bytes that this rank has given for others so far.
+  virtual std::uint64_t sent_bytes() const = 0;
+};
+
+/// Another rank has thrown, or has other data, options or bits than this one; the text says which.
+class RankError : public Error {
+ public:
+  using Error::Error;
+};
+
+}  // namespace xgrad::nn

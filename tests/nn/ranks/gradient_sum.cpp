@@ -1,0 +1,97 @@
+#include "tests/support/expect.hpp"
+#include "tests/support/thread_ranks.hpp"
+
+#include <doctest/doctest.h>
+#include <autograd/ops/random.hpp>
+#include <autograd/ops/update.hpp>
+#include <nn/ranks/gradient_sum.hpp>
+
+#include <cstdint>
+#include <vector>
+
+using namespace xgrad;
+using nn::PartTree;
+using nn::Run;
+
+namespace {
+
+/// Leaves of both dtypes, some smaller than a cache line, one without elements.
+std::vector<Tensor> some_leaves() {
+  return {zeros({37, 11}), zeros({5}), zeros({3, 7}, float64), zeros({0}), zeros({1}), zeros({999})};
+}
+
+/// Of so many parts; every third part lacks every second leaf, and all are of sizes at which the order of sums shows.
+std::vector<Gradients> some_gradients(const std::vector<Tensor>& leaves, std::int64_t parts) {
+  Generator numbers(7);
+  std::vector<Gradients> gradients(static_cast<std::size_t>(parts));
+  for (std::size_t part = 0; part < gradients.size(); ++part)
+    for (std::size_t leaf = 0; leaf < leaves.size(); ++leaf)
+      if (part % 3 != 1 || leaf % 2 == 0)
+        gradients[part].set(leaves[leaf], normal(leaves[leaf].shape(), 0, 1, leaves[leaf].dtype(), numbers));
+  return gradients;
+}
+
+/// All parts by one process, straight from the tree.
+Tensor sum_of(const Tensor& leaf, const std::vector<Gradients>& gradients) {
+  std::vector<Run> parts;
+  std::vector<ValuesFrom> terms;
+  for (std::size_t part = 0; part < gradients.size(); ++part)
+    if (const Tensor* const gradient = gradients[part].find(leaf)) {
+      parts.push_back({static_cast<std::int64_t>(part), static_cast<std::int64_t>(part) + 1});
+      terms.push_back({*gradient});
+    }
+  Tensor sum = zeros(leaf.shape(), leaf.dtype());
+  sum_in_tree(sum, 0, sum.size(), terms, PartTree(std::ssize(gradients)).closings(parts));
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("every number of ranks gets the bits that one process gets, in buckets of every size") {
+  const std::vector<Tensor> leaves = some_leaves();
+  for (const std::int64_t parts : {1, 2, 5, 8, 16}) {
+    const std::vector<Gradients> gradients = some_gradients(leaves, parts);
+    std::vector<std::vector<double>> expected;
+    for (const Tensor& leaf : leaves) expected.push_back(expect::values(sum_of(leaf, gradients)));
+    for (const std::int64_t count : {1, 2, 3, 4, 8, 16})
+      for (const std::size_t bucket_bytes : {64u, 1000u, 1u << 20}) {
+        CAPTURE(parts);
+        CAPTURE(count);
+        CAPTURE(bucket_bytes);
+        std::vector<std::vector<std::vector<double>>> found(static_cast<std::size_t>(count));
+        const auto errors = ThreadRanks::run(count, [&](nn::Ranks& ranks) {
+          std::vector<const Gradients*> own;
+          const Run run = nn::share_of(parts, count, ranks.rank());
+          for (std::int64_t part = run.first; part < run.last; ++part)
+            own.push_back(&gradients[static_cast<std::size_t>(part)]);
+          const Gradients sum = nn::sum_over_ranks(ranks, PartTree(parts), own, leaves, bucket_bytes);
+          for (const Tensor& leaf : leaves)
+            found[static_cast<std::size_t>(ranks.rank())].push_back(expect::values(sum[leaf]));
+        });
+        for (std::int64_t rank = 0; rank < count; ++rank) {
+          CHECK(errors[static_cast<std::size_t>(rank)] == nullptr);
+          CHECK(found[static_cast<std::size_t>(rank)] == expected);
+        }
+      }
+  }
+}
+
+TEST_CASE("a power of two of ranks sends each gradient's bytes twice at most, less a rank's own share") {
+  const Tensor leaf = zeros({1 << 20});
+  const std::vector<Tensor> leaves = {leaf};
+  std::vector<Gradients> gradients(16);
+  for (Gradients& gradient : gradients) gradient.set(leaf, ones({1 << 20}));
+  for (const std::int64_t count : {2, 4, 8, 16}) {
+    std::vector<std::uint64_t> sent(static_cast<std::size_t>(count));
+    ThreadRanks::run(count, [&](nn::Ranks& ranks) {
+      std::vector<const Gradients*> own;
+      const Run run = nn::share_of(16, count, ranks.rank());
+      for (std::int64_t part = run.first; part < run.last; ++part)
+        own.push_back(&gradients[static_cast<std::size_t>(part)]);
+      nn::sum_over_ranks(ranks, PartTree(16), own, leaves, 1 << 20);
+      sent[static_cast<std::size_t>(ranks.rank())] = ranks.sent_bytes();
+    });
+    const std::uint64_t bytes = 4u << 20, all = static_cast<std::uint64_t>(count);
+    for (const std::uint64_t of_rank : sent) CHECK(of_rank == 2 * bytes * (all - 1) / all);
+  }
+}
