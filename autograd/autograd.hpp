@@ -20,9 +20,11 @@
 #include <autograd/ops/softmax.hpp>
 #include <autograd/parallel/threads.hpp>
 #include <autograd/tape/broadcasting.hpp>
+#include <autograd/tape/custom.hpp>
 #include <autograd/tape/gradients.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/dtype.hpp>
 #include <autograd/tensor/error.hpp>
 #include <autograd/tensor/memory.hpp>

@@ -4,11 +4,11 @@
 #include <autograd/pointwise.hpp>
 #include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/recorder.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>
 #include <span>
-#include <string>
 
 namespace xgrad {
 
@@ -16,43 +16,9 @@ namespace {
 
 using kernels::KernelByDType;
 using kernels::max_pointwise_arity;
-using kernels::PointwiseOperand;
 using kernels::PointwiseRule;
 using kernels::Program;
-
-Tensor run_broadcast(const char* name, kernels::PointwiseKernel loop, const void* closure,
-                     std::span<const TensorBody* const> bodies) {
-  Shape shape = bodies[0]->shape;
-  std::array<PointwiseOperand, max_pointwise_arity + 2> operands;
-  for (std::size_t i = 0; i < bodies.size(); ++i) {
-    operands[i] = {bodies[i]->storage->data, &bodies[i]->shape};
-    shape = broadcast(name, shape, bodies[i]->shape);
-  }
-  const DType dtype = bodies[0]->dtype;
-  Tensor result = Tensor::uninitialized(shape, dtype, name);
-  kernels::run_pointwise(loop, closure, {operands.data(), bodies.size()}, shape, result.untyped_fresh_data(),
-                         size_of(dtype));
-  return result;
-}
-
-/// A kernel on operands of one dtype.
-Tensor run(const char* name, const KernelByDType& kernels, const void* closure,
-           std::span<const TensorBody* const> bodies) {
-  const DType dtype = bodies[0]->dtype;
-  const kernels::PointwiseKernel loop = kernels[static_cast<std::size_t>(dtype)];
-  const Shape& first = bodies[0]->shape;
-  bool alike = true;
-  std::array<const void*, max_pointwise_arity + 2> data;
-  for (std::size_t i = 0; i < bodies.size(); ++i) {
-    data[i] = bodies[i]->storage->data;
-    alike = alike && bodies[i]->shape == first;
-  }
-  if (!alike) return run_broadcast(name, loop, closure, bodies);
-  Tensor result = Tensor::uninitialized(first, dtype);
-  kernels::run_pointwise(loop, closure, {data.data(), bodies.size()}, result.size(), result.untyped_fresh_data(),
-                         size_of(dtype));
-  return result;
-}
+using kernels::run_pointwise;
 
 /// How many infinite or NaN derivatives the cotangent masks.
 std::size_t count_masked(const char* name, const Tensor& derivative, const Tensor& g) {
@@ -89,7 +55,7 @@ class HigherDerivative final : public Operation {
   Tensors forward(const Inputs& inputs) override {
     std::array<const TensorBody*, max_pointwise_arity + 1> bodies;
     for (std::size_t i = 0; i < inputs.size(); ++i) bodies[i] = &inputs[i].body();
-    return run(name_, Program::kernels, program_.get(), {bodies.data(), inputs.size()});
+    return run_pointwise(name_, Program::kernels, program_.get(), {bodies.data(), inputs.size()});
   }
   Tensors vjp(const Call& call) const override {
     const Tensor& g = call.unbroadcast_cotangent();
@@ -197,7 +163,7 @@ class alignas(16) PointwiseOperation final : public Operation {
       alike = alike && bodies[i]->dtype == bodies[0]->dtype;
     }
     if (!alike) check_dtypes(inputs);
-    return run(name_, kernel(), closure_, {bodies.data(), inputs.size()});
+    return run_pointwise(name_, kernel(), closure_, {bodies.data(), inputs.size()});
   }
 
   Tensors vjp(const Call& call) const override {
@@ -269,7 +235,7 @@ class alignas(16) PointwiseOperation final : public Operation {
     std::array<const TensorBody*, max_pointwise_arity + 1> bodies{&g.body()};
     for (std::size_t k = 0; k < rule_->arity; ++k)
       bodies[1 + k] = hints_.saved.contains(k) ? &kept_x(call, k).body() : &unread.body();
-    return run(name_, kernels, closure_, {bodies.data(), 1 + rule_->arity});
+    return run_pointwise(name_, kernels, closure_, {bodies.data(), 1 + rule_->arity});
   }
 
   /// This operation with g in place of its factor k.

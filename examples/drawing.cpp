@@ -1,6 +1,7 @@
 #include "drawing.hpp"
 
 #include <algorithm>
+#include <autograd/tensor/creation.hpp>
 #include <cstdint>
 #include <span>
 

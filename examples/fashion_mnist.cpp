@@ -74,24 +74,6 @@ nn::Dataset standardized(const nn::Dataset& images) {
 /// The same for bytes, to be saved with the model.
 nn::Scaler of_pixels() { return {std::vector<double>(784, 255 * mean), std::vector<double>(784, 255 * std)}; }
 
-/// The accuracy, and on the training's page what the network takes for what.
-double test_accuracy(const Net& net, const nn::Dataset& test, examples::Training& training) {
-  Tensor scores, labels;
-  const nn::Metric metric = {"accuracy", [&](const Tensor& predictions, const Tensor& targets) {
-                               scores = predictions;
-                               labels = targets;
-                               return nn::accuracy(predictions, targets);
-                             }};
-  const double accuracy = nn::evaluate(net, nn::cross_entropy, test, {.metrics = {metric}}).metrics[0];
-  if (training.has_page()) {
-    const Tensor probabilities = softmax(scores);
-    const nn::Dataset images(test.inputs().reshape_rows({28, 28}), test.targets());
-    training.page.confusion = nn::ConfusionMatrix(scores, labels);
-    training.page.samples = nn::samples_of(images, probabilities, nn::pick_rows(probabilities, labels));
-  }
-  return accuracy;
-}
-
 void train_and_test(const Settings& settings, examples::CommandLine& line, examples::Training& training) {
   nn::Dataset train = standardized(nn::fashion_mnist(nn::Split::train, settings.directory));
   nn::Dataset test = standardized(nn::fashion_mnist(nn::Split::test, settings.directory));
@@ -114,18 +96,12 @@ void train_and_test(const Settings& settings, examples::CommandLine& line, examp
     options.validation = test;
     options.metrics = {{"accuracy", nn::accuracy}};
   }
-  training.page.summary = nn::summary(net, {784});
-  training.page.classes = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-                           "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
-  training.preparation = {.scalers = {{"inputs", of_pixels()}}, .classes = training.page.classes};
+  training.preparation = {.scalers = {{"inputs", of_pixels()}},
+                          .classes = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt",
+                                      "Sneaker", "Bag", "Ankle boot"}};
   training.fit(net, nn::cross_entropy, optimizer, train, options);
 
-  const double accuracy = test_accuracy(net, test, training);
-  const std::string kind = held_out ? "held-out" : "test";
-  progress.print(fmt::format("{} accuracy {:.4f}", kind, accuracy));
-  training.page.results = {{kind + " accuracy", fmt::format("{:.4f}", accuracy)}};
-  line.result(held_out ? "held_out_accuracy" : "test_accuracy", accuracy);
-  training.write_page();
+  training.test(net, nn::cross_entropy, test, held_out ? "held-out" : "test", {28, 28});
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <autograd/ops/indexing.hpp>
 #include <autograd/ops/random.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/words.hpp>
 

@@ -13,6 +13,7 @@
 #include <nn/saving/model_file.hpp>
 
 #include "command_line.hpp"
+#include "csv_flags.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -34,20 +35,26 @@ nn::Rows rows_in(const std::string& path, DType dtype) {
   return table.numbers(table.columns(), dtype);
 }
 
-Tensor predictions(const nn::SavedModel& saved, const nn::Rows& rows) {
+Tensor predictions(const nn::SavedModel& saved, const std::string& path, nn::CsvOptions options) {
   const auto& [model, preparation, metadata] = saved;
   const auto& input = model.graph().values[model.graph().input];
   Shape example = input.shape;
   example.erase(0);
-  const nn::Rows inputs = rows.reshape_rows(example);
-  const auto in = preparation.scalers.find("inputs"), out = preparation.scalers.find("targets");
+  // A model of a table takes the columns that it was trained on, wherever they stand.
+  const bool of_table = !preparation.columns.empty();
+  options.columns = preparation.columns;
+  options.missing = nn::CsvMissing::keep;
+  const nn::Rows inputs = of_table ? nn::Rows(nn::inputs_of(preparation, nn::read_csv(path, options), input.dtype))
+                                   : rows_in(path, input.dtype).reshape_rows(example);
+  const auto none = preparation.scalers.end();
+  const auto in = of_table ? none : preparation.scalers.find("inputs"), out = preparation.scalers.find("targets");
   std::vector<Tensor> parts;
   for (std::int64_t first = 0; first < inputs.rows(); first += piece) {
     const nn::Rows part = inputs.subset(first, std::min(first + piece, inputs.rows()));
     Tensor x = part.all(is_floating(input.dtype) ? std::optional(input.dtype) : std::nullopt);
-    if (in != preparation.scalers.end()) x = in->second.apply(x);
+    if (in != none) x = in->second.apply(x);
     const Tensor y = model(x);
-    parts.push_back(out == preparation.scalers.end() ? y : out->second.invert(y));
+    parts.push_back(out == none ? y : out->second.invert(y));
   }
   return parts.size() == 1 ? parts[0] : concatenate(parts, 0);
 }
@@ -75,15 +82,15 @@ int main(int argc, char** argv) {
   std::string model, inputs, output;
   examples::CommandLine line("predict", "runs a saved model on a file of inputs");
   line.flag("model", model, "a .safetensors file that was saved with the model's graph");
-  line.flag("inputs", inputs, "rows of inputs: .csv, .npy or IDX");
+  line.flag("inputs", inputs, "rows of inputs: .csv, with the columns of a table that it was trained on, .npy or IDX");
   line.flag("output", output, "where the predictions go: .csv, with the names of classes, or .npy");
+  const examples::CsvFlags csv(line);
   return line.run(argc, argv, [&] {
     if (model.empty() || inputs.empty() || output.empty())
       throw examples::UsageError("--model, --inputs and --output are needed");
     const Pause pause;
     const nn::SavedModel saved = nn::load_model(model);
-    const auto& graph = saved.model.graph();
-    const Tensor y = predictions(saved, rows_in(inputs, graph.values[graph.input].dtype));
+    const Tensor y = predictions(saved, inputs, csv.options());
     write(output, y, saved.preparation.classes);
     line.out() << y.shape(0) << " rows, " << to_string(y.shape()) << '\n';
     line.result("rows", y.shape(0));

@@ -34,10 +34,10 @@ case $program in
   "" | -h | --help) list; exit 0 ;;
 esac
 
-# A program with a script PROGRAM_data.sh reads build/data/PROGRAM.csv, which that makes.
+# A program with a script PROGRAM_data.sh reads the directory build/data/PROGRAM, which that makes.
 make_data() {
-  local script=${sources[$1]%.cpp}_data.sh data=build/data/$1.csv
-  [[ ! -f $script || -f $data ]] || bash "$script" "$data"
+  local script=${sources[$1]%.cpp}_data.sh data=build/data/$1
+  [[ ! -f $script || -d $data ]] || bash "$script" "$data"
 }
 
 # One after the other, each with the same flags; says which failed.
@@ -48,10 +48,9 @@ run_all() {
   bash "$root/cmake/build.sh" release "${every[@]}"
   mkdir -p "$build/out"
   for program in "${every[@]}"; do
-    make_data "$program"
     log=$build/out/$program.txt
     start=$SECONDS
-    if "$build/release/examples/$program" "$@" </dev/null >"$log" 2>&1; then
+    if (make_data "$program" && exec "$build/release/examples/$program" "$@") </dev/null >"$log" 2>&1; then
       printf '%-18s %3d s\n' "$program" $((SECONDS - start))
     else
       failed+=("$program")

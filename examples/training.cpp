@@ -1,11 +1,15 @@
 #include "training.hpp"
 
+#include <autograd/ops/softmax.hpp>
 #include <nn/report/picture.hpp>
+#include <nn/report/samples.hpp>
 #include <nn/training/digest.hpp>
+#include <nn/training/metrics.hpp>
 
 #include <fmt/core.h>
 #include <sys/utsname.h>
 
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -57,6 +61,35 @@ void Training::write_page() const {
   line_.out() << "report written to " << path_ << '\n';
 }
 
+double Training::tell(const Tensor& predictions, const nn::Dataset& rows, const std::string& kind, const Shape& image) {
+  const Tensor targets = rows.targets().all();
+  const bool classifier = targets.dtype() == DType::int64;
+  const double score = classifier ? nn::accuracy(predictions, targets) : nn::r2_score(predictions, targets);
+  const std::string name = classifier ? "accuracy" : "R²";
+  line_.out() << fmt::format("{} {} {:.4f}\n", kind, name, score);
+  page.results.emplace_back(kind + ' ' + name, fmt::format("{:.4f}", score));
+  std::string key = kind + (classifier ? "_accuracy" : "_r2");
+  std::replace(key.begin(), key.end(), '-', '_');
+  line_.result(key, score);
+  if (!classifier) {
+    const auto scaler = preparation.scalers.find("targets");
+    const auto in_units = [&](const Tensor& y) {
+      return scaler == preparation.scalers.end() ? y : scaler->second.invert(y);
+    };
+    const double error = nn::mean_absolute_error(in_units(predictions), in_units(targets));
+    line_.out() << fmt::format("mean absolute error {:.4g}\n", error);
+    page.results.emplace_back("mean absolute error", fmt::format("{:.4g}", error));
+    line_.result("mean_absolute_error", error);
+  } else if (has_page()) {
+    const Tensor probabilities = softmax(predictions);
+    const nn::Dataset shown = image.rank() == 0 ? rows : nn::Dataset(rows.inputs().reshape_rows(image), rows.targets());
+    page.confusion = nn::ConfusionMatrix(predictions, targets);
+    page.samples = nn::samples_of(shown, probabilities, nn::pick_rows(probabilities, targets));
+  }
+  write_page();
+  return score;
+}
+
 namespace {
 
 /// The processor, as the system calls it.
@@ -85,6 +118,7 @@ void Training::begin_page() {
                       {"machine", fmt::format("{}, {} cores", processor(), std::thread::hardware_concurrency())},
                       {"threads in use", fmt::format("{}", line_.threads())}};
   page.configuration = line_.configuration();
+  page.classes = preparation.classes;
   nn::require_gnuplot();
   page.write(path_);
 }

@@ -4,6 +4,7 @@
 #include <nn/exchange/tensorboard.hpp>
 #endif
 #include <nn/inspection/diagnostics.hpp>
+#include <nn/inspection/summary.hpp>
 #include <nn/report/report.hpp>
 #include <nn/saving/model_file.hpp>
 #include <nn/training/nonfinite.hpp>
@@ -40,6 +41,12 @@ class Checkpoints {
   bool any_ = false;
 };
 
+/// What a test gave: accuracy or R², and the predictions of all rows.
+struct Tested {
+  double score;
+  xgrad::Tensor predictions;
+};
+
 /// A training as the programs show it: Ctrl-C and SIGTERM end it after the step, its figures stand in the JSON file,
 /// with --report FILE it makes a page with curves and what every layer did, with --checkpoint FILE it saves itself,
 /// every so many steps and where it ends, with --resume FILE it goes on from there, to the same bits, with --save FILE
@@ -53,21 +60,40 @@ class Training {
   Checkpoints checkpoints;
   /// What else is to stand on the page.
   xgrad::nn::Report page;
-  /// What is saved with the model.
+  /// What is saved with the model; its names of classes stand on the page.
   xgrad::nn::Preparation preparation = {};
   /// Whether there is to be one.
   bool has_page() const { return !path_.empty(); }
   /// Writes the page, if there is to be one, as far as it is known.
   void write_page() const;
 
-  /// nn::fit. The results "train_loss", "seconds_per_epoch" and "parameters_digest" and the page are kept also where
-  /// the loss stops being finite.
+  /// How the model does on rows that it has not seen: of a classifier (targets int64 (n,)) the accuracy, else R² and,
+  /// in the units of the targets, the mean absolute error. It is printed, and kept as the result `<kind>_accuracy` or
+  /// `<kind>_r2`, and on the page, with a confusion matrix and rows worth a look, in the shape of an image if there is
+  /// one.
+  template <std::derived_from<xgrad::nn::Module> M, xgrad::nn::TrainingLoss L>
+  Tested test(M& model, const L& loss, const xgrad::nn::Dataset& rows, const std::string& kind = "test",
+              const xgrad::Shape& image = {}) {
+    xgrad::Tensor predictions;
+    const auto keep = [&](const xgrad::Tensor& all, const xgrad::Tensor&) {
+      predictions = all;
+      return 0.0;
+    };
+    xgrad::nn::evaluate(model, loss, rows, {.metrics = {{"predictions", keep}}});
+    return {tell(predictions, rows, kind, image), predictions};
+  }
+
+  /// nn::fit, with a summary of the model on the page. The results "train_loss", "seconds_per_epoch" and
+  /// "parameters_digest" and the page are kept also where the loss stops being finite.
   template <std::derived_from<xgrad::nn::Module> M, xgrad::nn::TrainingLoss L>
   void fit(M& model, const L& loss, xgrad::nn::Optimizer& optimizer, const xgrad::nn::Dataset& train,
            xgrad::nn::FitOptions options) {
     options = checkpoints.of(std::move(options));
+    xgrad::Shape example = train.inputs().shape();
+    example.erase(0);
     std::optional<xgrad::nn::Diagnostics> diagnostics;
     if (has_page()) {
+      page.summary = xgrad::nn::summary(model, example);
       begin_page();
       diagnostics.emplace(model, loss, train.subset(0, std::min<std::int64_t>(1000, train.size())).all(), 100);
       options = diagnostics->watch(options);
@@ -89,11 +115,8 @@ class Training {
     };
     try {
       keep(xgrad::nn::fit(model, loss, optimizer, train, options));
-      if (!saved_.empty()) {
-        xgrad::Shape example = train.inputs().shape();
-        example.erase(0);
+      if (!saved_.empty())
         xgrad::nn::save(model, saved_, {.graph = xgrad::nn::trace(model, example), .preparation = preparation});
-      }
     } catch (const xgrad::nn::NonFiniteLoss& failure) {
       keep(failure.history);
       write_page();
@@ -103,6 +126,8 @@ class Training {
 
  private:
   void begin_page();
+  double tell(const xgrad::Tensor& predictions, const xgrad::nn::Dataset& rows, const std::string& kind,
+              const xgrad::Shape& image);
   void keep_results(const xgrad::nn::Module& model);
 
   CommandLine& line_;

@@ -7,6 +7,7 @@
 #include <nn/data/data.hpp>
 #include <nn/data/datasets.hpp>
 #include <nn/data/encoders.hpp>
+#include <nn/data/features.hpp>
 #include <nn/data/idx.hpp>
 #include <nn/data/scaler.hpp>
 #include <nn/data/split.hpp>

@@ -1,6 +1,7 @@
 #include <autograd/check/experiment.hpp>
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/random.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>

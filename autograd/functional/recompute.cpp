@@ -1,8 +1,10 @@
 #include <autograd/functional/recompute.hpp>
+#include <autograd/tape/identities.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tape/recorder.hpp>
 #include <autograd/tape/replay.hpp>
 #include <autograd/tape/sweep.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>
@@ -118,7 +120,7 @@ class Recomputed final : public Operation {
     List arguments, variables;
     for (std::size_t i = 0; i < arguments_; ++i) arguments.push_back(differentiable ? inputs[i] : detach(inputs[i]));
     for (const std::size_t i : needed) {
-      if (i < arguments_) arguments[i] = recorder.argument(arguments[i]);
+      if (i < arguments_) arguments[i] = argument(recorder, arguments[i]);
       variables.push_back(i < arguments_ ? arguments[i] : inputs[i]);
     }
     const List outputs = rerun_->call(Replay::Run::again, arguments);
@@ -178,7 +180,7 @@ List recompute_all(ListFunction f, const List& inputs) {
         throw_as<TapeError>("recompute: an input of shape {} was recorded by another tape that is still open",
                             x.shape());
       const bool varies = is_recorded(x) || x.is_leaf();
-      arguments.push_back(varies ? own.argument(detach(x)) : detach(x));
+      arguments.push_back(varies ? argument(own, detach(x)) : detach(x));
     }
     outputs = rerun->call(Replay::Run::first, arguments);
     for (const std::uint32_t number : own.leaves())

@@ -1,6 +1,8 @@
 #include <autograd/functional/recording.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/parallel/parts.hpp>
+#include <autograd/tape/identities.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>
@@ -32,7 +34,7 @@ Recording::Recording(std::string operation, const FunctionOf<List>& f, const Lis
   if (!value_.defined()) throw_as<ValueError>("{}: the function returned an empty handle; need a tensor", operation_);
   if (!is_floating(value_.dtype()))
     throw_as<TypeError>("{}: the function returned int64; need float32 or float64", operation_);
-  if (value_.is_leaf()) value_ = recorder_->argument(value_);
+  if (value_.is_leaf()) value_ = argument(*recorder_, value_);
   choose_variables(x, first);
 }
 
@@ -41,7 +43,7 @@ void Recording::add_argument(const std::string& name, const Tensor& x) {
   if (!is_floating(x.dtype()))
     throw_as<TypeError>("{}: {} is int64 and has no gradient; let the function capture it", operation_, name);
   check_of_this_tape(name, x);
-  arguments_.push_back(recorder_->argument(x));
+  arguments_.push_back(argument(*recorder_, x));
 }
 
 void Recording::check_of_this_tape(const std::string& name, const Tensor& x) const {
@@ -211,7 +213,7 @@ Recording::List Recording::hessian_vector_products(const List& v) {
 Tensor Recording::jacobian_vector_product(const List& v) {
   check_vectors(v);
   // Jᵀ·u is linear in u: any will do.
-  const Tensor u = recorder_->argument(ones(value_.shape(), value_.dtype()));
+  const Tensor u = argument(*recorder_, ones(value_.shape(), value_.dtype()));
   Gradients products;
   if (!is_constant(value_))
     products = differentiate_along(sweep({value_}, {u}, {.differentiable = true, .only = variables_}), v, {u});

@@ -3,6 +3,7 @@
 #include <autograd/functional/functional.hpp>
 #include <autograd/tape/recorder.hpp>
 #include <autograd/tape/sweep.hpp>
+#include <autograd/tensor/creation.hpp>
 
 #include <cstdint>
 #include <optional>

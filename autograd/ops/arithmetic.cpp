@@ -3,6 +3,7 @@
 #include <autograd/ops/elementary.hpp>
 #include <autograd/pointwise.hpp>
 #include <autograd/tape/broadcasting.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <cmath>

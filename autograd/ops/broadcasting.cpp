@@ -3,7 +3,7 @@
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/tape/broadcasting.hpp>
-#include <autograd/tape/operation.hpp>
+#include <autograd/tape/custom.hpp>
 #include <autograd/tensor/format.hpp>
 
 namespace xgrad {

@@ -1,6 +1,7 @@
 #include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/vector.hpp>
-#include <autograd/tape/operation.hpp>
+#include <autograd/tape/custom.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 
 namespace xgrad {

@@ -1,7 +1,8 @@
 #include <autograd/kernels/layout.hpp>
 #include <autograd/ops/indexing.hpp>
 #include <autograd/tape/broadcasting.hpp>
-#include <autograd/tape/operation.hpp>
+#include <autograd/tape/custom.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>

@@ -9,7 +9,7 @@
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/pointwise.hpp>
-#include <autograd/tape/operation.hpp>
+#include <autograd/tape/custom.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>

@@ -6,7 +6,7 @@
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/ops/softmax.hpp>
-#include <autograd/tape/operation.hpp>
+#include <autograd/tape/custom.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <utility>

@@ -2,6 +2,7 @@
 #include <autograd/kernels/vector.hpp>
 #include <autograd/ops/update.hpp>
 #include <autograd/parallel/parallel.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <autograd/tensor/memory.hpp>
 

@@ -1,5 +1,6 @@
 #include <autograd/ops/activations.hpp>
 #include <autograd/table/op_table.hpp>
+#include <autograd/tensor/creation.hpp>
 
 namespace xgrad {
 

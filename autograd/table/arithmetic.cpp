@@ -1,6 +1,7 @@
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/compare.hpp>
 #include <autograd/table/op_table.hpp>
+#include <autograd/tensor/creation.hpp>
 
 namespace xgrad {
 

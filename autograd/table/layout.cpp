@@ -1,6 +1,7 @@
 #include <autograd/ops/indexing.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/table/op_table.hpp>
+#include <autograd/tensor/creation.hpp>
 
 namespace xgrad {
 

@@ -1,5 +1,6 @@
 #include <autograd/ops/linear_algebra.hpp>
 #include <autograd/table/op_table.hpp>
+#include <autograd/tensor/creation.hpp>
 
 namespace xgrad {
 

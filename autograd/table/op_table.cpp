@@ -1,5 +1,6 @@
 #include <autograd/ops/random.hpp>
 #include <autograd/table/op_table.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>

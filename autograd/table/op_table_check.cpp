@@ -2,6 +2,7 @@
 #include <autograd/ops/elementary.hpp>
 #include <autograd/table/op_table_check.hpp>
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>

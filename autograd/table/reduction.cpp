@@ -1,6 +1,7 @@
 #include <autograd/ops/reduce.hpp>
 #include <autograd/ops/softmax.hpp>
 #include <autograd/table/op_table.hpp>
+#include <autograd/tensor/creation.hpp>
 
 namespace xgrad {
 

@@ -2,6 +2,7 @@
 #include <autograd/kernels/sum.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/tape/gradients.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <cmath>
@@ -99,6 +100,9 @@ Tensor& Gradients::Entry::own_dense() {
 }
 
 void Gradients::Entry::add(const Entry& other, double factor) {
+  if (!tensor_.is(other.tensor_))
+    throw_as<ValueError>("gradients: that of {} is added to that of {}; need entries of one tensor",
+                         describe(other.tensor_), describe(tensor_));
   const RowGradient *const own = rows(), *const more = other.rows();
   if (more == nullptr) return kernels::add_scaled(own_dense(), other.gradient(), factor);
   const kernels::RowTerm added{more->rows, more->values, factor};

@@ -75,8 +75,6 @@ class Gradients {
   /// `for (const auto& [x, gradient] : gradients)`; whoever wants the tensor alone asks for tensor().
   class Entry {
    public:
-    Entry(Tensor x, Tensor gradient) : tensor_(std::move(x)), dense_(std::move(gradient)) {}
-    Entry(Tensor x, RowGradient rows);
     Entry(const Entry& other);
     Entry(Entry&&) noexcept = default;
     Entry& operator=(const Entry& other) { return *this = Entry(other); }
@@ -94,7 +92,7 @@ class Gradients {
     /// The same as rows; nullptr if it is dense, or was asked for and then written.
     const RowGradient* rows() const& { return rows_ == nullptr ? nullptr : unwritten_rows(); }
     const RowGradient* rows() const&& = delete;
-    /// Adds factor times the gradient of another entry, of the same tensor.
+    /// Adds factor times the gradient of another entry. ValueError unless it is of the same tensor.
     void add(const Entry& other, double factor = 1.0);
     template <std::size_t i>
     const Tensor& get() const& {
@@ -110,7 +108,10 @@ class Gradients {
 
    private:
     friend class Gradients;
+    friend class Sweep;
     struct Rows;
+    Entry(Tensor x, Tensor gradient) : tensor_(std::move(x)), dense_(std::move(gradient)) {}
+    Entry(Tensor x, RowGradient rows);
     void make_dense() const;
     const RowGradient* unwritten_rows() const;
     /// All that can differ from zero.

@@ -1,11 +1,11 @@
 #include <autograd/kernels/vector.hpp>
+#include <autograd/tape/listing.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tape/recorder.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>
 #include <cstring>
-#include <ostream>
 
 namespace xgrad {
 
@@ -29,45 +29,14 @@ namespace {
 [[noreturn, gnu::noinline]] void refuse_written(const Operation& operation, const Inputs& inputs, const Recorder& by) {
   for (std::size_t i = 0;; ++i)
     if (inputs[i].body().tape == by.id() && inputs[i].version() != inputs[i].body().recorded)
-      throw_as<TapeError>("{}: input {}, {}", operation.name(), i, by.written_since(inputs[i]));
+      throw_as<TapeError>("{}: input {}, {}", operation.name(), i, written_since(by, inputs[i]));
 }
-
-/// The identity.
-class Argument final : public Operation {
- public:
-  std::string_view name() const override { return "argument"; }
-  OperationTraits traits() const override {
-    return {Which::none(), Which::none(), Contribution::exact, true, OperationKind::arrangement};
-  }
-  Tensors forward(const Inputs& inputs) override { return kernels::separate(inputs[0], inputs[0].shape()); }
-  Tensors vjp(const Call& call) const override { return call.cotangent(); }
-};
 
 }  // namespace
-
-Tensor Recorder::argument(const Tensor& x) {
-  const Tensor* const list[] = {&x};
-  const Inputs inputs(list, 1);
-  Argument identity;
-  of_call(identity, inputs);
-  Tensors outputs = identity.forward(inputs);
-  record(new (place(sizeof(Argument))) Argument, inputs, {outputs.begin(), 1});
-  return std::move(outputs[0]);
-}
 
 bool records_everything() noexcept {
   const Recorder* const recorder = Recorder::current();
   return recorder != nullptr && recorder->records_everything();
-}
-
-std::string Recorder::written_since(const Tensor& x) const {
-  const std::uint32_t number = x.body().node;
-  std::uint32_t last = number;  // of the outputs
-  while (node(last).operation == nullptr) ++last;
-  return fmt::format(
-      "of shape {}, is entry {} of the tape, a result of {}, and was written since: it is at version {}, was recorded "
-      "at {}, and its gradient would not know of the write; compute a new tensor in place of writing",
-      x.shape(), number, node(last).operation->name(), x.version(), x.body().recorded);
 }
 
 Recorder* Recorder::of_call(const Operation& operation, const Inputs& inputs) {
@@ -237,47 +206,7 @@ void Recorder::trace(std::uint32_t index, const Tensor& result, bool in_gradient
   if (nonfinite_ != nullptr || !is_floating(result.dtype()) || kernels::count_nonfinite(result) == 0) return;
   const Node& entry = node(index);
   nonfinite_ = std::make_unique<NonFiniteOrigin>(NonFiniteOrigin{
-      index, std::string(entry.operation->name()), entry.path, in_gradient, shapes_of_inputs(entry) + remark});
-}
-
-std::string Recorder::shapes_of_inputs(const Node& entry) const {
-  std::string text;
-  for (std::size_t i = 0; i < entry.input_count; ++i) {
-    if (i > 0) text += ", ";
-    if (entry.inputs[i] != Node::none)
-      text += to_string(node(entry.inputs[i]).shape);
-    else if (entry.saved != nullptr && entry.saved[i].tensor.defined())
-      text += to_string(entry.saved[i].tensor.shape());
-    else
-      text += "constant";
-  }
-  return text;
-}
-
-void Recorder::print(std::ostream& stream) const {
-  const auto number = [](std::uint32_t i) { return i == Node::none ? std::string("const") : fmt::format("%{}", i); };
-  for (std::uint32_t i = 0; i < size_; ++i) {
-    const Node& entry = node(i);
-    std::string call;
-    std::size_t bytes = 0;
-    if (entry.leaf.defined()) {
-      call = "leaf " + entry.leaf.label();
-    } else if (entry.operation == nullptr) {
-      std::uint32_t owner = i;
-      while (node(owner).operation == nullptr) ++owner;
-      call = "output of " + number(owner);
-    } else {
-      for (std::size_t k = 0; k < entry.input_count; ++k) call += (k > 0 ? ", " : "") + number(entry.inputs[k]);
-      call = fmt::format("{}({})", entry.operation->name(), call);
-      bytes = entry.saved_bytes();
-    }
-    std::string line =
-        fmt::format("{:<6} {:<32} {:<18} {:<8}", number(i), call, to_string(entry.shape), name_of(entry.dtype));
-    if (bytes > 0) line += fmt::format(" saves {} B", bytes);
-    if (entry.path[0] != '\0') line += fmt::format("  in {}", entry.path);
-    line.erase(line.find_last_not_of(' ') + 1);
-    stream << line << '\n';
-  }
+      index, std::string(entry.operation->name()), entry.path, in_gradient, shapes_of_inputs(*this, entry) + remark});
 }
 
 }  // namespace xgrad

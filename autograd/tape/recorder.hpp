@@ -5,7 +5,6 @@
 #include <autograd/tensor/tape_id.hpp>
 
 #include <atomic>
-#include <iosfwd>
 #include <memory>
 #include <span>
 #include <string>
@@ -43,10 +42,6 @@ class Recorder {
   /// Appends the call: what its vjp reads, the numbers of its inputs, and a node for each output.
   void record(Operation* operation, const Inputs& inputs, std::span<Tensor> outputs);
 
-  /// x as a result of this tape, whether it needs a gradient or not, so that gradients can be asked of it alone
-  /// (`only`): a tensor of its own with x's values. TapeError for a tensor of another living tape.
-  Tensor argument(const Tensor& x);
-
   std::uint64_t id() const { return id_; }
   std::uint32_t size() const { return size_; }
   Node& node(std::size_t i) const { return chunks_[i / chunk_nodes][i % chunk_nodes]; }
@@ -55,8 +50,6 @@ class Recorder {
   /// The number of a leaf or of a result of this tape; none for others.
   std::uint32_t number_of(const Tensor& x) const;
   void release_saved(Node& node) noexcept;
-  /// Says of a result of this tape that it was written.
-  std::string written_since(const Tensor& x) const;
 
   bool tracing() const { return options_.trace_nonfinite; }
   bool records_everything() const { return options_.everything; }
@@ -66,7 +59,6 @@ class Recorder {
 
   /// Ends recording: tensors of this tape are constants from now on. Any thread.
   void close() noexcept { end_tape_id(id_); }
-  void print(std::ostream& stream) const;
 
   RecordingScope scope;
   const ThreadScopes* const thread;  // that records
@@ -90,7 +82,6 @@ class Recorder {
   /// time gets its node.
   std::uint32_t number_of_leaf(const Tensor& x);
   const char* keep_path(std::string_view path);
-  std::string shapes_of_inputs(const Node& node) const;
 
   bool ended_ = false;  // its tape, and no scope is left of it
   TapeOptions options_;

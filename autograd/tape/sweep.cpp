@@ -1,7 +1,11 @@
 #include <autograd/kernels/vector.hpp>
 #include <autograd/tape/broadcasting.hpp>
+#include <autograd/tape/identities.hpp>
+#include <autograd/tape/listing.hpp>
 #include <autograd/tape/operation.hpp>
+#include <autograd/tape/outputs.hpp>
 #include <autograd/tape/sweep.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>
@@ -39,22 +43,12 @@ Gradients Sweep::run(std::span<const Tensor> outputs, std::span<const Tensor> co
 /// Gives the outputs their cotangents; the number of the last operation that takes part.
 [[gnu::always_inline]] inline std::uint32_t Sweep::begin(std::span<const Tensor> outputs,
                                                          std::span<const Tensor> cotangents) {
-  if (outputs.empty() || outputs.size() != cotangents.size())
-    throw_as<TapeError>("backward: {} outputs and {} cotangents; need one cotangent for each output, and one at least",
-                        outputs.size(), cotangents.size());
-  for (std::size_t k = 0; k < outputs.size(); ++k) check_output(outputs[k], cotangents[k], k);
-  for (const auto* list : {&options_.also, &options_.only}) {
-    const char* const name = list == &options_.also ? "also" : "only";
-    for (const Tensor& x : *list) {
-      if (!x.defined()) throw_as<ValueError>("backward: a tensor of `{}` is an empty handle", name);
-      if (recorder_.number_of(x) == Node::none)
-        throw_as<TapeError>("backward: a tensor of `{}`, of shape {}, is not on this tape", name, x.shape());
-    }
-  }
+  check_outputs(recorder_, outputs, cotangents);
+  check_asked_for(recorder_, options_);
   choose();
   std::uint32_t last = 0;
   for (std::size_t k = 0; k < outputs.size(); ++k) {
-    const std::uint32_t number = output_number(outputs[k]);
+    const std::uint32_t number = recorder_.number_of(outputs[k]);
     if (!wants(number)) continue;
     last = std::max(last, number);
     Tensor given = cotangents[k].defined() ? cotangents[k] : ones(outputs[k].shape(), outputs[k].dtype());
@@ -87,36 +81,6 @@ void Sweep::choose() {
 bool Sweep::wants_any_input(const Node& entry) const {
   return wanted_.empty() || std::any_of(entry.inputs, entry.inputs + entry.input_count,
                                         [this](std::uint32_t input) { return wants(input); });
-}
-
-void Sweep::check_output(const Tensor& output, const Tensor& cotangent, std::size_t k) const {
-  if (!output.defined()) throw_undefined("backward", fmt::format("output {}", k));
-  if (!cotangent.defined()) {
-    if (output.size() != 1)
-      throw_as<ShapeError>(
-          "backward: the output is {}, not one number; give a cotangent of that shape, or reduce it with sum or mean",
-          output.shape());
-  } else if (cotangent.shape() != output.shape()) {
-    throw_as<ShapeError>("backward: output {} is {}, its cotangent is {}; need equal shapes", k, output.shape(),
-                         cotangent.shape());
-  } else if (cotangent.dtype() != output.dtype()) {
-    throw_as<TypeError>("backward: output {} is {}, its cotangent is {}; need equal dtypes", k, output.dtype(),
-                        cotangent.dtype());
-  }
-  output_number(output);
-}
-
-std::uint32_t Sweep::output_number(const Tensor& output) const {
-  const std::uint32_t number = recorder_.number_of(output);
-  if (output.body().tape == recorder_.id() && output.version() != output.body().recorded)
-    throw TapeError("backward: the output, " + recorder_.written_since(output));
-  if (number != Node::none) return number;
-  if (is_recorded(output))
-    throw_as<TapeError>("backward: the output of shape {} was recorded by another tape", output.shape());
-  throw_as<TapeError>(
-      "backward: the output of shape {} does not depend on any tensor that requires a gradient and was used on this "
-      "tape",
-      output.shape());
 }
 
 /// Passes the cotangents of an operation's outputs on to its inputs, and lets go of what it saved.
@@ -194,15 +158,6 @@ template <class E>
               from.operation->name(), input, to.shape, to.dtype, gradient.shape(), gradient.dtype(), rule);
 }
 
-template <class E>
-[[noreturn]] void throw_rows(const Node& from, std::size_t input, const Node& to, const Tensor& rows,
-                             const Tensor& values, const char* rule) {
-  throw_as<E>(
-      "backward: the vjp of {} gives rows of input {} of shape {} and dtype {}: numbers {} {}, values {} {}; {}",
-      from.operation->name(), input, to.shape, to.dtype, rows.shape(), rows.dtype(), values.shape(), values.dtype(),
-      rule);
-}
-
 }  // namespace
 
 [[gnu::always_inline]] inline void Sweep::contribute(const Node& from, std::size_t input, Tensor&& gradient) {
@@ -238,29 +193,12 @@ void Sweep::add_rows(const Node& from, std::uint32_t from_number, std::size_t in
                      const Tensor& values) {
   const std::uint32_t number = from.inputs[input];
   const Node& to = node(number);
-  if (rows.dtype() != DType::int64) throw_rows<TypeError>(from, input, to, rows, values, "need int64 rows");
-  if (values.dtype() != to.dtype) throw_rows<TypeError>(from, input, to, rows, values, "need equal dtypes");
-  const std::size_t rank = rows.rank();
-  bool fits = to.shape.rank() > 0 && values.rank() == rank + to.shape.rank() - 1;
-  for (std::size_t axis = 0; fits && axis < values.rank(); ++axis)
-    fits = values.shape()[axis] == (axis < rank ? rows.shape()[axis] : to.shape[axis - rank + 1]);
-  if (!fits)
-    throw_rows<ShapeError>(from, input, to, rows, values, "need the rows' shape, then the input's without axis 0");
-  const auto numbers = rows.values<std::int64_t>();
-  if (!std::all_of(numbers.begin(), numbers.end(), [&](std::int64_t row) { return row >= 0 && row < to.shape[0]; }))
-    throw_rows<ValueError>(from, input, to, rows, values, "need 0 <= row < the input's first extent");
+  check_rows(from, input, to, rows, values);
   if (tracing()) recorder_.trace(from_number, values, true, "");
   if (to.leaf.defined() && !options_.differentiable)
-    rows_.push_back({number, {rows, values}});
+    rows_.add(number, {rows, values});
   else
     add(number, scatter_rows(values, rows, to.shape));
-}
-
-Sweep::RowTerms Sweep::rows_of(std::uint32_t number) const {
-  RowTerms terms;
-  for (const RowsOf& rows : rows_)
-    if (rows.number == number) terms.push_back(rows.term);
-  return terms;
 }
 
 void Sweep::keep_intermediate(std::uint32_t number, Tensor cotangent) {
@@ -276,19 +214,6 @@ Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& 
   return absent_cotangents_[i];
 }
 
-namespace {
-
-/// A gradient that is the same wherever x is, on the tape all the same: its own derivative along x is zero.
-class ConstantGradient final : public Operation {
- public:
-  std::string_view name() const override { return "constant_gradient"; }
-  OperationTraits traits() const override { return {Which::none(), Which::none(), Contribution::exact, true}; }
-  Tensors forward(const Inputs& inputs) override { return kernels::separate(inputs[0], inputs[0].shape()); }
-  Tensors vjp(const Call&) const override { return Tensors(2); }
-};
-
-}  // namespace
-
 /// The leaves' gradients, and those asked for, each with a buffer of its own.
 [[gnu::always_inline]] inline Gradients Sweep::collect() {
   Gradients gradients;
@@ -296,7 +221,7 @@ class ConstantGradient final : public Operation {
   const auto own = [&](const Tensor& x, Tensor gradient) {
     if (gradient.shape() != x.shape()) gradient = broadcast_to(gradient, x.shape());
     if (!options_.differentiable && !gradient.unique()) gradient = gradient.clone();
-    if (options_.differentiable && !is_recorded(gradient)) gradient = apply_operation(ConstantGradient(), gradient, x);
+    if (options_.differentiable && !is_recorded(gradient)) gradient = constant_gradient(gradient, x);
     return gradient;
   };
   const auto add = [&](const Tensor& x, Tensor gradient) { gradients.append({x, own(x, std::move(gradient))}); };
@@ -305,7 +230,7 @@ class ConstantGradient final : public Operation {
     if (!wants(number)) continue;
     const bool zero = std::exchange(vanishing(number), false);
     Tensor gradient = std::move(cotangent(number));
-    if (const RowTerms rows = rows_of(number); !rows.empty()) [[unlikely]] {
+    if (const auto rows = rows_.of(number); !rows.empty()) [[unlikely]] {
       if (!gradient.defined()) {
         gradients.append({entry.leaf, kernels::sum_rows(rows, entry.shape)});
         continue;

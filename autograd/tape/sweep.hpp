@@ -1,6 +1,7 @@
 #pragma once
 
 #include <autograd/tape/recorder.hpp>
+#include <autograd/tape/row_contributions.hpp>
 #include <autograd/tensor/memory.hpp>
 
 #include <cstdint>
@@ -42,16 +43,12 @@ class Sweep {
   bool wants(std::uint32_t input) const { return input != Node::none && (wanted_.empty() || wanted_[input] != 0); }
   bool wants_any_input(const Node& entry) const;
   std::uint32_t begin(std::span<const Tensor> outputs, std::span<const Tensor> cotangents);
-  void check_output(const Tensor& output, const Tensor& cotangent, std::size_t k) const;
-  std::uint32_t output_number(const Tensor& output) const;
   void pass(std::uint32_t number);
   /// The same for cotangents that are zero everywhere, if there are no others.
   void pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t last, bool nothing_else);
   void run_vjp(Node& entry, std::uint32_t number);
   void contribute(const Node& from, std::size_t input, Tensor&& gradient);
   void add(std::uint32_t number, Tensor&& gradient);
-  using RowTerms = std::vector<kernels::RowTerm, CachedAllocator<kernels::RowTerm>>;
-  RowTerms rows_of(std::uint32_t leaf) const;
   void keep_intermediate(std::uint32_t number, Tensor cotangent);
   Gradients collect();
 
@@ -89,11 +86,7 @@ class Sweep {
   std::vector<Slot, CachedAllocator<Slot>> own_;
   std::vector<char, CachedAllocator<char>> wanted_;  // with `only`: the nodes between its tensors and the outputs
   std::uint32_t lowest_ = 0;                         // of those
-  struct RowsOf {
-    std::uint32_t number;
-    kernels::RowTerm term;
-  };
-  std::vector<RowsOf, CachedAllocator<RowsOf>> rows_;  // of leaves
+  RowContributions rows_;                            // to leaves
   std::vector<std::pair<Tensor, Tensor>> intermediate_;
   std::vector<Tensor> absent_cotangents_;  // of the operation whose vjp runs, as it asks for them
 };

@@ -1,3 +1,4 @@
+#include <autograd/tape/listing.hpp>
 #include <autograd/tape/sweep.hpp>
 #include <autograd/tensor/format.hpp>
 
@@ -53,7 +54,7 @@ std::string NonFiniteOrigin::text() const {
 }
 
 std::ostream& operator<<(std::ostream& stream, const Tape& tape) {
-  tape.recorder_->print(stream);
+  print(*tape.recorder_, stream);
   return stream;
 }
 

@@ -3,17 +3,13 @@
 #include <autograd/tensor/tape_id.hpp>
 #include <autograd/tensor/tensor.hpp>
 
-#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <new>
-#include <vector>
 
 namespace xgrad {
 
 namespace {
-
-constinit thread_local DType default_dtype_of_thread = DType::float32;
 
 constexpr std::size_t header_bytes = 64;
 static_assert(sizeof(Storage) <= header_bytes);
@@ -70,17 +66,6 @@ void release_storage(Storage* storage) noexcept {
 }
 
 }  // namespace
-
-DType default_dtype() noexcept { return default_dtype_of_thread; }
-
-DefaultDType::DefaultDType(DType dtype) : of_thread_(&default_dtype_of_thread), previous_(*of_thread_) {
-  if (!is_floating(dtype)) throw TypeError("default dtype: int64; constants are float32 or float64");
-  default_dtype_of_thread = dtype;
-}
-
-DefaultDType::~DefaultDType() {
-  if (of_thread_ == &default_dtype_of_thread) *of_thread_ = previous_;
-}
 
 Tensor Tensor::adopt(const Shape& shape, DType dtype, Storage* storage) {
   Tensor tensor;
@@ -216,10 +201,6 @@ void throw_undefined(std::string_view operation, std::string_view argument) {
   throw_as<ValueError>("{}: {} is an empty handle; assign a tensor first", operation, argument);
 }
 
-void throw_number(double value, std::string_view operation) {
-  throw_as<ValueError>("{}: {} as int64; need a number from -2^63 on and below 2^63", operation, value);
-}
-
 void Tensor::throw_dtype(DType wanted) const {
   throw_as<TypeError>("tensor: the values are {0}, asked for as {1}; convert with to({1})", dtype(), wanted);
 }
@@ -232,59 +213,6 @@ void Tensor::throw_modify() const {
 Tensor detach(const Tensor& x) {
   check_defined("detach", "x", x);
   return x.alias(x.shape());
-}
-
-namespace {
-
-Tensor filled(std::string_view operation, const Shape& shape, double value, DType dtype) {
-  return visit(dtype, [&](auto zero) {
-    using T = decltype(zero);
-    const T number = number_as<T>(value, operation);
-    Tensor result = Tensor::uninitialized(shape, dtype, operation);
-    std::fill_n(result.fresh_data<T>(), result.size(), number);
-    return result;
-  });
-}
-
-}  // namespace
-
-Tensor full(const Shape& shape, double value, DType dtype) { return filled("full", shape, value, dtype); }
-Tensor zeros(const Shape& shape, DType dtype) { return filled("zeros", shape, 0.0, dtype); }
-Tensor ones(const Shape& shape, DType dtype) { return filled("ones", shape, 1.0, dtype); }
-
-Tensor arange(std::int64_t count, DType dtype) {
-  Tensor result = Tensor::uninitialized({count}, dtype, "arange");
-  visit(dtype, [&](auto zero) {
-    using T = decltype(zero);
-    T* const values = result.fresh_data<T>();
-    for (std::int64_t i = 0; i < count; ++i) values[i] = static_cast<T>(i);
-  });
-  return result;
-}
-
-Tensor tensor(std::span<const double> values, const Shape& shape, DType dtype) {
-  Tensor result = Tensor::uninitialized(shape, dtype);
-  if (values.size() != result.size())
-    throw_as<ShapeError>("tensor: {} values for shape {}; need {}", values.size(), shape, result.size());
-  visit(dtype, [&](auto zero) {
-    using T = decltype(zero);
-    std::transform(values.begin(), values.end(), result.fresh_data<T>(),
-                   [](double value) { return number_as<T>(value, "tensor"); });
-  });
-  return result;
-}
-
-Tensor tensor(double value, DType dtype) { return filled("tensor", {}, value, dtype); }
-
-Tensor tensor(std::initializer_list<std::initializer_list<double>> rows, DType dtype) {
-  std::vector<double> values;
-  const std::size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();
-  for (const auto& row : rows) {
-    if (row.size() != columns)
-      throw_as<ShapeError>("tensor: rows of {} and of {} values; need rows of equal length", columns, row.size());
-    values.insert(values.end(), row.begin(), row.end());
-  }
-  return tensor(values, Shape{static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns)}, dtype);
 }
 
 }  // namespace xgrad

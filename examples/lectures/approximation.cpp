@@ -8,7 +8,6 @@
 #include <examples/drawing.hpp>
 
 #include <fmt/core.h>
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -45,8 +44,9 @@ int main(int argc, char** argv) {
   line.flag("steps", steps, "steps of Adam on 200 points", {1, 1000000}, 2000);
   line.draws();
   return line.run(argc, argv, [&] {
-    const Tensor x = examples::evenly(-2, 2, 200), y = target(x), fine = examples::evenly(-2, 2, 161);
-    nn::Chart chart = {.title = "One hidden layer of tanh", .width = 240, .height = 220};
+    const Tensor x = examples::evenly(-2, 2, 200), y = target(x), fine = examples::evenly(-2, 2, 81);
+    nn::Chart chart = {
+        .title = "One hidden layer of tanh; gray: what each of its units adds", .width = 240, .height = 220};
     TextTable table = {{"hidden units", "weights", "root mean square error", "largest error"}};
     std::vector<double> errors;
     for (const std::int64_t units : {3, 10, 100}) {
@@ -66,19 +66,22 @@ int main(int argc, char** argv) {
 
       nn::Panel panel = {.title = fmt::format("{} units", units), .x_label = "x", .y_label = "y", .y_range = {{-2, 2}}};
       // What each unit adds: w_j·tanh(u_j·x + c_j).
-      const Tensor coarse = examples::evenly(-2, 2, 41);
+      const Tensor coarse = examples::evenly(-2, 2, units > 10 ? 9 : 21);
       const Tensor parts = tanh(net.hidden(coarse)) * transpose(net.output.weight);
-      for (std::int64_t unit = 0; unit < units; unit += std::max<std::int64_t>(1, units / 25)) {
-        nn::Trace part = examples::trace("", coarse, slice(parts, 1, unit, unit + 1));
-        part.colour = "#aaaaaa";
-        panel.traces.push_back(part);
+      nn::Trace all = {.colour = "#aaaaaa"};
+      for (std::int64_t unit = 0; unit < units; ++unit) {
+        const nn::Trace part = examples::trace("", coarse, slice(parts, 1, unit, unit + 1));
+        all.x.insert(all.x.end(), part.x.begin(), part.x.end());
+        all.y.insert(all.y.end(), part.y.begin(), part.y.end());
+        all.x.push_back(NAN);  // a gap
+        all.y.push_back(NAN);
       }
+      panel.traces.push_back(all);
       panel.traces.push_back(examples::trace("target", fine, target(fine)));
       panel.traces.push_back(examples::trace("approximation", fine, net(fine)));
       chart.panels.push_back(panel);
     }
     line.table(table, 0);
-    line.out() << "gray in the picture: what single units add (25 of the 100)\n";
     line.draw("approximation", chart);
     line.result("root_mean_square_errors", errors);
     line.claim("10 units: error, of that of 3", errors[1] / errors[0], {.maximum = 0.5});

@@ -73,10 +73,6 @@ Spread spread(const Net& net) {
 }
 
 void show_spread(examples::CommandLine& line, std::int64_t depth, std::uint64_t first_seed) {
-  nn::Chart chart = {.title = fmt::format("{} layers of {} units: root mean square by layer", depth, width),
-                     .columns = 2,
-                     .width = 300,
-                     .height = 170};
   const auto panel = [](const char* function, const char* what) {
     return nn::Panel{.title = std::string(function) + ": " + what,
                      .x_label = "layer",
@@ -94,8 +90,9 @@ void show_spread(examples::CommandLine& line, std::int64_t depth, std::uint64_t 
     for (const Way& way : ways) {
       seed(first_seed);
       const Spread s = spread(Net(depth, way, function));
-      values.traces.push_back({.name = way.name, .x = layers, .y = s.activations, .mark = nn::Mark::both});
-      gradients.traces.push_back({.name = way.name, .x = layers, .y = s.gradients, .mark = nn::Mark::both});
+      const std::string name_shown = way.name == "zero" ? "zero (stays 0)" : way.name;
+      values.traces.push_back({.name = name_shown, .x = layers, .y = s.activations, .mark = nn::Mark::both});
+      gradients.traces.push_back({.name = name_shown, .x = layers, .y = s.gradients, .mark = nn::Mark::both});
       table.push_back({way.name, fmt::format("{:.1e}", s.activations.front()),
                        fmt::format("{:.1e}", s.activations.back()), fmt::format("{:.1e}", s.gradients.front())});
       const double kept = s.activations.back() / s.activations.front();
@@ -104,14 +101,15 @@ void show_spread(examples::CommandLine& line, std::int64_t depth, std::uint64_t 
     }
     line.table(table);
     line.out() << '\n';
-    chart.panels.push_back(values);
-    chart.panels.push_back(gradients);
+    line.draw(std::string("spread_") + name, nn::Chart{.title = fmt::format("{} layers of {} units", depth, width),
+                                                       .panels = {values, gradients},
+                                                       .width = 300,
+                                                       .height = 180});
   }
   // Without an activation function an orthogonal matrix keeps every length.
   seed(first_seed);
   const Spread s = spread(Net(depth, ways.back(), [](const Tensor& x) { return x + 0.0; }));
   orthogonal = s.activations.back() / s.activations.front();
-  line.draw("spread", chart);
   line.claim("He, relu: activations of the last layer, of the first (theory 1)", he, {.minimum = 0.1, .maximum = 10});
   // Each relu halves the mean square of a symmetric sum, and Xavier's weights of equal fans do not make up for it.
   const double halved = std::pow(0.5, 0.5 * static_cast<double>(depth - 1));

@@ -29,7 +29,7 @@ struct Letters {
 /// The rows in UCI's order, of which the last 4,000 are the test; features are scaled as the training rows want it.
 Letters read(const std::string& path, std::int64_t train_rows) {
   if (!std::filesystem::exists(path))
-    throw FileError(path + " is missing; `bash examples/lectures/letters_data.sh " + path + "` makes it");
+    throw FileError(path + " is missing; `bash examples/lectures/letters_data.sh build/data/letters` makes it");
   const nn::CsvTable table = nn::read_csv(path);
   const std::vector<std::string> names = table.columns_except({"lettr"});
   const nn::OrdinalEncoder letters = table.categories("lettr");
@@ -93,7 +93,7 @@ double train_layer(const Letters& letters, const Setting& setting, std::int64_t 
 int main(int argc, char** argv) {
   std::uint64_t first_seed = 1;
   std::int64_t epochs = 40, layer_epochs = 20, rows = 16000;
-  std::string path = "build/data/letters.csv";
+  std::string path = "build/data/letters/letters.csv";
   examples::CommandLine line("letters", "recognises UCI's letters by one layer and by a network");
   line.seed(first_seed);
   line.epochs(epochs, 6);
@@ -131,10 +131,7 @@ int main(int argc, char** argv) {
                   .batches = {.size = batch, .shuffle = true, .seed = first_seed},
                   .schedule = nn::cosine_decay(0.003, steps),
                   .progress = &progress});
-    const double accuracy =
-        nn::evaluate(net, nn::cross_entropy, letters.test, {.metrics = {{"accuracy", nn::accuracy}}}).metrics[0];
-    training.write_page();
-    line.result("test_accuracy", accuracy);
+    const double accuracy = training.test(net, nn::cross_entropy, letters.test).score;
     line.claim("16-256-128-26: accuracy on the last 4,000 rows", accuracy, {.minimum = line.quick() ? 0.9 : 0.96});
   });
 }

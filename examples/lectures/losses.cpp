@@ -32,7 +32,7 @@ const std::vector<NamedLoss> regression_losses = {
 
 /// y = 2x + 1 with a little noise; of the share of points that are outliers, y is far below.
 nn::Dataset line_with_outliers(double share) {
-  const std::int64_t n = 100;
+  const std::int64_t n = 60;
   const Tensor x = uniform({n, 1}, -2, 2, float64);
   const Tensor y = 2.0 * x + 1.0 + normal({n, 1}, 0, 0.2, float64);
   const auto outliers = static_cast<std::int64_t>(std::lround(share * static_cast<double>(n)));

@@ -21,7 +21,8 @@ using namespace xgrad;
 namespace {
 
 // To surf or not: inputs are 1 for good waves, an empty line-up, and no shark attack of late; weights 5, 2, 4 and the
-// threshold 3 (IBM, "What is a neural network?", whose inputs 1, 0, 1 give 5 + 4 - 3 = 6 > 0: go).
+// threshold 3. The lecture's own numbers are not in this source tree: these are of the text that its example is known
+// from (IBM, "What is a neural network?"), whose inputs 1, 0, 1 give 5 + 4 - 3 = 6 > 0: go.
 nn::NetworkGraph surfing() {
   nn::NetworkGraph graph({.inputs = {"good waves", "empty line-up", "no shark"},
                           .nodes = {{"surf", [](const Tensor& x) { return step(x, 1); }}},
@@ -34,6 +35,8 @@ nn::NetworkGraph surfing() {
 
 void show_sharks(examples::CommandLine& line) {
   const nn::NetworkGraph graph = surfing();
+  line.out()
+      << "the shark example with the weights 5, 2, 4 and the threshold 3 of IBM's \"What is a neural network?\"\n";
   TextTable table = {{"good waves", "empty line-up", "no shark", "5a + 2b + 4c − 3", "surf"}};
   double answer = 0;
   std::int64_t wrong = 0;

@@ -73,7 +73,7 @@ void show_valley(examples::CommandLine& line) {
           return 0.5 * sum(square(points) * tensor({flat, steep}), {1});
         },
         {-11, 11}, {-3, 3});
-    panel.surface->contours = {1, 5, 15, 30, 50, 75};
+    panel.surface->contours = {1, 10, 25, 50};
     panel.traces.push_back({.name = "steps", .x = path.x, .y = path.y, .mark = nn::Mark::both, .colour = "#D55E00"});
     chart.panels.push_back(panel);
     last.push_back(path.loss.back());
@@ -127,6 +127,7 @@ void show_noise(examples::CommandLine& line, std::uint64_t first_seed) {
         examples::surface([&](const Tensor& weights) { return mean(square(matmul(x, weights, false, true) - y), {0}); },
                           {-2, 3}, {-3, 2});
     panel.surface->contours = {0.3, 0.5, 1, 2, 4, 8};
+    panel.surface->label = "mean squared error";
     panel.traces.push_back(way);
     chart.panels.push_back(panel);
   }

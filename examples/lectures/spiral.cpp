@@ -96,7 +96,7 @@ int main(int argc, char** argv) {
       const double accuracy = trained.result.metrics[0], r2 = trained.result.metrics[1];
       table.push_back({set.name, fmt::format("{:.4f}", trained.result.loss),
                        set.regression ? "" : fmt::format("{:.3f}", accuracy), fmt::format("{:.3f}", r2)});
-      chart.panels.push_back(examples::regions(set.name, trained.net, trained.test, 30));
+      chart.panels.push_back(examples::regions(set.name, trained.net, trained.test, 20));
       if (set.name == "spiral") spiral_accuracy = accuracy;
       if (set.regression)
         line.result(set.name + "_r2", r2);

@@ -1,5 +1,6 @@
 #include "server.hpp"
 
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/error.hpp>
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/json.hpp>

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <new>
 #include <optional>
 #include <span>
@@ -66,6 +67,7 @@ struct CsvTable::Content {
   CsvSource source;
   NumberFormat format;
   std::string fill;
+  bool keeps_missing = false;
   std::size_t rows = 0;
   std::int64_t dropped_rows = 0;
   std::int64_t filled_fields = 0;
@@ -75,6 +77,7 @@ struct CsvTable::Content {
   std::vector<Field> fields = {};                               // row after row
 
   const Field& field(std::size_t row, std::size_t column) const { return fields[row * columns.size() + column]; }
+  bool is_missing(const Field& field) const { return keeps_missing && field.filled; }
 
   std::size_t position(const std::string& name) const {
     const auto found = positions.find(name);
@@ -112,6 +115,8 @@ struct CsvTable::Content {
   template <class T>
   T number(const Field& field, const std::string& name) const {
     constexpr bool whole = std::is_integral_v<T>;
+    if constexpr (!whole)
+      if (is_missing(field)) return std::numeric_limits<T>::quiet_NaN();
     const bool as_it_stands = !field.quoted && !field.filled;
     const std::string copy = as_it_stands ? std::string() : value(field);
     const std::string_view text = as_it_stands ? raw(field) : copy;
@@ -175,9 +180,38 @@ std::vector<std::string> CsvTable::text(const std::string& name) const {
   return values;
 }
 
-OrdinalEncoder CsvTable::categories(const std::string& name) const {
-  const OrdinalEncoder encoder = OrdinalEncoder::fit(text(name));
+std::vector<bool> CsvTable::missing(const std::string& name) const {
   const Content& table = content();
+  const std::size_t column = table.position(name);
+  std::vector<bool> gaps;
+  for (std::size_t row = 0; row < table.rows; ++row) gaps.push_back(table.is_missing(table.field(row, column)));
+  return gaps;
+}
+
+bool CsvTable::is_numeric(const std::string& name) const {
+  const Content& table = content();
+  const std::size_t column = table.position(name);
+  bool any = false;
+  for (std::size_t row = 0; row < table.rows; ++row) {
+    const Field& field = table.field(row, column);
+    if (table.is_missing(field)) continue;
+    if (!is_number(table.value(field), table.format)) return false;
+    any = true;
+  }
+  return any;
+}
+
+OrdinalEncoder CsvTable::categories(const std::string& name) const {
+  const Content& table = content();
+  const std::vector<bool> gaps = missing(name);
+  const std::vector<std::string> texts = text(name);
+  std::vector<std::string> values;
+  for (std::size_t row = 0; row < texts.size(); ++row)
+    if (!gaps[row]) values.push_back(texts[row]);
+  if (values.empty())
+    table.source.fail(table.field(0, table.position(name)).start(), "column {} has no value in all {} rows; need two",
+                      quoted(name), table.rows);
+  const OrdinalEncoder encoder = OrdinalEncoder::fit(values);
   if (encoder.size() < 2)
     table.source.fail(table.field(0, table.position(name)).start(),
                       "column {} has one class only, {} in all {} rows; need two or more", quoted(name),
@@ -192,6 +226,10 @@ Tensor CsvTable::codes(const std::string& name, const OrdinalEncoder& categories
   std::int64_t* target = codes.fresh_data<std::int64_t>();
   for (std::size_t row = 0; row < table.rows; ++row) {
     const Field& here = table.field(row, column);
+    if (table.is_missing(here)) {
+      *target++ = -1;
+      continue;
+    }
     const std::string text = table.value(here);
     const std::optional<std::int64_t> code = categories.find(text);
     if (!code)
@@ -215,8 +253,10 @@ class CsvParser {
  public:
   CsvParser(std::string text, const std::string& file, const CsvOptions& options)
       : options_(options),
-        table_(std::make_shared<Content>(
-            Content{{file, std::move(text)}, {options.decimal, options.thousands, options.trim}, options.fill})) {}
+        table_(std::make_shared<Content>(Content{{file, std::move(text)},
+                                                 {options.decimal, options.thousands, options.trim},
+                                                 options.missing == CsvMissing::keep ? "" : options.fill,
+                                                 options.missing == CsvMissing::keep})) {}
 
   CsvTable parse() {
     if (options_.columns.empty()) source_.require_utf8(at_, text_.size());
@@ -416,7 +456,7 @@ class CsvParser {
       Field field = row[kept_[i]];
       field.filled = is_missing(field);
       if (field.filled && options_.missing == CsvMissing::error)
-        source_.fail(field.start(), "a missing value in column {}; CsvOptions::missing can drop or fill",
+        source_.fail(field.start(), "a missing value in column {}; CsvOptions::missing can drop, fill or keep",
                      quoted(table_->columns[i]));
       if (field.filled && options_.missing == CsvMissing::drop_row) {
         table_->fields.resize(before, field);
@@ -424,7 +464,7 @@ class CsvParser {
         return;
       }
       check_bytes(field);
-      filled += field.filled;
+      filled += field.filled && options_.missing == CsvMissing::fill;
       table_->fields.push_back(field);
     }
     table_->filled_fields += filled;

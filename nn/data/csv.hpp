@@ -24,6 +24,7 @@ enum class CsvMissing : std::uint8_t {
   error,     ///< FileError
   drop_row,  ///< left out and counted, see CsvTable::dropped_rows
   fill,      ///< the value is replaced by CsvOptions::fill and counted, see CsvTable::filled_fields
+  keep,  ///< it stays missing: NaN among numbers, the code -1 among categories, an empty text; see CsvTable::missing
 };
 
 struct CsvOptions {
@@ -59,6 +60,10 @@ class CsvTable {
   /// Rows left out and values replaced, as CsvMissing told.
   std::int64_t dropped_rows() const;
   std::int64_t filled_fields() const;
+  /// Which rows have no value in this column, where CsvMissing::keep left them. FileError for an unknown name.
+  std::vector<bool> missing(const std::string& name) const;
+  /// Whether every value of this column is a number, as `numbers` reads it, and there is one.
+  bool is_numeric(const std::string& name) const;
 
   /// Numbers of these columns, (rows, names): the nearest in the dtype to what is written; int64 takes whole numbers
   /// only. The whole field must be a number as std::from_chars reads it, perhaps behind a plus sign, with the marks of
@@ -70,9 +75,10 @@ class CsvTable {
   /// The fields of one column without their quotes. FileError for an unknown name.
   std::vector<std::string> text(const std::string& name) const;
 
-  /// The distinct texts of a column, sorted: the classes of a target. FileError if there is one only.
+  /// The distinct texts of a column, sorted: the classes of a target. FileError if there are not two of them.
   OrdinalEncoder categories(const std::string& name) const;
-  /// The column as numbers of categories, int64 (rows,). FileError for a text that is none of them.
+  /// The column as numbers of categories, int64 (rows,), -1 for what is missing. FileError for a text that is none of
+  /// them.
   Tensor codes(const std::string& name, const OrdinalEncoder& categories) const;
 
   /// Names with their place, `iris.csv:1:6: petal_width`, for the messages of a Scaler.

@@ -1,4 +1,5 @@
 #include <autograd/ops/indexing.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/words.hpp>
 #include <nn/data/data.hpp>

@@ -1,5 +1,7 @@
 #include <autograd/ops/arithmetic.hpp>
+#include <autograd/ops/compare.hpp>
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/data/scaler.hpp>
 
@@ -30,9 +32,14 @@ struct Summary {
 
 /// Of one column of a table; `name` stands in messages.
 template <class T>
-Summary summarize(std::span<const T> values, std::size_t column, std::size_t columns, const std::string& name) {
-  const std::size_t rows = values.size() / columns;
-  const auto at = [&](std::size_t row) -> double { return values[row * columns + column]; };
+Summary summarize(std::span<const T> values, std::size_t column, std::size_t columns, const std::string& name,
+                  const ScalerOptions& options) {
+  std::vector<double> known;
+  for (std::size_t i = column; i < values.size(); i += columns)
+    if (!options.missing || !std::isnan(values[i])) known.push_back(values[i]);
+  const std::size_t rows = known.size();
+  if (rows == 0) throw_as<ValueError>("{}: Scaler: every number is missing; leave the column out", name);
+  const auto at = [&](std::size_t row) { return known[row]; };
   const double first = at(0);
   Summary summary{first, first, 0, 0};
   // Of the differences from the first value, so that a large mean costs no digits.
@@ -44,6 +51,7 @@ Summary summarize(std::span<const T> values, std::size_t column, std::size_t col
     summary.mean += (at(row) - first) / static_cast<double>(rows);
   }
   summary.mean += first;
+  if (summary.least == summary.largest && options.constant) return {first, first, first, 1};
   if (summary.least == summary.largest)
     throw_as<ValueError>("{}: Scaler: constant, {:.9g} in all {} rows; leave the column out", name, first, rows);
   double squares = 0;
@@ -52,7 +60,7 @@ Summary summarize(std::span<const T> values, std::size_t column, std::size_t col
   return summary;
 }
 
-std::vector<Summary> summarize(const Tensor& x, std::span<const std::string> names) {
+std::vector<Summary> summarize(const Tensor& x, std::span<const std::string> names, const ScalerOptions& options) {
   const std::size_t columns = columns_of(x);
   if (!names.empty() && names.size() != columns)
     throw_as<ShapeError>("Scaler: the table is {} with {} names; need one for each column", x.shape(), names.size());
@@ -60,8 +68,8 @@ std::vector<Summary> summarize(const Tensor& x, std::span<const std::string> nam
   std::vector<Summary> summaries;
   visit_floating(x.dtype(), [&](auto zero) {
     for (std::size_t c = 0; c < columns; ++c)
-      summaries.push_back(
-          summarize(x.values<decltype(zero)>(), c, columns, names.empty() ? fmt::format("column {}", c) : names[c]));
+      summaries.push_back(summarize(x.values<decltype(zero)>(), c, columns,
+                                    names.empty() ? fmt::format("column {}", c) : names[c], options));
   });
   return summaries;
 }
@@ -92,21 +100,23 @@ Scaler::Scaler(std::vector<double> centers, std::vector<double> spreads)
           centers_[c], spreads_[c]);
 }
 
-Scaler Scaler::standard(const Tensor& x, std::span<const std::string> names) {
+Scaler Scaler::standard(const Tensor& x, std::span<const std::string> names, const ScalerOptions& options) {
   std::vector<double> centers, spreads;
-  for (const Summary& summary : summarize(x, names)) {
+  for (const Summary& summary : summarize(x, names, options)) {
     centers.push_back(summary.mean);
     spreads.push_back(summary.std);
   }
   return {std::move(centers), std::move(spreads)};
 }
 
-Scaler Scaler::min_max(const Tensor& x, double low, double high, std::span<const std::string> names) {
+Scaler Scaler::min_max(const Tensor& x, double low, double high, std::span<const std::string> names,
+                       const ScalerOptions& options) {
   if (!(low < high) || !std::isfinite(high - low))
     throw_as<ValueError>("Scaler: min_max to [{:.9g}, {:.9g}]; need low < high", low, high);
   std::vector<double> centers, spreads;
-  for (const Summary& summary : summarize(x, names)) {
-    const double spread = (summary.largest - summary.least) / (high - low);
+  for (const Summary& summary : summarize(x, names, options)) {
+    const bool constant = summary.least == summary.largest;
+    const double spread = constant ? 1 : (summary.largest - summary.least) / (high - low);
     centers.push_back(summary.least - low * spread);
     spreads.push_back(spread);
   }
@@ -116,6 +126,12 @@ Scaler Scaler::min_max(const Tensor& x, double low, double high, std::span<const
 Tensor Scaler::apply(const Tensor& x) const {
   const Pause pause;
   return ((checked(x, centers_) - row_of(centers_)) / row_of(spreads_)).to(x.dtype());
+}
+
+Tensor Scaler::fill(const Tensor& x) const {
+  const Pause pause;
+  const Tensor table = checked(x, centers_);
+  return where(eq(table, table), table, row_of(centers_)).to(x.dtype());
 }
 
 Tensor Scaler::invert(const Tensor& y) const {

@@ -1,4 +1,5 @@
 #include <autograd/ops/random.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/data/split.hpp>
 
@@ -61,12 +62,15 @@ struct Groups {
   Indices labels;
 };
 
-Groups groups_of(const Rows& targets) {
+/// One group of all rows unless they are to be stratified; `operation` stands in messages.
+Groups groups_of(const Dataset& data, bool stratify, const char* operation) {
+  if (!stratify) return {std::vector<std::size_t>(static_cast<std::size_t>(data.size()), 0), {0}};
+  const Rows& targets = data.targets();
   if (targets.shape().rank() != 1)
-    throw_as<ShapeError>("split: stratify with targets {}; need class labels (n,)", targets.shape());
+    throw_as<ShapeError>("{}: stratify with targets {}; need class labels (n,)", operation, targets.shape());
   const Tensor labels = targets.all();
   if (labels.dtype() != int64)
-    throw_as<TypeError>("split: stratify with targets of {}; need class labels of int64", labels.dtype());
+    throw_as<TypeError>("{}: stratify with targets of {}; need class labels of int64", operation, labels.dtype());
   std::map<std::int64_t, std::size_t> numbers;
   for (const std::int64_t label : labels.values<std::int64_t>()) numbers.emplace(label, 0);
   Groups groups;
@@ -75,10 +79,18 @@ Groups groups_of(const Rows& targets) {
     groups.labels.push_back(label);
   }
   if (groups.labels.size() < 2)
-    throw_as<ValueError>("split: stratify with one class only, {} in all {} rows; need two or more",
+    throw_as<ValueError>("{}: stratify with one class only, {} in all {} rows; need two or more", operation,
                          fmt::join(groups.labels, ""), targets.rows());
   for (const std::int64_t label : labels.values<std::int64_t>()) groups.of_row.push_back(numbers[label]);
   return groups;
+}
+
+/// Of all rows.
+Indices order_of(std::int64_t rows, bool shuffle, std::uint64_t seed) {
+  Generator generator(seed);
+  const Tensor order = shuffle ? permutation(rows, generator) : arange(rows);
+  const auto values = order.values<std::int64_t>();
+  return {values.begin(), values.end()};
 }
 
 constexpr std::array<const char*, 3> part_names = {"train", "validation", "test"};
@@ -121,8 +133,7 @@ DatasetParts split(const Dataset& data, const SplitOptions& options) {
     throw_as<ValueError>("split: validation {} and test {} of {} rows; need rows that are left to train", validation,
                          test, rows);
 
-  Groups groups{std::vector<std::size_t>(static_cast<std::size_t>(rows), 0), {0}};
-  if (options.stratify) groups = groups_of(data.targets());
+  const Groups groups = groups_of(data, options.stratify, "split");
   Indices sizes(groups.labels.size(), 0);
   for (const std::size_t group : groups.of_row) ++sizes[group];
   std::array<Indices, 3> left = {sizes};  // how many rows each part still takes of each class
@@ -141,10 +152,8 @@ DatasetParts split(const Dataset& data, const SplitOptions& options) {
   }
   if (options.stratify) require_every_class(groups, sizes, left, {rows - validation - test, validation, test});
 
-  Generator generator(options.seed);
-  const Tensor order = options.shuffle ? permutation(rows, generator) : arange(rows);
   std::array<Indices, 3> parts;
-  for (const std::int64_t row : order.values<std::int64_t>()) {
+  for (const std::int64_t row : order_of(rows, options.shuffle, options.seed)) {
     const std::size_t group = groups.of_row[static_cast<std::size_t>(row)];
     std::size_t part = 0;
     while (left[part][group] == 0) ++part;
@@ -152,6 +161,31 @@ DatasetParts split(const Dataset& data, const SplitOptions& options) {
     parts[part].push_back(row);
   }
   return {data.select(parts[0]), data.select(parts[1]), data.select(parts[2])};
+}
+
+std::vector<Fold> folds(const Dataset& data, const FoldsOptions& options) {
+  const std::int64_t rows = data.size();
+  if (options.count < 2 || options.count > rows)
+    throw_as<ValueError>("folds: {} folds of {} rows; need 2 folds or more, and a row for each", options.count, rows);
+  const Groups groups = groups_of(data, options.stratify, "folds");
+  std::vector<Indices> of_group(groups.labels.size());
+  for (const std::int64_t row : order_of(rows, options.shuffle, options.seed))
+    of_group[groups.of_row[static_cast<std::size_t>(row)]].push_back(row);
+  // Dealt like cards, class by class.
+  std::vector<std::size_t> fold_of(static_cast<std::size_t>(rows));
+  std::size_t dealt = 0;
+  const auto count = static_cast<std::size_t>(options.count);
+  for (std::size_t group = 0; group < of_group.size(); ++group) {
+    if (of_group[group].size() < count)
+      throw_as<ValueError>("folds: class {} has {} rows, too few for {} folds; stratify needs one in each",
+                           groups.labels[group], of_group[group].size(), options.count);
+    for (const std::int64_t row : of_group[group]) fold_of[static_cast<std::size_t>(row)] = dealt++ % count;
+  }
+  std::vector<Fold> folds(count);
+  for (std::int64_t row = 0; row < rows; ++row)
+    for (std::size_t fold = 0; fold < count; ++fold)
+      (fold == fold_of[static_cast<std::size_t>(row)] ? folds[fold].test : folds[fold].train).push_back(row);
+  return folds;
 }
 
 }  // namespace xgrad::nn

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <vector>
 
 namespace xgrad::nn {
 
@@ -51,5 +52,28 @@ struct DatasetParts {
 /// has fewer rows than there are classes, or if a class has fewer rows than there are parts. ShapeError, TypeError for
 /// stratify unless targets are int64 (n,).
 DatasetParts split(const Dataset& data, const SplitOptions& options);
+
+struct FoldsOptions {
+  std::int64_t count = 5;
+  std::uint64_t seed = 0;  ///< of the shuffle
+  bool shuffle = true;     ///< without, every fold has every count-th row
+  bool stratify = false;   ///< every fold has as many rows of each class as the others, or one less
+};
+
+/// The rows of one fold, for Dataset::select.
+struct Fold {
+  std::vector<std::int64_t> train;
+  std::vector<std::int64_t> test;
+};
+
+/// Cross-validation (Stone 1974): cuts a dataset `count` times, so that each row is tested once, in folds whose sizes
+/// differ by at most one.
+///
+///     for (const nn::Fold& fold : nn::folds(all, {.count = 5, .seed = 1, .stratify = true}))
+///       scores.push_back(score(all.select(fold.train), all.select(fold.test)));
+///
+/// ValueError for a count below 2 or above the number of rows; for stratify also if there is one class only or one has
+/// fewer rows than there are folds. ShapeError, TypeError for stratify unless targets are int64 (n,).
+std::vector<Fold> folds(const Dataset& data, const FoldsOptions& options = {});
 
 }  // namespace xgrad::nn

@@ -2,6 +2,7 @@
 #include <autograd/ops/elementary.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/text/words.hpp>
 #include <nn/doctor/checks.hpp>
 

@@ -1,5 +1,6 @@
 #include <autograd/ops/activations.hpp>
 #include <autograd/ops/elementary.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/exchange/onnx.hpp>
 #include <nn/exchange/onnx_proto.hpp>

@@ -5,6 +5,7 @@
 #include <autograd/ops/random.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/graph/network_graph.hpp>
 #include <nn/graph/plan.hpp>

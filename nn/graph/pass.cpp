@@ -7,6 +7,7 @@
 #include <autograd/ops/sparse.hpp>
 #include <autograd/parallel/parts.hpp>
 #include <autograd/tape/operation.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/graph/plan.hpp>
 

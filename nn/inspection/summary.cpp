@@ -1,3 +1,4 @@
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/table.hpp>
 #include <nn/inspection/summary.hpp>

@@ -2,6 +2,7 @@
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/softmax.hpp>
 #include <autograd/pointwise.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/layers/activations.hpp>
 

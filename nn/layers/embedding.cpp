@@ -4,6 +4,7 @@
 #include <autograd/ops/indexing.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/layers/embedding.hpp>
 #include <nn/layers/init.hpp>

@@ -1,6 +1,7 @@
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/linear_algebra.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/layers/init.hpp>
 

@@ -1,4 +1,5 @@
 #include <autograd/ops/linear_algebra.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/layers/init.hpp>
 #include <nn/layers/linear.hpp>

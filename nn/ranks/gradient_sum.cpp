@@ -1,4 +1,5 @@
 #include <autograd/ops/update.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <nn/ranks/gradient_sum.hpp>
 
 #include <algorithm>

@@ -25,6 +25,28 @@ bool shown(double value, bool logarithmic) {
   return std::abs(value) <= largest && (!logarithmic || value > 0);
 }
 
+/// A power of 10: 1000, or 10⁻¹² where there are many of them.
+std::string power_of_10(int exponent, bool plain) {
+  if (plain) return exact_number(std::pow(10, exponent));
+  constexpr std::array<const char*, 10> raised = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+  std::string text = exponent < 0 ? "10⁻" : "10";
+  for (const char digit : std::to_string(std::abs(exponent))) text += raised.at(static_cast<std::size_t>(digit - '0'));
+  return text;
+}
+
+/// Tics of a logarithmic axis: powers of 10, unless there are fewer than two.
+std::string logarithmic_tics(char axis, double low, double high) {
+  const int first = static_cast<int>(std::ceil(std::log10(low) - 1e-9)),
+            last = static_cast<int>(std::floor(std::log10(high) + 1e-9));
+  if (last <= first) return "";
+  const int step = (last - first + 7) / 8;
+  std::string list;
+  for (int exponent = first; exponent <= last; exponent += step)
+    list += fmt::format("{}\"{}\" {}", list.empty() ? "" : ", ", power_of_10(exponent, first >= -4 && last <= 4),
+                        exact_number(std::pow(10, exponent)));
+  return fmt::format("set {}tics ({})\n", axis, list);
+}
+
 /// Numbers that are all whole, such as epochs, have whole tics: 1, 2 or 5 times a power of 10 apart.
 std::string whole_tics(double range) {
   const double power = std::pow(10, std::floor(std::log10(std::max(range / 8, 1.0))));
@@ -72,28 +94,49 @@ void check(const Chart& chart) {
 }
 
 /// How the traces of one name, or one without a name, look.
-struct Look {
+class Look {
+ public:
+  Look(const Trace& trace, std::size_t place)
+      : name(trace.name),
+        mark(trace.mark),
+        colour(!trace.colour.empty() ? trace.colour
+               : name.empty()        ? "#000000"
+                                     : colours[place % colours.size()]),
+        number(place) {}
+
   std::string name;
   Mark mark;
   std::string colour;
   std::size_t number;
 
   std::string style(std::size_t points) const {
-    const std::size_t again = number / colours.size();  // colours begin anew, dashed
-    const int point = point_types[number % point_types.size()];
-    std::string text;
-    if (mark == Mark::points) {
-      text = fmt::format("with points pointtype {} pointsize {}", point, points > 60 ? "0.35" : "0.6");
-    } else {
-      // Many points would hide the dashes, a dozen tells the curves apart.
-      const std::string spaced = points > 30 ? fmt::format(" pointinterval {}", points / 12) : "";
-      const std::size_t dash = 1 + (mark == Mark::line ? number : again) % 5;
-      text = fmt::format("with {} linewidth {} dashtype {}", mark == Mark::line ? "lines" : "linespoints",
-                         name.empty() ? "0.7" : "1.5", dash);
-      if (mark == Mark::both) text += fmt::format(" pointtype {} pointsize 0.5{}", point, spaced);
-    }
-    return text + fmt::format(" linecolor rgb '{}'", colour);
+    if (mark == Mark::points) return "with points" + point_style(points > 60 ? "0.35" : "0.6");
+    if (mark == Mark::line) return "with lines" + line_style() + colour_style();
+    // Many points would hide the dashes, a dozen tells the curves apart.
+    const std::string spaced = points > 30 ? fmt::format(" pointinterval {}", points / 12) : "";
+    return "with linespoints" + line_style() + point_style("0.5") + spaced;
   }
+
+  /// What a legend shows of it: a piece of a line, a point in its middle.
+  std::string sample(const std::string& left, const std::string& middle, const std::string& right) const {
+    std::string text;
+    if (mark != Mark::points)
+      text = fmt::format("set arrow from {} to {} nohead{}{}\n", left, right, line_style(), colour_style());
+    if (mark != Mark::line)
+      text += fmt::format("set label \"\" at {} point{}\n", middle, point_style(mark == Mark::both ? "0.5" : "0.6"));
+    return text;
+  }
+
+ private:
+  std::string line_style() const {
+    const std::size_t again = number / colours.size();  // colours begin anew, dashed
+    return fmt::format(" linewidth {} dashtype {}", name.empty() ? "0.7" : "1.5",
+                       1 + (mark == Mark::line ? number : again) % 5);
+  }
+  std::string point_style(const char* size) const {
+    return fmt::format(" pointtype {} pointsize {}", point_types[number % point_types.size()], size) + colour_style();
+  }
+  std::string colour_style() const { return fmt::format(" linecolor rgb '{}'", colour); }
 };
 
 /// Looks by name, in the order in which the names come.
@@ -102,16 +145,12 @@ class Looks {
   explicit Looks(const Chart& chart) {
     for (const Panel& panel : chart.panels)
       for (const Trace& trace : panel.traces)
-        if (!trace.name.empty() && find(trace.name) == named_.end()) named_.push_back(made(trace, named_.size()));
+        if (!trace.name.empty() && find(trace.name) == named_.end()) named_.emplace_back(trace, named_.size());
   }
-  Look of(const Trace& trace) const { return trace.name.empty() ? made(trace, 0) : *find(trace.name); }
+  Look of(const Trace& trace) const { return trace.name.empty() ? Look(trace, 0) : *find(trace.name); }
   const std::vector<Look>& named() const { return named_; }
 
  private:
-  static Look made(const Trace& trace, std::size_t number) {
-    const std::string own = trace.name.empty() ? "#000000" : colours[number % colours.size()];
-    return {trace.name, trace.mark, trace.colour.empty() ? own : trace.colour, number};
-  }
   std::vector<Look>::const_iterator find(const std::string& name) const {
     return std::find_if(named_.begin(), named_.end(), [&](const Look& look) { return look.name == name; });
   }
@@ -143,8 +182,9 @@ class PanelCommands {
     text += ranges();
     if (!panel_.surface) text += "set grid linecolor rgb '#999999'\n";
     if (panel_.surface) text += palette(*panel_.surface, box, page);
+    if (!panel_.notes.empty()) text += "set style textbox opaque noborder fillcolor rgb '#ffffff' margins 0.3,0.3\n";
     for (const Note& note : panel_.notes)
-      text += fmt::format("set label {} at {},{} center front\n", gnuplot_text(note.text), exact_number(note.x),
+      text += fmt::format("set label {} at {},{} center front boxed\n", gnuplot_text(note.text), exact_number(note.x),
                           exact_number(note.y));
     return text + "plot " + (plots_.empty() ? "NaN" : plots_) + '\n';
   }
@@ -166,6 +206,10 @@ class PanelCommands {
         whole_ = whole_ && x == std::floor(x);
       }
       negative_ = negative_ || y < 0;
+      if (drawn) {
+        least_y_ = std::min(least_y_, y);
+        largest_y_ = std::max(largest_y_, y);
+      }
       points += drawn ? fmt::format("{} {}\n", exact_number(x), exact_number(y)) : "NaN NaN\n";
       any = any || drawn;
     }
@@ -221,6 +265,7 @@ class PanelCommands {
     if (panel_.y_logarithmic) text += "set logscale y\nunset mytics\n";
     const auto set = [&](char axis, double low, double high) {
       text += fmt::format("set {}range [{}:{}]\n", axis, exact_number(low), exact_number(high));
+      if (axis == 'x' ? panel_.x_logarithmic : panel_.y_logarithmic) text += logarithmic_tics(axis, low, high);
     };
     const double range = largest_x_ - least_x_;
     if (const auto& given = panel_.surface ? std::optional(panel_.x_range.value_or(panel_.surface->x)) : panel_.x_range)
@@ -236,7 +281,10 @@ class PanelCommands {
       set('y', given->first, given->second);
     else if (plots_.empty())
       set('y', 1, 10);
-    else if (panel_.from_zero && !negative_)
+    else if (panel_.y_logarithmic) {  // whole decades
+      const double low = std::floor(std::log10(least_y_)), high = std::ceil(std::log10(largest_y_));
+      set('y', std::pow(10, low), std::pow(10, std::max(high, low + 1)));
+    } else if (panel_.from_zero && !negative_)
       text += "set yrange [0:*]\n";
     return text;
   }
@@ -257,7 +305,7 @@ class PanelCommands {
   const Panel& panel_;
   std::size_t number_, blocks_ = 0;
   std::string data_, plots_;
-  double least_x_ = INFINITY, largest_x_ = -INFINITY;
+  double least_x_ = INFINITY, largest_x_ = -INFINITY, least_y_ = INFINITY, largest_y_ = -INFINITY;
   bool whole_ = true, negative_ = false, scattered_ = false;
   std::pair<double, double> colours_;
 };
@@ -285,11 +333,14 @@ Drawing drawing_of(const Chart& chart) {
             above = bare ? 14 : 34, below = 52;
   const int title = chart.title.empty() ? 0 : 28;
 
-  std::vector<std::string> names;
-  for (const Look& look : looks.named()) names.push_back(shortened(look.name));
   Drawing drawing;
   drawing.width = columns * (left + chart.width + right);
-  const int legend_columns = std::max(1, (drawing.width - 60) / (text_width(names) + 50));
+  constexpr int sample = 26, gap = 10, room = sample + 3 * gap;  // of an entry of the legend, besides its text
+  std::vector<std::string> names;
+  const auto longest = static_cast<std::size_t>(std::clamp((drawing.width - room) / text_width({"m"}), 8, 60));
+  for (const Look& look : looks.named()) names.push_back(shortened(look.name, longest));
+  const int entry = text_width(names) + room,
+            legend_columns = std::clamp(drawing.width / entry, 1, std::max(1, static_cast<int>(names.size())));
   const int lines = names.size() > 1 ? (static_cast<int>(names.size()) + legend_columns - 1) / legend_columns : 0;
   const int legend = lines == 0 ? 0 : 8 + line * lines;
   drawing.height = title + rows * (above + chart.height + below) + legend;
@@ -305,21 +356,24 @@ Drawing drawing_of(const Chart& chart) {
     plots += panel.text(box, drawing);
   }
   drawing.commands = data + "set multiplot\n" + plots;
-  if (lines > 0 || title > 0) {  // a plot of nothing
+  if (lines > 0 || title > 0) {  // a plot of nothing, for what belongs to no panel
+    const auto place = [&](int x, int y) {
+      return fmt::format("screen {}, screen {}", static_cast<double>(x) / drawing.width,
+                         static_cast<double>(y) / drawing.height);
+    };
     drawing.commands += fmt::format(
-        "reset\nunset border\nunset tics\nset xrange [0:1]\nset yrange [0:1]\nset margins screen 0,1,0,1\n"
-        "set label {} at screen 0.5, screen {} center\n",
-        gnuplot_text(chart.title), 1 - 16.0 / drawing.height);
-    std::string entries = lines > 0 ? "" : "NaN notitle";
-    if (lines > 0) {
+        "reset\nunset border\nunset tics\nset key off\nset xrange [0:1]\nset yrange [0:1]\n"
+        "set margins screen 0,1,0,1\nset label {} at {} center\n",
+        gnuplot_text(chart.title), place(drawing.width / 2, drawing.height - 16));
+    for (int i = 0; lines > 0 && i < static_cast<int>(names.size()); ++i) {
+      const int x = (drawing.width - legend_columns * entry) / 2 + i % legend_columns * entry + gap,
+                y = legend - line / 2 - line * (i / legend_columns);
+      const auto number = static_cast<std::size_t>(i);
       drawing.commands +=
-          fmt::format("set key at screen 0.5, screen {} center top horizontal Left reverse samplen 2 maxcols {}\n",
-                      static_cast<double>(legend) / drawing.height, legend_columns);
-      for (std::size_t i = 0; i < names.size(); ++i)
-        entries +=
-            fmt::format("{}NaN {} title {}", i > 0 ? ", " : "", looks.named()[i].style(0), gnuplot_text(names[i]));
+          looks.named()[number].sample(place(x, y), place(x + sample / 2, y), place(x + sample, y)) +
+          fmt::format("set label {} at {} left\n", gnuplot_text(names[number]), place(x + sample + gap, y));
     }
-    drawing.commands += "plot " + entries + '\n';
+    drawing.commands += "plot NaN\n";
   }
   drawing.commands += "unset multiplot\n";
   return drawing;

@@ -104,6 +104,24 @@ std::string gnuplot_text(std::string_view text) {
   return result + '"';
 }
 
+namespace {
+
+/// A tag without the zeros that numbers end in: 66.00 is 66, 53.50 is 53.5.
+std::string short_numbers(std::string_view tag) {
+  const auto digit = [tag](std::size_t at) { return at < tag.size() && tag[at] >= '0' && tag[at] <= '9'; };
+  std::string result;
+  for (std::size_t at = 0; at < tag.size(); ++at) {
+    result += tag[at];
+    if (tag[at] != '.' || tag.starts_with("<?") || at == 0 || !digit(at - 1) || !digit(at + 1)) continue;
+    while (digit(at + 1)) result += tag[++at];
+    result.erase(result.find_last_not_of('0') + 1);
+    if (result.back() == '.') result.pop_back();
+  }
+  return result;
+}
+
+}  // namespace
+
 std::string slim_svg(std::string_view svg) {
   struct Group {
     std::string_view tag;
@@ -125,8 +143,8 @@ std::string slim_svg(std::string_view svg) {
       } else {
         open.push_back({part, result.size()});
         const std::size_t place = part.find(defaults);
-        result += part.substr(0, place);
-        if (place != std::string_view::npos) result += part.substr(place + defaults.size());
+        result += short_numbers(part.substr(0, place));
+        if (place != std::string_view::npos) result += short_numbers(part.substr(place + defaults.size()));
       }
       closed = {};
     } else if (part == "</g>") {
@@ -146,7 +164,7 @@ std::string slim_svg(std::string_view svg) {
         continue;
       }
       closed = {};
-      result += part;
+      result += part.starts_with('<') ? short_numbers(part) : part;
     }
   }
   return result;

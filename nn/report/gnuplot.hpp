@@ -15,7 +15,7 @@ std::string run_gnuplot(const std::string& commands);
 std::string gnuplot_text(std::string_view text);
 
 /// gnuplot's SVG without what says nothing: groups of nothing, groups that repeat the one before, attributes that are
-/// SVG's own defaults. Half as long.
+/// SVG's own defaults, zeros at the end of fractions. Half as long.
 std::string slim_svg(std::string_view svg);
 
 /// The commands that set a title and the names of both axes.

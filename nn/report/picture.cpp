@@ -78,6 +78,17 @@ std::vector<double> shades_of(const std::vector<double>& values) {
 
 }  // namespace
 
+namespace {
+
+/// A picture that gnuplot, which does not tell when a disk is full, wrote to its end.
+std::string require_end(std::string picture, std::string_view end) {
+  if (picture.size() < end.size() || picture.find(end, picture.size() - end.size() - 2) == std::string::npos)
+    throw FileError("picture: what gnuplot wrote is cut off; is the disk for temporary files full?");
+  return picture;
+}
+
+}  // namespace
+
 std::pair<double, double> finite_range(std::span<const double> values) {
   double least = INFINITY, largest = -INFINITY;
   for (const double value : values) {
@@ -129,16 +140,18 @@ Picture::Picture(const HeatMap& map) {
 }
 
 std::string Picture::svg() const {
-  return slim_svg(run_gnuplot(fmt::format(
+  const std::string commands = fmt::format(
       "set encoding utf8\nset terminal svg noenhanced background '#ffffff' font 'sans-serif,12' size {},{}\n{}", width_,
-      height_, commands_)));
+      height_, commands_);
+  return slim_svg(require_end(run_gnuplot(commands), "</svg>"));
 }
 
 std::string Picture::png() const {
-  return run_gnuplot(fmt::format(
+  const std::string commands = fmt::format(
       "set encoding utf8\nset terminal pngcairo noenhanced background '#ffffff' font 'sans-serif,9' fontscale 2 "
       "linewidth 2 pointscale 2 size {},{}\n{}",
-      2 * width_, 2 * height_, commands_));
+      2 * width_, 2 * height_, commands_);
+  return require_end(run_gnuplot(commands), "IEND\xAE\x42\x60\x82");
 }
 
 void Picture::write(const std::string& path) const {

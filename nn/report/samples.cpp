@@ -1,6 +1,7 @@
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/random.hpp>
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/report/samples.hpp>
 

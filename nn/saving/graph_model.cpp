@@ -7,6 +7,7 @@
 #include <autograd/ops/linear_algebra.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/ops/softmax.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/saving/graph_model.hpp>
 

@@ -1,4 +1,5 @@
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/saving/model_graph.hpp>
 

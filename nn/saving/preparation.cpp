@@ -1,4 +1,5 @@
 #include <autograd/tensor/format.hpp>
+#include <nn/data/features.hpp>
 #include <nn/saving/preparation.hpp>
 
 #include <nlohmann/json.hpp>
@@ -10,10 +11,17 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr const char* scalers_key = "xgrad.scalers";
+constexpr const char* columns_key = "xgrad.columns";
 constexpr const char* encoders_key = "xgrad.encoders";
 constexpr const char* classes_key = "xgrad.classes";
 
 }  // namespace
+
+Tensor inputs_of(const Preparation& preparation, const CsvTable& table, DType dtype) {
+  const Tensor x = Features{preparation.columns, preparation.encoders}.apply(table, dtype);
+  const auto scaler = preparation.scalers.find("inputs");
+  return scaler == preparation.scalers.end() ? x : scaler->second.apply(scaler->second.fill(x));
+}
 
 std::map<std::string, std::string> metadata_of(const Preparation& preparation) {
   Json scalers = Json::object(), encoders = Json::object();
@@ -23,10 +31,11 @@ std::map<std::string, std::string> metadata_of(const Preparation& preparation) {
   std::map<std::string, std::string> metadata;
   try {
     if (!scalers.empty()) metadata[scalers_key] = scalers.dump();
+    if (!preparation.columns.empty()) metadata[columns_key] = Json(preparation.columns).dump();
     if (!encoders.empty()) metadata[encoders_key] = encoders.dump();
     if (!preparation.classes.empty()) metadata[classes_key] = Json(preparation.classes).dump();
   } catch (const Json::exception&) {
-    throw ValueError("save: a name of a class, category, scaler or encoder is not UTF-8");
+    throw ValueError("save: a name of a class, category, column, scaler or encoder is not UTF-8");
   }
   return metadata;
 }
@@ -49,6 +58,7 @@ Preparation preparation_of(const std::map<std::string, std::string>& metadata, c
       preparation.scalers.emplace(name, Scaler(scaler.at("centers").get<std::vector<double>>(),
                                                scaler.at("spreads").get<std::vector<double>>()));
   });
+  read(columns_key, [&](const Json& list) { preparation.columns = list.get<std::vector<std::string>>(); });
   read(encoders_key, [&](const Json& list) {
     for (const auto& [name, categories] : list.get<std::map<std::string, std::vector<std::string>>>())
       preparation.encoders.emplace(name, OrdinalEncoder(categories));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nn/data/csv.hpp>
 #include <nn/data/encoders.hpp>
 #include <nn/data/scaler.hpp>
 
@@ -14,11 +15,16 @@ namespace xgrad::nn {
 struct Preparation {
   /// By what they are applied to: programs look for `inputs` and `targets`.
   std::map<std::string, Scaler> scalers = {};
+  std::vector<std::string> columns = {};                ///< of a table, whose Features are the inputs before scaling
   std::map<std::string, OrdinalEncoder> encoders = {};  ///< by column
   std::vector<std::string> classes = {};                ///< names of the outputs of a classifier
 
-  bool empty() const { return scalers.empty() && encoders.empty() && classes.empty(); }
+  bool empty() const { return scalers.empty() && columns.empty() && encoders.empty() && classes.empty(); }
 };
+
+/// The rows of a table as the model's inputs: its columns as Features have them, brought to scale, at the mean of its
+/// column what is missing. The errors of Features::apply and Scaler::apply.
+Tensor inputs_of(const Preparation& preparation, const CsvTable& table, DType dtype = default_dtype());
 
 /// As texts of a file's metadata, under keys that begin with `xgrad.`; numbers keep every bit. ValueError for a name
 /// that is not UTF-8.

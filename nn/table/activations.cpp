@@ -1,3 +1,4 @@
+#include <autograd/tensor/creation.hpp>
 #include <nn/layers/activations.hpp>
 #include <nn/table/models.hpp>
 #include <nn/table/module_table.hpp>

@@ -1,4 +1,5 @@
 #include <autograd/ops/elementary.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <nn/graph/network_graph.hpp>
 #include <nn/layers/activations.hpp>
 #include <nn/layers/dropout.hpp>

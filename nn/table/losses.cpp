@@ -2,6 +2,7 @@
 #include <autograd/ops/indexing.hpp>
 #include <autograd/ops/reduce.hpp>
 #include <autograd/ops/softmax.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/text/numbers.hpp>
 #include <nn/losses/losses.hpp>
 #include <nn/table/module_table.hpp>

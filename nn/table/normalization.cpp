@@ -1,4 +1,5 @@
 #include <autograd/ops/layout.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <nn/layers/normalization.hpp>
 #include <nn/table/models.hpp>
 #include <nn/table/module_table.hpp>

@@ -1,5 +1,6 @@
 #include <autograd/ops/layout.hpp>
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <nn/layers/batch_part.hpp>
 #include <nn/training/accumulation.hpp>
 

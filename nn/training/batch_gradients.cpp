@@ -1,6 +1,8 @@
 #include <autograd/ops/layout.hpp>
+#include <autograd/ops/update.hpp>
 #include <autograd/parallel/parts.hpp>
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <autograd/tensor/memory.hpp>
 #include <nn/layers/batch_part.hpp>

@@ -5,6 +5,7 @@
 #include <autograd/ops/reduce.hpp>
 #include <autograd/parallel/parts.hpp>
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/layers/batch_part.hpp>
 #include <nn/training/derivatives.hpp>

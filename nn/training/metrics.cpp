@@ -3,6 +3,7 @@
 #include <autograd/ops/indexing.hpp>
 #include <autograd/ops/layout.hpp>
 #include <autograd/ops/reduce.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <autograd/tensor/scopes.hpp>
 #include <nn/training/metrics.hpp>

@@ -1,5 +1,6 @@
 #include <autograd/ops/reduce.hpp>
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/layers/batch_part.hpp>
 #include <nn/training/registered.hpp>

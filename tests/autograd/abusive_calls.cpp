@@ -346,6 +346,28 @@ void gradients(Abuse& abuse) {
           seen(list.norm());
           return list;
         });
+  abuse(
+      "Call::add_rows Gradients::entry Gradients::rows Entry::add Entry::get Entry::gradient Entry::operator= "
+      "Entry::rows "
+      "Entry::tensor Entry gradients own",
+      good(arange(2), ones({2, 3}), 2.0), [](const Tensor& rows, const Tensor& values, double factor) {
+        const Tensor table = expect::leaf(ones({4, 3}));
+        Tape tape;
+        const Tensor y = custom(
+            "own", [](const Tensor& x) { return sum(x); },
+            [&](const Call& call) {
+              call.add_rows(0, rows, values);
+              return Tensors(1);
+            },
+            table);
+        const Gradients list = tape.backward(y);
+        seen(list.rows(table), list.entry(values));
+        Gradients::Entry entry = *list.entry(table);
+        entry.add(entry, factor);
+        entry = Gradients::Entry(entry);
+        seen(entry.rows() != nullptr, entry.tensor().size(), entry.get<0>());
+        return entry.gradient();
+      });
   abuse("Gradients::clip_norm Gradients::clip_value gradients", [](const Tensor& g, double limit, NonFinite policy) {
     Gradients list;
     list.set(g, g);
@@ -426,7 +448,7 @@ TEST_CASE("abusive calls of autograd end in an error that names the function, or
           "Tensor::fresh_data Tensor::from_body Tensor::from_reference Tensor::release_reference Tensor::unique "
           "Tensor::untyped_data Tensor::untyped_fresh_data TensorIndex LocalScope open_scope close_scope end_scope "
           "release_scope drop_ended_scopes watch_thread_end RecordingScope Storage Node run_operation sum_back "
-          "operands_of Formula"},
+          "scatter_rows operands_of Formula"},
          {"users write it and the engine calls it", "Operation TapeObserver CustomOperation Described"},
          {"it copies or compares, whatever the values",
           "CachedAllocator::operator== CachedAllocator::allocate CachedAllocator::deallocate Extents::operator= "

@@ -2,6 +2,7 @@
 // fresh memory, with cold caches: xgrad_files_benchmark [FOLDER [MEBIBYTES [ROUNDS]]], by default 1024 and 5. The ways
 // take turns; medians count.
 
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/error.hpp>
 #include <nn/nn.hpp>
 #include <nn/saving/model_file.hpp>

@@ -12,6 +12,7 @@ declare -A short=(
   [spiral]="--quick --epochs 30 --noise 0.1"
   [fashion_mnist]="--quick"
   [letters]="--quick"
+  [tabular]="--csv table.csv --target y --epochs 60 --cross-validate 1"
 )
 for source in "$root"/examples/*.cpp "$root"/examples/lectures/*.cpp; do
   name=$(basename "$source" .cpp)
@@ -35,6 +36,7 @@ ended() {
   wait "$process"
 }
 
+awk 'BEGIN { print "a,b,y"; for (i = 0; i < 200; ++i) print sin(i) "," cos(3 * i) "," 2 * sin(i) - cos(3 * i) }' >table.csv
 for name in "${!short[@]}"; do
   [[ -z ${XGRAD_SKIP_SLOW_TESTS-} || $name == xor ]] || continue
   [[ -x $programs/$name ]] || { echo "$name is not built: left out"; continue; }

@@ -8,8 +8,12 @@
 #include <signal.h>
 
 #include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace xgrad;
@@ -76,4 +80,48 @@ TEST_CASE("--checkpoint-every saves during the training, and a checkpoint that i
   run({"--checkpoint", path.c_str(), "--checkpoint-every", "3"});
   CHECK(std::filesystem::exists(path + ".1"));
   run({"--resume", none.c_str()}, {}, 1);
+}
+
+namespace {
+
+/// What --json has, and the page if there is one, of a program that tests a model on rows.
+template <class Loss>
+std::pair<nlohmann::json, std::string> tested(const nn::Linear& model, const Loss& loss, const nn::Dataset& rows,
+                                              const nn::Preparation& preparation) {
+  const Folder folder;
+  const std::string json = folder.file("a.json"), page = folder.file("a.html");
+  examples::CommandLine line("program", "tests");
+  examples::Training training(line, "A test");
+  training.preparation = preparation;
+  const std::vector<const char*> arguments = {"program", "--quiet", "--json", json.c_str(), "--report", page.c_str()};
+  CHECK(line.run(static_cast<int>(arguments.size()), arguments.data(), [&] {
+    CHECK(training.test(model, loss, rows, "held-out").predictions.shape(0) == rows.size());
+  }) == 0);
+  std::ifstream file(json);
+  std::stringstream text;
+  text << std::ifstream(page).rdbuf();
+  return {nlohmann::json::parse(file), text.str()};
+}
+
+}  // namespace
+
+TEST_CASE("a classifier is tested by its accuracy, a regression by R² and the error in the targets' units") {
+  nn::Linear identity(2, 2);
+  identity.weight.assign(tensor({{1, 0}, {0, 1}}));
+  nn::init::zero(identity.bias);
+  const Tensor x = tensor({{1, 0}, {0, 1}, {3, 1}, {2, 0}});
+  const auto [classes, page] = tested(identity, nn::cross_entropy, {x, tensor({0, 1, 1, 0}, int64)}, {});
+  CHECK(classes["held_out_accuracy"] == 0.75);
+  CHECK(page.find("held-out accuracy") != std::string::npos);
+  CHECK(page.find("0.7500") != std::string::npos);
+  CHECK(page.find("recall") != std::string::npos);
+  nn::Linear first(2, 1);
+  first.weight.assign(tensor({{1}, {0}}));
+  nn::init::zero(first.bias);
+  // Predictions 1, 0, 3, 2 of 2, 0, 3, 1: the mean of the targets is 1.5, R² 1 - 2/5, the error ½, in units of 10.
+  const auto [numbers, other] =
+      tested(first, nn::mse, {x, tensor({{2}, {0}, {3}, {1}})}, {.scalers = {{"targets", nn::Scaler({7}, {10})}}});
+  CHECK(numbers["held_out_r2"] == doctest::Approx(0.6));
+  CHECK(numbers["mean_absolute_error"] == doctest::Approx(5));
+  CHECK(other.find("held-out R²") != std::string::npos);
 }

@@ -276,12 +276,12 @@ void data(Abuse& abuse) {
         seen(nn::OrdinalEncoder::fit(values).size(), encoder.find("b"), encoder.categories(), encoder.decode(indices));
         return encoder.encode(values);
       });
-  abuse("Scaler Scaler::apply Scaler::invert Scaler::centers Scaler::spreads",
+  abuse("Scaler Scaler::apply Scaler::fill Scaler::invert Scaler::centers Scaler::spreads",
         good(std::vector<double>{1, 2, 3}, std::vector<double>{1, 1, 1}, inputs),
         [](const std::vector<double>& centers, const std::vector<double>& spreads, const Tensor& x) {
           const nn::Scaler scaler(centers, spreads);
           seen(scaler.centers(), scaler.spreads());
-          return scaler.invert(scaler.apply(x));
+          return scaler.invert(scaler.apply(scaler.fill(x)));
         });
   abuse("Scaler::standard Scaler::min_max", good(inputs, 0.0, 1.0, Texts{"a", "b", "c"}),
         [](const Tensor& x, double low, double high, const Texts& names) {
@@ -292,18 +292,33 @@ void data(Abuse& abuse) {
       [](double validation, Int test, bool shuffle, bool stratify) {
         seen(nn::split(dataset(), {.validation = validation, .test = test, .shuffle = shuffle, .stratify = stratify}));
       });
+  abuse("folds", good(two, zero, true, false), [](Int count, Int seed, bool shuffle, bool stratify) {
+    seen(nn::folds(
+        dataset(),
+        {.count = count, .seed = static_cast<std::uint64_t>(seed), .shuffle = shuffle, .stratify = stratify}));
+  });
   abuse(
       "parse_csv CsvTable::rows CsvTable::columns CsvTable::columns_except CsvTable::dropped_rows "
       "CsvTable::filled_fields CsvTable::numbers CsvTable::number_column CsvTable::text CsvTable::categories "
-      "CsvTable::codes CsvTable::places t.csv csv",
+      "CsvTable::codes CsvTable::places CsvTable::is_numeric CsvTable::missing t.csv csv",
       good(std::string("a,b\n1,2\n3,4\n"), Texts{"a"}, std::string("b"), float32),
       [](const std::string& text, const Texts& names, const std::string& name, DType dtype) {
         const nn::CsvTable table = nn::parse_csv(text, "t.csv");
         seen(table.rows() + table.dropped_rows() + table.filled_fields());
         seen(table.columns(), table.places(names), table.text(name), table.columns_except(names));
         seen(table.codes(name, table.categories(name)), table.number_column(name, dtype));
+        seen(table.is_numeric(name), table.missing(name));
         return table.numbers(names, dtype);
       });
+  abuse("Features::fit Features::apply Features::names inputs_of t.csv csv",
+        good(std::string("a,b\n1,2\n3,4\n"), Texts{"a", "b"}, float32),
+        [](const std::string& text, const Texts& names, DType dtype) {
+          const nn::CsvTable table = nn::parse_csv(text, "t.csv");
+          const nn::Features features = nn::Features::fit(table, names);
+          seen(features.names());
+          seen(nn::inputs_of({.columns = names}, table, dtype));
+          return features.apply(table, dtype);
+        });
 }
 
 void training(Abuse& abuse) {
@@ -624,7 +639,7 @@ TEST_CASE("abusive calls of nn end in an error that names the function, or in a 
           "ReduceOnPlateau::state Snapshot::values nonfinite_origin sgd_update adam_update sum_in_tree "
           "per_example_gradients_of loss_of_parameters saved_state are_clonable_model_and_loss are_model_and_loss "
           "call_loss call_with concatenated gradients_of_outputs outputs_in_parts output_list rows_of "
-          "throw_tensor_count"},
+          "throw_tensor_count require_shapes"},
          {"it starts a program or prints to a terminal",
           "Picture::png Picture::svg Picture::write Report::write require_gnuplot operator<<"},
          {"it is of files that are open: tests/nn/files has every way in which they may be wrong",

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <autograd/table/op_table.hpp>
+#include <autograd/tensor/creation.hpp>
 
 #include <set>
 #include <string>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/error.hpp>
 #include <autograd/tensor/tensor.hpp>
 

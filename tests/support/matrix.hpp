@@ -2,6 +2,8 @@
 
 #include "tests/support/expect.hpp"
 
+#include <autograd/tensor/creation.hpp>
+
 #include <utility>
 
 namespace expect {

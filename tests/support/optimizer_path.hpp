@@ -1,6 +1,7 @@
 #pragma once
 
 #include <autograd/tape/gradients.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <nn/optimizers/adam.hpp>
 
 #include <cmath>

@@ -8,6 +8,7 @@
 #include <autograd/ops/reduce.hpp>
 #include <autograd/table/op_table_check.hpp>
 #include <autograd/tape/tape.hpp>
+#include <autograd/tensor/creation.hpp>
 
 #include <doctest/doctest.h>
 #include <algorithm>

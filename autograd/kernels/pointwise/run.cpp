@@ -9,6 +9,11 @@ namespace xgrad::kernels {
 
 namespace {
 
+struct PointwiseOperand {
+  const void* data;
+  const Shape* shape;
+};
+
 constexpr std::size_t max_operands = max_pointwise_arity + 2;
 constexpr std::size_t block_elements = 8192;
 constexpr std::size_t serial_elements = 2 * block_elements;
@@ -97,9 +102,8 @@ struct Runner {
   }
 };
 
-}  // namespace
-
-void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const PointwiseOperand> operands,
+/// Over operands that broadcast to `shape`, whose output is contiguous, in memory of allocate().
+void run_broadcast(PointwiseKernel kernel, const void* closure, std::span<const PointwiseOperand> operands,
                    const Shape& shape, void* output, std::size_t element_bytes) {
   const std::size_t elements = shape.elements();
   if (elements == 0) return;
@@ -132,8 +136,9 @@ void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const 
     });
 }
 
-void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const void* const> operands,
-                   std::size_t elements, void* output, std::size_t element_bytes) {
+/// Over operands of the output's shape.
+void run_alike(PointwiseKernel kernel, const void* closure, std::span<const void* const> operands, std::size_t elements,
+               void* output, std::size_t element_bytes) {
   static constexpr std::array<bool, max_operands> no_splat{};
   if (elements == 0) return;
   if (elements <= serial_elements)
@@ -145,6 +150,40 @@ void run_pointwise(PointwiseKernel kernel, const void* closure, std::span<const 
       inputs[i] = static_cast<const char*>(operands[i]) + begin * element_bytes;
     kernel(closure, inputs.data(), no_splat.data(), static_cast<char*>(output) + begin * element_bytes, count, count);
   });
+}
+
+[[gnu::noinline]] Tensor broadcast_and_run(std::string_view name, PointwiseKernel kernel, const void* closure,
+                                           std::span<const TensorBody* const> bodies) {
+  Shape shape = bodies[0]->shape;
+  std::array<PointwiseOperand, max_operands> operands;
+  for (std::size_t i = 0; i < bodies.size(); ++i) {
+    operands[i] = {bodies[i]->storage->data, &bodies[i]->shape};
+    shape = broadcast(name, shape, bodies[i]->shape);
+  }
+  const DType dtype = bodies[0]->dtype;
+  Tensor result = Tensor::uninitialized(shape, dtype, name);
+  run_broadcast(kernel, closure, {operands.data(), bodies.size()}, shape, result.untyped_fresh_data(), size_of(dtype));
+  return result;
+}
+
+}  // namespace
+
+Tensor run_pointwise(std::string_view name, const KernelByDType& kernels, const void* closure,
+                     std::span<const TensorBody* const> operands) {
+  const DType dtype = operands[0]->dtype;
+  const PointwiseKernel kernel = kernels[static_cast<std::size_t>(dtype)];
+  const Shape& first = operands[0]->shape;
+  bool alike = true;
+  std::array<const void*, max_operands> data;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    data[i] = operands[i]->storage->data;
+    alike = alike && operands[i]->shape == first;
+  }
+  if (!alike) return broadcast_and_run(name, kernel, closure, operands);
+  Tensor result = Tensor::uninitialized(first, dtype, name);
+  run_alike(kernel, closure, {data.data(), operands.size()}, result.size(), result.untyped_fresh_data(),
+            size_of(dtype));
+  return result;
 }
 
 }  // namespace xgrad::kernels

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <autograd/kernels/layout.hpp>
 #include <autograd/parallel/parallel.hpp>
+#include <autograd/tensor/creation.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <autograd/kernels/philox.hpp>
+#include <autograd/tensor/creation.hpp>
 
 #include <algorithm>
 #include <array>

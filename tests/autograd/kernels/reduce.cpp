@@ -5,6 +5,7 @@
 #include <autograd/kernels/reduce.hpp>
 #include <autograd/kernels/simd/lanes.hpp>
 #include <autograd/kernels/sum.hpp>
+#include <autograd/tensor/creation.hpp>
 
 #include <algorithm>
 #include <cmath>

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <autograd/kernels/vector.hpp>
+#include <autograd/tensor/creation.hpp>
 
 #include <cmath>
 #include <limits>

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <autograd/ops/indexing.hpp>
+#include <autograd/tensor/creation.hpp>
 
 #include <limits>
 #include <vector>

@@ -4,6 +4,7 @@
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/linear_algebra.hpp>
 #include <autograd/ops/random.hpp>
+#include <autograd/tensor/creation.hpp>
 
 #include <cmath>
 

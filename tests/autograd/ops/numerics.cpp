@@ -2,6 +2,7 @@
 #include "tests/support/expect.hpp"
 
 #include <doctest/doctest.h>
+#include <autograd/tensor/creation.hpp>
 
 #include <cmath>
 #include <cstdint>

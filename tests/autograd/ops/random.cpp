@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <autograd/ops/random.hpp>
+#include <autograd/tensor/creation.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,7 @@
 #include "tests/support/table_loop.hpp"
 
 #include <doctest/doctest.h>
+#include <autograd/tensor/creation.hpp>
 
 #include <filesystem>
 #include <fstream>

@@ -5,6 +5,7 @@
 #include <tbb/task_arena.h>
 #include <tbb/task_scheduler_observer.h>
 #include <autograd/parallel/parallel.hpp>
+#include <autograd/tensor/creation.hpp>
 
 #include <array>
 #include <atomic>

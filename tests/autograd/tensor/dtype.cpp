@@ -1,6 +1,7 @@
 #include "tests/support/expect.hpp"
 
 #include <doctest/doctest.h>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/dtype.hpp>
 
 #include <thread>

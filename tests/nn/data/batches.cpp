@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 #include <autograd/ops/arithmetic.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <autograd/tensor/memory.hpp>
 #include <nn/data/batches.hpp>
 

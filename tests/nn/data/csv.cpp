@@ -104,7 +104,8 @@ TEST_CASE("a header is there, is not, or shows by the numbers below it") {
 
 TEST_CASE("missing values are errors, dropped rows or filled fields, and counted") {
   const std::string text = "a,b\n1,x\n,y\n3,NA\n4,\"\"\n5,z\n";
-  CHECK(error(text) == "FileError: iris.csv:3:1: a missing value in column 'a'; CsvOptions::missing can drop or fill");
+  CHECK(error(text) ==
+        "FileError: iris.csv:3:1: a missing value in column 'a'; CsvOptions::missing can drop, fill or keep");
   const CsvTable dropped = parse(text, {.missing = CsvMissing::drop_row});
   CHECK(dropped.rows() == 3);
   CHECK(dropped.dropped_rows() == 2);
@@ -122,6 +123,35 @@ TEST_CASE("missing values are errors, dropped rows or filled fields, and counted
   CHECK(kept.columns() == Texts{"b"});
   CHECK(kept.text("b") == Texts{"x", "y", "", "z"});
   CHECK(parse("a\n?\n1\n", {.missing = CsvMissing::drop_row, .missing_words = {"?"}}).rows() == 1);
+}
+
+TEST_CASE("missing values stay missing on request: NaN, code -1, empty text") {
+  const CsvTable table = parse("n,t,none\n1,x,\n,y,\n3,NA,\n4,\"\",NA\n", {.missing = CsvMissing::keep});
+  CHECK(table.rows() == 4);
+  CHECK(table.dropped_rows() == 0);
+  CHECK(table.filled_fields() == 0);
+  for (const DType dtype : {float32, float64}) {
+    const std::vector<double> numbers = expect::values(table.number_column("n", dtype));
+    CHECK(std::isnan(numbers[1]));
+    CHECK(numbers[2] == 3);
+  }
+  CHECK(table.missing("n") == std::vector<bool>{false, true, false, false});
+  CHECK(table.missing("t") == std::vector<bool>{false, false, true, false});  // quotes are a value
+  CHECK(table.text("t") == Texts{"x", "y", "", ""});
+  const nn::OrdinalEncoder categories = table.categories("t");
+  CHECK(categories.categories() == Texts{"", "x", "y"});
+  CHECK(expect::values(table.codes("t", categories)) == std::vector<double>{1, 2, -1, 0});
+  CHECK(error_of([&] { table.number_column("n", int64); }) ==
+        "FileError: iris.csv:3:1: '' in column 'n'; need a whole number");
+  CHECK(error_of([&] { table.categories("none"); }) ==
+        "FileError: iris.csv:2:5: column 'none' has no value in all 4 rows; need two");
+  CHECK(table.is_numeric("n"));
+  CHECK_FALSE(table.is_numeric("t"));
+  CHECK_FALSE(table.is_numeric("none"));
+  CHECK(error_of([&] { table.missing("m"); }).starts_with("FileError: iris.csv:1:1: no column 'm'"));
+  CHECK(error_of([&] { table.is_numeric("m"); }).starts_with("FileError: iris.csv:1:1: no column 'm'"));
+  // Filled and complete tables have no gaps.
+  CHECK(parse("n\n1\n?\n", {.missing = CsvMissing::fill}).missing("n") == std::vector<bool>{false, false});
 }
 
 TEST_CASE("columns can be chosen and put in order") {
@@ -289,7 +319,7 @@ TEST_CASE("numbers as other programs write them are read as the options say, or 
   CHECK(refused("-").ends_with("; need a number; CsvOptions::missing_words says what stands for a missing value"));
   for (const char* const missing : {"?", "null", "NULL", "N/A", "NA", "NaN", ""})
     CHECK(refused(missing) ==
-          "FileError: iris.csv:2:1: a missing value in column 'x'; CsvOptions::missing can drop or fill");
+          "FileError: iris.csv:2:1: a missing value in column 'x'; CsvOptions::missing can drop, fill or keep");
   CHECK(parse("x\n1\n?\nnull\nN/A\n", {.missing = CsvMissing::drop_row}).rows() == 1);
 }
 

@@ -2,6 +2,7 @@
 #include "tests/support/reference.hpp"
 
 #include <doctest/doctest.h>
+#include <autograd/tensor/creation.hpp>
 #include <nn/data/scaler.hpp>
 
 #include <limits>
@@ -54,6 +55,33 @@ TEST_CASE("a large mean costs no digits") {
   const Scaler scaler = Scaler::standard(tensor({1e9, 1e9 + 1, 1e9 + 2}, float64));
   CHECK(scaler.centers()[0] == 1e9 + 1);
   CHECK(scaler.spreads()[0] == doctest::Approx(std::sqrt(2.0 / 3)).epsilon(1e-14));
+}
+
+TEST_CASE("missing numbers are left out of a fit on request, and filled with the center") {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor x = tensor({{1, 5}, {nan, 7}, {3, nan}}, float64);
+  const Scaler standard = Scaler::standard(x, {}, {.missing = true});  // means 2, 6; deviations 1, 1
+  CHECK(standard.centers() == std::vector<double>{2, 6});
+  CHECK(standard.spreads() == std::vector<double>{1, 1});
+  CHECK(expect::values(standard.fill(x)) == std::vector<double>{1, 5, 2, 7, 3, 6});
+  CHECK(expect::values(standard.apply(standard.fill(x))) == std::vector<double>{-1, -1, 0, 1, 1, 0});
+  CHECK(standard.fill(x.to(float32)).dtype() == float32);
+  const Scaler min_max = Scaler::min_max(x, 0, 1, {}, {.missing = true});
+  CHECK(min_max.centers() == std::vector<double>{1, 5});
+  CHECK(min_max.spreads() == std::vector<double>{2, 2});
+  CHECK(error_of([&] {
+          Scaler::standard(tensor({{nan}, {nan}}), std::vector<std::string>{"age"}, {.missing = true});
+        }) == "ValueError: age: Scaler: every number is missing; leave the column out");
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK(error_of([&] {
+          Scaler::standard(tensor({{1}, {infinity}}), {}, {.missing = true});
+        }) == "ValueError: column 0: Scaler: inf in row 1; need finite numbers");
+}
+
+TEST_CASE("a constant column is brought to one number on request, as in scikit-learn") {
+  const Tensor x = tensor({{0.1, 1}, {0.1, 2}}, float64);
+  CHECK(expect::values(Scaler::standard(x, {}, {.constant = true}).apply(x)) == std::vector<double>{0, -1, 0, 1});
+  CHECK(expect::values(Scaler::min_max(x, 0, 1, {}, {.constant = true}).apply(x)) == std::vector<double>{0, 0, 0, 1});
 }
 
 TEST_CASE("a constant column, a NaN and other tables are refused by name") {

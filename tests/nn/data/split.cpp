@@ -2,6 +2,7 @@
 #include "tests/support/statistics.hpp"
 
 #include <doctest/doctest.h>
+#include <autograd/tensor/creation.hpp>
 #include <nn/data/split.hpp>
 
 #include <algorithm>
@@ -163,4 +164,58 @@ TEST_CASE("splits that leave nothing, and classes that a part would miss, are re
             .starts_with("TypeError: split: stratify with targets of float32"));
   CHECK(refused({zeros({4, 1}), zeros({4, 1})}, {.test = 1, .stratify = true})
             .starts_with("ShapeError: split: stratify"));
+}
+
+TEST_CASE("every row is tested in one fold and trained on in the others, in folds of equal sizes") {
+  for (const auto& [rows, count] : {std::pair{10, 5}, std::pair{11, 3}, std::pair{4, 4}}) {
+    for (const bool shuffle : {false, true}) {
+      const std::vector<nn::Fold> folds = nn::folds(numbered(rows), {.count = count, .seed = 3, .shuffle = shuffle});
+      REQUIRE(folds.size() == static_cast<std::size_t>(count));
+      std::vector<int> tested(static_cast<std::size_t>(rows), 0);
+      for (const auto& [train, test] : folds) {
+        CHECK(static_cast<int>(test.size()) >= rows / count);
+        CHECK(static_cast<int>(test.size()) <= (rows + count - 1) / count);
+        std::vector<std::int64_t> all = train;
+        all.insert(all.end(), test.begin(), test.end());
+        std::sort(all.begin(), all.end());
+        for (std::int64_t row = 0; row < rows; ++row) CHECK(all.at(static_cast<std::size_t>(row)) == row);
+        for (const std::int64_t row : test) ++tested[static_cast<std::size_t>(row)];
+      }
+      CHECK(std::all_of(tested.begin(), tested.end(), [](int times) { return times == 1; }));
+    }
+  }
+  const auto first = [](std::uint64_t seed) { return nn::folds(numbered(50), {.seed = seed})[0].test; };
+  CHECK(first(1) == first(1));
+  CHECK(first(1) != first(2));
+  CHECK(nn::folds(numbered(6), {.count = 3, .shuffle = false})[1].test == std::vector<std::int64_t>{1, 4});
+}
+
+TEST_CASE("stratified folds have each class in its proportion") {
+  std::vector<double> labels(23, 0);
+  labels.insert(labels.end(), 12, 1);
+  labels.insert(labels.end(), 5, 2);
+  const Dataset data = labelled(labels);
+  for (const nn::Fold& fold : nn::folds(data, {.count = 5, .seed = 1, .stratify = true})) {
+    const std::map<double, int> counts = classes(data.select(fold.test));
+    for (const auto& [label, rows] : std::map<double, int>{{0, 23}, {1, 12}, {2, 5}}) {
+      CHECK(counts.at(label) >= rows / 5);
+      CHECK(counts.at(label) <= (rows + 4) / 5);
+    }
+    CHECK(fold.test.size() == 8);
+  }
+}
+
+TEST_CASE("folds that cannot be are refused") {
+  CHECK(error_of([] { nn::folds(numbered(5), {.count = 1}); }) ==
+        "ValueError: folds: 1 folds of 5 rows; need 2 folds or more, and a row for each");
+  CHECK(error_of([] { nn::folds(numbered(5), {.count = 6}); }).starts_with("ValueError: folds: 6 folds of 5 rows"));
+  CHECK(error_of([] {
+          nn::folds(labelled({0, 0, 1, 0}), {.count = 2, .stratify = true});
+        }) == "ValueError: folds: class 1 has 1 rows, too few for 2 folds; stratify needs one in each");
+  CHECK(error_of([] {
+          nn::folds(labelled({0, 0}), {.count = 2, .stratify = true});
+        }).starts_with("ValueError: folds: stratify with one class only"));
+  CHECK(error_of([] {
+          nn::folds(Dataset(zeros({4, 1}), zeros({4, 1})), {.count = 2, .stratify = true});
+        }).starts_with("ShapeError: folds: stratify with targets (4, 1)"));
 }

@@ -1,6 +1,7 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 
+#include <autograd/tensor/creation.hpp>
 #include <nn/data/csv.hpp>
 #include <nn/data/write_csv.hpp>
 

@@ -2,6 +2,7 @@
 #include "tests/support/faulty_disk.hpp"
 #include "tests/support/folder.hpp"
 
+#include <autograd/tensor/creation.hpp>
 #include <nn/files/npy.hpp>
 #include <nn/files/npz.hpp>
 #include <nn/files/safetensors.hpp>

@@ -2,6 +2,7 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 
+#include <autograd/tensor/creation.hpp>
 #include <nn/files/npz.hpp>
 #include <nn/files/safetensors.hpp>
 

@@ -3,6 +3,7 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 
+#include <autograd/tensor/creation.hpp>
 #include <nn/files/safetensors.hpp>
 #include <nn/files/whole_file.hpp>
 

@@ -4,6 +4,7 @@
 #include "tests/support/with_threads.hpp"
 
 #include <doctest/doctest.h>
+#include <autograd/tensor/creation.hpp>
 #include <nn/layers/init.hpp>
 
 #include <cmath>

@@ -1,5 +1,5 @@
+#include "tests/nn/ranks/thread_ranks.hpp"
 #include "tests/support/expect.hpp"
-#include "tests/support/thread_ranks.hpp"
 
 #include <doctest/doctest.h>
 #include <autograd/ops/random.hpp>

@@ -73,6 +73,39 @@ TEST_CASE("a logarithmic x axis has equal steps for equal factors") {
   CHECK(points[1].first - points[0].first == Approx(points[2].first - points[1].first).epsilon(1e-3));
 }
 
+TEST_CASE("a logarithmic axis has powers of 10, in figures where they are few") {
+  nn::Panel panel = panel_of({{.name = "a", .x = {1e-12, 1}, .y = {0.02, 30}}});
+  panel.x_logarithmic = panel.y_logarithmic = true;
+  const std::string svg = nn::Picture(chart_of(panel)).svg();
+  for (const char* text : {"10⁻¹²", "10⁻⁶", "10⁰", "0.01", "1", "100"}) CHECK(count(svg, text) == 1);
+  CHECK(count(svg, "10⁻¹¹") == 0);  // every second is enough
+  panel.y_range = {{2, 5}};         // no power of 10: gnuplot's own tics
+  CHECK(count(nn::Picture(chart_of(panel)).svg(), "100") == 0);
+}
+
+TEST_CASE("a legend has a place for every name within the picture, and shortens what does not fit") {
+  std::vector<nn::Trace> traces;
+  for (const nn::Mark mark : {nn::Mark::line, nn::Mark::points, nn::Mark::both})
+    traces.push_back({.name = "a name that is as long as this one " + std::to_string(traces.size()),
+                      .x = {1, 2},
+                      .y = {1, 2},
+                      .mark = mark});
+  for (const int width : {200, 476, 1000}) {
+    const nn::Chart chart{.panels = {panel_of(traces)}, .width = width};
+    const std::string svg = nn::Picture(chart).svg();
+    const nn::Drawing page = nn::drawing_of(chart);
+    for (const std::string& text : xml::between(svg, "<g transform=\"translate(", "</text>")) {
+      double x = 0, y = 0;
+      std::sscanf(text.c_str(), "%lf,%lf", &x, &y);
+      CHECK(y < page.height);
+      const std::size_t name = text.find("<text>") + 6;
+      if (text.find("this one") != std::string::npos)
+        CHECK(x + 6.5 * static_cast<double>(text.size() - name) < page.width);
+    }
+    for (int i = 0; i < 3; ++i) CHECK(svg.find("this one " + std::to_string(i) + "</text>") != std::string::npos);
+  }
+}
+
 TEST_CASE("names differ in more than their colour, and one name looks alike in all panels") {
   std::vector<nn::Trace> traces;
   for (int i = 0; i < 7; ++i)
@@ -137,7 +170,7 @@ TEST_CASE("notes stand in the panel") {
   panel.notes = {{.x = 0.5, .y = 0.5, .text = "100% <here>"}};
   const std::string svg = nn::Picture(chart_of(panel)).svg();
   CHECK(xml::fault(svg) == "");
-  CHECK(count(svg, "100% <here>") == 1);
+  CHECK(count(svg, "100% <here>") == 2);
 }
 
 TEST_CASE("charts that cannot be drawn are refused") {

@@ -76,3 +76,9 @@ TEST_CASE("gnuplot is in a process group of its own, which a Ctrl-C at the termi
   CHECK(std::stol(group) > 0);
   CHECK(std::stol(group) != getpgrp());
 }
+
+TEST_CASE("a slim SVG has the same numbers in fewer digits, and the same texts") {
+  CHECK(nn::slim_svg("<?xml version=\"1.0\"?><path d='M66.00,53.50 L1.25,100.00 '/><text>66.00</text>") ==
+        "<?xml version=\"1.0\"?><path d='M66,53.5 L1.25,100 '/><text>66.00</text>");
+  CHECK(nn::slim_svg("<svg xmlns=\"http://www.w3.org/2000/svg\"/>") == "<svg xmlns=\"http://www.w3.org/2000/svg\"/>");
+}

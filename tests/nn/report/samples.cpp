@@ -1,5 +1,6 @@
 #include "tests/support/expect.hpp"
 
+#include <autograd/tensor/creation.hpp>
 #include <nn/report/samples.hpp>
 
 #include <doctest/doctest.h>

@@ -189,7 +189,7 @@ TEST_CASE("scalers, encoders and class names are saved with the model, every bit
           nn::save(model, folder.file("n"), {.metadata = {{"xgrad.classes", ""}}});
         }) == "ValueError: save: the metadata key xgrad.classes is taken; need one that does not begin with xgrad.");
   CHECK(expect::error_of([&] { nn::save(model, folder.file("n"), {.preparation = {.classes = {"\xFF"}}}); }) ==
-        "ValueError: save: a name of a class, category, scaler or encoder is not UTF-8");
+        "ValueError: save: a name of a class, category, column, scaler or encoder is not UTF-8");
   nn::TensorFile file = nn::tensors_of(model);
   for (const auto& [key, text] :
        std::vector<std::pair<std::string, std::string>>{{"xgrad.classes", "[1]"},

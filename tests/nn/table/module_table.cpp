@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <autograd/pointwise.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <nn/layers/linear.hpp>
 #include <nn/table/module_table.hpp>
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <autograd/pointwise.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <nn/table/module_table.hpp>
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <autograd/ops/layout.hpp>
+#include <autograd/tensor/creation.hpp>
 #include <nn/training/metrics.hpp>
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 #include "tests/support/expect.hpp"
 
 #include <doctest/doctest.h>
+#include <autograd/tensor/creation.hpp>
 #include <nn/layers/linear.hpp>
 #include <nn/training/snapshot.hpp>
 
