@@ -74,7 +74,7 @@ inline double difference(const xgrad::Tensor& x, const xgrad::Tensor& y) { retur
 
 template <class T>
 bool same_bits(const std::vector<T>& x, const std::vector<T>& y) {
-  return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(T)) == 0;
+  return x.size() == y.size() && (x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(T)) == 0);
 }
 
 /// A tensor of its own with these values that requires a gradient.
