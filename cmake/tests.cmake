@@ -36,7 +36,7 @@ foreach(source IN LISTS test_sources)
 endforeach()
 
 if(XGRAD_BUILD_EXAMPLES)
-  foreach(script programs model_files checkpoints)
+  foreach(script programs tables model_files checkpoints)
     add_test(NAME examples/${script}
       COMMAND bash ${PROJECT_SOURCE_DIR}/tests/examples/${script}.sh ${PROJECT_BINARY_DIR}/examples)
     set_tests_properties(examples/${script} PROPERTIES TIMEOUT 3600)
