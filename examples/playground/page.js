@@ -38,9 +38,11 @@ async function ask(path, options = {}) {
   return answer;
 }
 
+// members may be a function: it is called when what was asked before is answered, and so sees the state that it changes.
 const command = (name, members = {}) => inOrder(async () => {
   try {
-    const answer = await ask(`session/${session}`, {method: 'POST', body: JSON.stringify({command: name, ...members})});
+    const given = typeof members === 'function' ? members() : members;
+    const answer = await ask(`session/${session}`, {method: 'POST', body: JSON.stringify({command: name, ...given})});
     const json = await answer.json();
     tell('');
     if (json.settings) take(json);
@@ -51,7 +53,8 @@ const command = (name, members = {}) => inOrder(async () => {
     return null;
   }
 });
-const set = values => command('set', {values});
+const set = values => command('set', () => ({values: typeof values === 'function' ? values() : values}));
+const setLayers = change => set(() => ({layers: layersText(change(layersOf(value('layers'))))}));
 
 const complain = error => tell(error instanceof Refused ? error.message : `${error}`, true);
 function tell(text, bad = false) {
@@ -182,7 +185,7 @@ function buildControls() {
   for (const name of datasets) {
     const button = make('button', {id: `data-${name}`}, make('canvas', {width: 44, height: 44}), name);
     button.setAttribute('role', 'radio');
-    button.addEventListener('click', () => name === 'own' ? useOwn() : set({data: name, ...fitting(name)}));
+    button.addEventListener('click', () => name === 'own' ? useOwn() : set(() => ({data: name, ...fitting(name)})));
     $('datasets').append(button);
   }
   sketchDatasets(datasets);
@@ -279,11 +282,11 @@ function buildNetwork() {
     button.append(make('span', {className: 'name', textContent: feature.label}));
     button.setAttribute('aria-pressed', on);
     button.setAttribute('aria-label', `Feature ${feature.label}`);
-    button.addEventListener('click', () => {
-      const names = new Set(chosen);
-      on ? names.delete(feature.name) : names.add(feature.name);
-      set({features: state.features.map(f => f.name).filter(n => names.has(n)).join(',')});
-    });
+    button.addEventListener('click', () => set(() => {
+      const names = new Set(listed(value('features')));
+      names.delete(feature.name) || names.add(feature.name);
+      return {features: state.features.map(f => f.name).filter(n => names.has(n)).join(',')};
+    }));
     drawMap(button.querySelector('canvas'), feature.map);
     if (on) unitElements[number++] = button;
     features.append(button);
@@ -292,22 +295,22 @@ function buildNetwork() {
 
   const activations = controls.find(c => c.name === 'layers').choices;
   layers.forEach((layer, i) => {
-    const change = members => set({layers: layersText(layers.map((l, k) => k === i ? {...l, ...members} : l))});
+    const change = members => setLayers(all => all.map((l, k) => k === i ? {...l, ...members(l)} : l));
     const less = make('button', {id: `less-${i}`, textContent: '−', disabled: layer.units === 1, title: 'Takes a unit away.'});
     less.setAttribute('aria-label', `Layer ${i + 1}: one unit less`);
-    less.addEventListener('click', () => change({units: layer.units - 1}));
+    less.addEventListener('click', () => change(l => ({units: Math.max(1, l.units - 1)})));
     const more = make('button', {id: `more-${i}`, textContent: '+', title: 'Adds a unit.'});
     more.setAttribute('aria-label', `Layer ${i + 1}: one unit more`);
-    more.addEventListener('click', () => change({units: layer.units + 1}));
+    more.addEventListener('click', () => change(l => ({units: l.units + 1})));
     const select = make('select', {id: `activation-${i}`, title: 'What each unit makes of its sum.'},
       ...activations.map(a => make('option', {value: a, textContent: words(a), selected: a === layer.activation})));
     select.setAttribute('aria-label', `Layer ${i + 1}: activation`);
-    select.addEventListener('change', () => change({activation: select.value}));
+    select.addEventListener('change', () => change(() => ({activation: select.value})));
     const dropout = make('select', {id: `dropout-${i}`, title: 'Dropout: how many units are left out at random in every step.'},
       ...['0', '0.1', '0.2', '0.3', '0.5', '0.7'].concat(['0', '0.1', '0.2', '0.3', '0.5', '0.7'].includes(layer.dropout) ? [] : [layer.dropout])
         .map(d => make('option', {value: d, textContent: d === '0' ? 'no dropout' : `dropout ${d}`, selected: d === layer.dropout})));
     dropout.setAttribute('aria-label', `Layer ${i + 1}: dropout`);
-    dropout.addEventListener('change', () => change({dropout: dropout.value}));
+    dropout.addEventListener('change', () => change(() => ({dropout: dropout.value})));
     const column = make('div', {className: 'column'},
       make('div', {className: 'head'}, make('div', {className: 'row count'}, less, make('span', {textContent: `${layer.units}`}), more), select, dropout));
     for (let unit = 0; unit < layer.units; unit++) {
@@ -724,10 +727,10 @@ function connect() {
   $('reset').addEventListener('click', () => command('reset'));
   $('step').addEventListener('click', () => command('step', {steps: 1}));
   $('epoch').addEventListener('click', () => command('epoch'));
-  $('reseed').addEventListener('click', () => set({seed: String(+value('seed') + 1)}));
-  $('repoint').addEventListener('click', () => set({data_seed: String(+value('data_seed') + 1)}));
-  $('layer-more').addEventListener('click', () => set({layers: layersText([...layersOf(value('layers')), {units: 2, activation: layersOf(value('layers')).at(-1)?.activation || 'tanh', dropout: '0'}])}));
-  $('layer-less').addEventListener('click', () => set({layers: layersText(layersOf(value('layers')).slice(0, -1))}));
+  $('reseed').addEventListener('click', () => set(() => ({seed: String(+value('seed') + 1)})));
+  $('repoint').addEventListener('click', () => set(() => ({data_seed: String(+value('data_seed') + 1)})));
+  $('layer-more').addEventListener('click', () => setLayers(all => [...all, {units: 2, activation: all.at(-1)?.activation || 'tanh', dropout: '0'}]));
+  $('layer-less').addEventListener('click', () => setLayers(all => all.slice(0, -1)));
   $('theme').addEventListener('click', () => {
     localStorage.setItem('playground-theme', theme === 'dark' ? 'light' : 'dark');
     choosePalette();

@@ -196,6 +196,14 @@ class Page(unittest.TestCase):
         self.steps(200)
         self.assertIn("slope", self.text("unit-1-1"))
 
+    def test_clicks_that_come_before_the_answers_all_count(self):
+        seed = int(self.settings()["seed"])
+        self.js("""for (const id of ['layer-more', 'layer-more', 'more-0', 'more-0', 'less-1', 'feature-sin(x1)', 'feature-x2', 'reseed', 'reseed'])
+            document.getElementById(id).click();""")
+        self.wait(lambda: int(self.settings()["seed"]) == seed + 2, 10)
+        self.assertEqual(self.settings()["layers"], "6:tanh,1:tanh,2:tanh,2:tanh")
+        self.assertEqual(self.settings()["features"], "x1,sin(x1)")
+
     def test_units_are_shown_large_and_numbers_edited(self):
         unit = self.id("unit-1-2")
         ActionChains(self.driver).move_to_element(unit).perform()
