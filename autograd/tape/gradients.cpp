@@ -16,6 +16,16 @@ std::string describe(const Tensor& x) {
   return fmt::format("{} of shape {}", x.label().empty() ? "a tensor" : x.label(), x.shape());
 }
 
+void check_dtypes(const Tensor& x, const Tensor& gradient) {
+  check_defined("gradients", "the tensor", x);
+  check_defined("gradients", "the gradient", gradient);
+  if (!is_floating(x.dtype()))
+    throw_as<TypeError>("gradients: {} is {} and has none; need float32 or float64", describe(x), x.dtype());
+  if (gradient.dtype() != x.dtype())
+    throw_as<TypeError>("gradients: {} is {}, the gradient is {}; need equal dtypes", describe(x), x.dtype(),
+                        gradient.dtype());
+}
+
 }  // namespace
 
 std::uint32_t TensorIndex::find(const TensorBody* body) const {
@@ -140,16 +150,30 @@ void Gradients::append(Entry entry) {
 }
 
 void Gradients::set(const Tensor& x, Tensor gradient) {
-  check_defined("gradients", "the tensor", x);
-  check_defined("gradients", "the gradient", gradient);
-  if (!is_floating(x.dtype()))
-    throw_as<TypeError>("gradients: {} is {} and has none; need float32 or float64", describe(x), x.dtype());
+  check_dtypes(x, gradient);
   if (gradient.shape() != x.shape())
     throw_as<ShapeError>("gradients: {} cannot have a gradient of shape {}; need equal shapes", describe(x),
                          gradient.shape());
-  if (gradient.dtype() != x.dtype())
-    throw_as<TypeError>("gradients: {} is {}, the gradient is {}; need equal dtypes", describe(x), x.dtype(),
-                        gradient.dtype());
+  set(Entry(x, std::move(gradient)));
+}
+
+void Gradients::set(const Tensor& x, RowGradient gradient) {
+  check_dtypes(x, gradient.values);
+  const Tensor& rows = gradient.rows;
+  check_defined("gradients", "the rows", rows);
+  if (rows.dtype() != int64) throw_as<TypeError>("gradients: rows are {}; need int64", rows.dtype());
+  Shape expected = x.shape();
+  if (rows.rank() == 1 && x.rank() > 0) expected[0] = rows.shape(0);
+  if (rows.rank() != 1 || x.rank() == 0 || gradient.values.shape() != expected)
+    throw_as<ShapeError>("gradients: {} cannot have a gradient of rows {} and values {}; need (k,) and (k, ...)",
+                         describe(x), rows.shape(), gradient.values.shape());
+  std::int64_t least = 0;
+  for (const std::int64_t row : rows.values<std::int64_t>()) {
+    if (row < least || row >= x.shape(0))
+      throw_as<ValueError>("gradients: row {} of {}; need rows that rise, from 0 to {}", row, describe(x),
+                           x.shape(0) - 1);
+    least = row + 1;
+  }
   set(Entry(x, std::move(gradient)));
 }
 

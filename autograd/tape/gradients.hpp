@@ -150,6 +150,9 @@ class Gradients {
 
   /// Sets or replaces the gradient of x. ShapeError or TypeError if it does not fit x.
   void set(const Tensor& x, Tensor gradient);
+  /// The same with a gradient that is zero but for rows. ValueError besides for rows that do not rise or that there are
+  /// not.
+  void set(const Tensor& x, RowGradient gradient);
   /// The same with an entry of other gradients.
   void set(Entry entry);
 

@@ -1,4 +1,5 @@
 #include <autograd/kernels/vector.hpp>
+#include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/identities.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tape/recorder.hpp>
@@ -37,8 +38,10 @@ Tensor argument(Recorder& recorder, const Tensor& x) {
   return std::move(outputs[0]);
 }
 
-Tensor constant_gradient(const Tensor& gradient, const Tensor& x) {
-  return apply_operation(ConstantGradient(), gradient, x);
+Tensor own_gradient(const Tensor& x, Tensor gradient, bool differentiable) {
+  if (gradient.shape() != x.shape()) gradient = broadcast_to(gradient, x.shape());
+  if (!differentiable) return gradient.unique() ? gradient : gradient.clone();
+  return is_recorded(gradient) ? gradient : apply_operation(ConstantGradient(), gradient, x);
 }
 
 }  // namespace xgrad

@@ -12,7 +12,8 @@ class Recorder;
 /// a tensor of its own with x's values. TapeError for a tensor of another living tape.
 Tensor argument(Recorder& recorder, const Tensor& x);
 
-/// A gradient that is the same wherever x is, on the tape all the same: its own derivative along x is zero.
-Tensor constant_gradient(const Tensor& gradient, const Tensor& x);
+/// A gradient of x in x's shape and in a buffer that nobody else writes. With `differentiable` it is on the tape: one
+/// that is the same wherever x is has a derivative of zero along x.
+Tensor own_gradient(const Tensor& x, Tensor gradient, bool differentiable);
 
 }  // namespace xgrad

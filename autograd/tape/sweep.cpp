@@ -86,7 +86,10 @@ bool Sweep::wants_any_input(const Node& entry) const {
 /// Passes the cotangents of an operation's outputs on to its inputs, and lets go of what it saved.
 [[gnu::always_inline]] inline void Sweep::pass(std::uint32_t number) {
   Node& entry = node(number);
-  if (entry.operation == nullptr) return;
+  if (entry.operation == nullptr) {
+    if (options_.on_final && entry.leaf.defined()) finish(number);
+    return;
+  }
   const std::uint32_t first = number + 1 - entry.output_count;
   bool reached = cotangent(number).defined();
   bool has_zeros = vanishing(number);
@@ -149,33 +152,12 @@ void Sweep::pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t las
   }
 }
 
-namespace {
-
-template <class E>
-[[noreturn]] void throw_contribution(const Node& from, std::size_t input, const Node& to, const Tensor& gradient,
-                                     const char* rule) {
-  throw_as<E>("backward: the vjp of {} gives input {} of shape {} and dtype {} a gradient of shape {} and dtype {}; {}",
-              from.operation->name(), input, to.shape, to.dtype, gradient.shape(), gradient.dtype(), rule);
-}
-
-}  // namespace
-
 [[gnu::always_inline]] inline void Sweep::contribute(const Node& from, std::size_t input, Tensor&& gradient) {
-  Node& to = node(from.inputs[input]);
-  if (gradient.dtype() != to.dtype) throw_contribution<TypeError>(from, input, to, gradient, "need equal dtypes");
-  const Shape& shape = gradient.shape();
-  if (!(shape == to.shape)) {
-    if (from.contribution == Contribution::exact)
-      throw_contribution<ShapeError>(from, input, to, gradient, "need equal shapes");
-    if (from.contribution == Contribution::unbroadcast &&
-        (shape.rank() != to.shape.rank() || !broadcasts_to(shape, to.shape)))
-      throw_contribution<ShapeError>(from, input, to, gradient, "need one of its rank that broadcasts to it");
-  }
-  if (from.contribution == Contribution::broadcast) {
-    if (!(shape == from.shape) && !broadcasts_to(shape, from.shape))
-      throw_contribution<ShapeError>(from, input, to, gradient, "need one that broadcasts to the result");
-    if (!(from.shape == to.shape)) gradient = sum_back(gradient, from.shape, to.shape);
-  }
+  const Node& to = node(from.inputs[input]);
+  const bool broadcast = from.contribution == Contribution::broadcast;
+  if (gradient.dtype() != to.dtype || !(gradient.shape() == (broadcast ? from.shape : to.shape)))
+    check_contribution(from, input, to, gradient);
+  if (broadcast && !(from.shape == to.shape)) gradient = sum_back(gradient, from.shape, to.shape);
   add(from.inputs[input], std::move(gradient));
 }
 
@@ -218,33 +200,36 @@ Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& 
 [[gnu::always_inline]] inline Gradients Sweep::collect() {
   Gradients gradients;
   gradients.entries_.reserve(recorder_.leaves().size());
-  const auto own = [&](const Tensor& x, Tensor gradient) {
-    if (gradient.shape() != x.shape()) gradient = broadcast_to(gradient, x.shape());
-    if (!options_.differentiable && !gradient.unique()) gradient = gradient.clone();
-    if (options_.differentiable && !is_recorded(gradient)) gradient = constant_gradient(gradient, x);
-    return gradient;
-  };
-  const auto add = [&](const Tensor& x, Tensor gradient) { gradients.append({x, own(x, std::move(gradient))}); };
   for (const std::uint32_t number : recorder_.leaves()) {
-    Node& entry = node(number);
-    if (!wants(number)) continue;
-    const bool zero = std::exchange(vanishing(number), false);
-    Tensor gradient = std::move(cotangent(number));
-    if (const auto rows = rows_.of(number); !rows.empty()) [[unlikely]] {
-      if (!gradient.defined()) {
-        gradients.append({entry.leaf, kernels::sum_rows(rows, entry.shape)});
-        continue;
-      }
-      gradient = own(entry.leaf, std::move(gradient));
-      kernels::add_rows(gradient, rows);
-    }
-    if (gradient.defined())
-      add(entry.leaf, std::move(gradient));
-    else if (zero)
-      add(entry.leaf, zeros(entry.shape, entry.dtype));
+    if (const Gradients::Entry* const known = final_.empty() ? nullptr : final_.entry(node(number).leaf))
+      gradients.append(*known);
+    else if (std::optional<Gradients::Entry> entry = take(number))
+      gradients.append(*std::move(entry));
   }
-  for (auto& [x, gradient] : intermediate_) add(x, std::move(gradient));
+  for (auto& [x, gradient] : intermediate_)
+    gradients.append({x, own_gradient(x, std::move(gradient), options_.differentiable)});
   return gradients;
+}
+
+[[gnu::always_inline]] inline std::optional<Gradients::Entry> Sweep::take(std::uint32_t number) {
+  Node& entry = node(number);
+  if (!wants(number)) return std::nullopt;
+  const bool zero = std::exchange(vanishing(number), false);
+  Tensor gradient = std::move(cotangent(number));
+  const auto rows = rows_.of(number);
+  if (!gradient.defined() && !rows.empty()) return Gradients::Entry(entry.leaf, kernels::sum_rows(rows, entry.shape));
+  if (!gradient.defined() && !zero) return std::nullopt;
+  if (!gradient.defined()) gradient = zeros(entry.shape, entry.dtype);
+  gradient = own_gradient(entry.leaf, std::move(gradient), options_.differentiable);
+  if (!rows.empty()) kernels::add_rows(gradient, rows);
+  return Gradients::Entry(entry.leaf, std::move(gradient));
+}
+
+void Sweep::finish(std::uint32_t number) {
+  std::optional<Gradients::Entry> entry = take(number);
+  if (!entry) return;
+  final_.append(*std::move(entry));
+  options_.on_final(*(final_.end() - 1));
 }
 
 }  // namespace xgrad

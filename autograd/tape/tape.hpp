@@ -5,6 +5,7 @@
 #include <autograd/tensor/scopes.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <iosfwd>
 #include <span>
@@ -60,6 +61,10 @@ struct BackwardOptions {
   std::vector<Tensor> also = {};
   /// If any: the gradients of these tensors alone, leaves or intermediate ones, and no work for the others.
   std::vector<Tensor> only = {};
+  /// Hears of each leaf's gradient as soon as it is final: when the sweep has passed the leaf's first use on the tape,
+  /// so that the leaves come in the reverse order of their first uses. For those who do something with gradients while
+  /// the sweep goes on, such as sending them. Called by the thread that sweeps; what it throws passes through backward.
+  std::function<void(const Gradients::Entry& leaf)> on_final = {};
 };
 
 /// The first operation whose value or gradient was not finite although its inputs were.

@@ -269,7 +269,10 @@ void tapes(Abuse& abuse) {
   abuse("Tape::backward", good(std::vector<Tensor>{}, std::vector<Tensor>{vector_leaf}),
         [=](const std::vector<Tensor>& also, const std::vector<Tensor>& only) {
           Tape tape;
-          return tape.backward(sum(recorded()), {.also = with_result(also), .only = only});
+          Tensor last;
+          return tape.backward(sum(recorded()), {.also = with_result(also),
+                                                 .only = only,
+                                                 .on_final = [&last](const auto& entry) { last = entry.gradient(); }});
         });
   abuse(
       "Tape::open Tape::size Tape::saved_bytes Tape::nonfinite Tape::masked_derivatives NonFiniteOrigin::text "
@@ -368,6 +371,12 @@ void gradients(Abuse& abuse) {
         seen(entry.rows() != nullptr, entry.tensor().size(), entry.get<0>());
         return entry.gradient();
       });
+  abuse("Gradients::set gradients", good(vector_leaf, tensor({0, 2}, int64), ones({2})),
+        [](const Tensor& x, const Tensor& rows, const Tensor& values) {
+          Gradients list;
+          list.set(x, RowGradient{rows, values});
+          return list[x];
+        });
   abuse("Gradients::clip_norm Gradients::clip_value gradients", [](const Tensor& g, double limit, NonFinite policy) {
     Gradients list;
     list.set(g, g);

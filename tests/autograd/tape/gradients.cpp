@@ -311,3 +311,27 @@ TEST_CASE("the norm of gradients whose squares vanish or overflow is theirs") {
   CHECK(norm_of(3e200, 4e200, 12e200) == doctest::Approx(13e200).epsilon(1e-15));
   CHECK(norm_of(0, 0, 0) == 0);
 }
+
+TEST_CASE("a gradient that is zero but for rows is set as rows") {
+  const Tensor table = leaf(zeros({4, 2}));
+  Gradients gradients;
+  gradients.set(table, RowGradient{tensor({1, 3}, int64), tensor({{1, 2}, {3, 4}})});
+  REQUIRE(gradients.rows(table) != nullptr);
+  CHECK(values(gradients.rows(table)->rows) == Values{1, 3});
+  CHECK(values(gradients[table]) == Values{0, 0, 1, 2, 0, 0, 3, 4});
+  const auto refused = [&](const Tensor& rows, const Tensor& numbers) {
+    return error_of([&] { gradients.set(table, RowGradient{rows, numbers}); });
+  };
+  CHECK(refused(tensor({1, 1}, int64), ones({2, 2})) ==
+        "ValueError: gradients: row 1 of a tensor of shape (4, 2); need rows that rise, from 0 to 3");
+  CHECK(refused(tensor({1, 4}, int64), ones({2, 2})) ==
+        "ValueError: gradients: row 4 of a tensor of shape (4, 2); need rows that rise, from 0 to 3");
+  CHECK(refused(tensor({-1.0}, int64), ones({1, 2})) ==
+        "ValueError: gradients: row -1 of a tensor of shape (4, 2); need rows that rise, from 0 to 3");
+  CHECK(refused(tensor({1.0}), ones({1, 2})) == "TypeError: gradients: rows are float32; need int64");
+  CHECK(refused(tensor({1, 2}, int64), ones({1, 2})) ==
+        "ShapeError: gradients: a tensor of shape (4, 2) cannot have a gradient of rows (2,) and values (1, 2); need "
+        "(k,) and (k, ...)");
+  CHECK(refused(tensor({1.0}, int64), ones({1, 2}, float64)) ==
+        "TypeError: gradients: a tensor of shape (4, 2) is float32, the gradient is float64; need equal dtypes");
+}

@@ -709,3 +709,67 @@ TEST_CASE("empty handles are refused where they are given, by operation and argu
         "ValueError: backward: a tensor of `only` is an empty handle");
   CHECK(tape.backward(y)[a].item() == 4);
 }
+
+TEST_CASE("a leaf's gradient is told as soon as nothing more can come to it, and is what backward gives") {
+  const Tensor first = leaf(tensor({2.0, 3.0})), second = leaf(tensor({5.0, 7.0})), broadcast = leaf(tensor(1.5)),
+               table = leaf(tensor({{1.0, 2.0}, {3.0, 4.0}, {5.0, 6.0}})), unused = leaf(tensor({1.0}));
+  std::vector<std::string> order;  // vjps and leaves, as the sweep meets them
+  const auto traced = [&](const char* name, const Tensor& x) {
+    return custom(
+        name, [](const Tensor& a) { return a.clone(); },
+        [&order, name](const Call& call) {
+          order.push_back(name);
+          return Tensors{call.cotangent()};
+        },
+        x);
+  };
+  const auto record = [&] {
+    const Tensor a = traced("a", first * second);
+    const Tensor b = traced("b", a + take(table, tensor({2.0, 0.0}, int64), 0) * broadcast);
+    static_cast<void>(unused * 2.0);  // of which the output does not depend
+    return sum(b * first);
+  };
+  const auto name_of = [&](const Tensor& x) {
+    return x.is(first)       ? "first"
+           : x.is(second)    ? "second"
+           : x.is(table)     ? "table"
+           : x.is(broadcast) ? "broadcast"
+                             : "?";
+  };
+  Gradients expected, told;
+  {
+    Tape tape;
+    expected = tape.backward(record());
+  }
+  order.clear();
+  Tape tape;
+  const Gradients gradients = tape.backward(record(), {.on_final = [&](const Gradients::Entry& entry) {
+                                              order.push_back(name_of(entry.tensor()));
+                                              told.set(entry);
+                                            }});
+  CHECK(order == std::vector<std::string>{"b", "broadcast", "table", "a", "second", "first"});
+  CHECK(gradients.size() == expected.size());
+  CHECK(gradients.rows(table) != nullptr);
+  auto same = expected.begin();
+  for (const auto& [x, gradient] : gradients) {
+    CHECK(x.is(same->tensor()));
+    CHECK(expect::values(gradient) == expect::values(expected[x]));
+    CHECK(expect::values(told[x]) == expect::values(expected[x]));
+    ++same;
+  }
+  CHECK_FALSE(told.contains(unused));
+}
+
+TEST_CASE("what is thrown when a gradient is told passes through backward, and only wanted leaves are told") {
+  const Tensor x = leaf(tensor(2.0)), y = leaf(tensor(3.0));
+  Tape tape;
+  CHECK(expect::error_of([&] {
+          tape.backward(x * y, {.on_final = [](const Gradients::Entry&) { throw ValueError("stop"); }});
+        }) == "ValueError: stop");
+  CHECK_FALSE(tape.open());
+  Tape other;
+  int told = 0;
+  other.backward(x * y,
+                 {.only = {y}, .on_final = [&](const Gradients::Entry& entry) { told += entry.tensor().is(y); }});
+  CHECK(told == 1);
+}

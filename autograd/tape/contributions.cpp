@@ -1,5 +1,5 @@
+#include <autograd/tape/contributions.hpp>
 #include <autograd/tape/operation.hpp>
-#include <autograd/tape/row_contributions.hpp>
 #include <autograd/tensor/format.hpp>
 
 #include <algorithm>
@@ -16,6 +16,13 @@ RowContributions::Terms RowContributions::of(std::uint32_t number) const {
 namespace {
 
 template <class E>
+[[noreturn]] void throw_contribution(const Node& from, std::size_t input, const Node& to, const Tensor& gradient,
+                                     const char* rule) {
+  throw_as<E>("backward: the vjp of {} gives input {} of shape {} and dtype {} a gradient of shape {} and dtype {}; {}",
+              from.operation->name(), input, to.shape, to.dtype, gradient.shape(), gradient.dtype(), rule);
+}
+
+template <class E>
 [[noreturn]] void throw_rows(const Node& from, std::size_t input, const Node& to, const Tensor& rows,
                              const Tensor& values, const char* rule) {
   throw_as<E>(
@@ -25,6 +32,18 @@ template <class E>
 }
 
 }  // namespace
+
+void check_contribution(const Node& from, std::size_t input, const Node& to, const Tensor& gradient) {
+  const Shape& shape = gradient.shape();
+  if (gradient.dtype() != to.dtype) throw_contribution<TypeError>(from, input, to, gradient, "need equal dtypes");
+  if (from.contribution == Contribution::exact && !(shape == to.shape))
+    throw_contribution<ShapeError>(from, input, to, gradient, "need equal shapes");
+  if (from.contribution == Contribution::unbroadcast && !(shape == to.shape) &&
+      (shape.rank() != to.shape.rank() || !broadcasts_to(shape, to.shape)))
+    throw_contribution<ShapeError>(from, input, to, gradient, "need one of its rank that broadcasts to it");
+  if (from.contribution == Contribution::broadcast && !(shape == from.shape) && !broadcasts_to(shape, from.shape))
+    throw_contribution<ShapeError>(from, input, to, gradient, "need one that broadcasts to the result");
+}
 
 void check_rows(const Node& from, std::size_t input, const Node& to, const Tensor& rows, const Tensor& values) {
   if (rows.dtype() != DType::int64) throw_rows<TypeError>(from, input, to, rows, values, "need int64 rows");

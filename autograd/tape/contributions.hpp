@@ -26,6 +26,8 @@ class RowContributions {
   std::vector<Contribution, CachedAllocator<Contribution>> all_;
 };
 
+/// TypeError or ShapeError for a gradient that a vjp gives an input and that does not fit it.
+void check_contribution(const Node& from, std::size_t input, const Node& to, const Tensor& gradient);
 /// TypeError, ShapeError or ValueError for rows that do not fit an input of an operation.
 void check_rows(const Node& from, std::size_t input, const Node& to, const Tensor& rows, const Tensor& values);
 
