@@ -59,8 +59,8 @@ class BatchPrefetch {
   BackgroundTask task_;  // last, so that it ends before what it uses
 };
 
-Batches::Batches(Dataset dataset, BatchesOptions options, BatchTransform transform)
-    : dataset_(std::move(dataset)), options_(options), transform_(std::move(transform)) {
+Batches::Batches(Dataset dataset, BatchesOptions options, BatchTransform transform, BatchShare share)
+    : dataset_(std::move(dataset)), options_(options), transform_(std::move(transform)), share_(std::move(share)) {
   if (options_.size < 1) throw_as<ValueError>("Batches: size is {}; need at least 1", options_.size);
   if (options_.dtype && !is_floating(*options_.dtype))
     throw TypeError("Batches: dtype is int64; need float32 or float64 (labels stay int64)");
@@ -76,6 +76,10 @@ std::int64_t Batches::size() const {
 }
 
 std::int64_t Batches::examples() const { return std::min(size() * options_.size, dataset_.size()); }
+
+std::int64_t Batches::examples(std::int64_t batch) const {
+  return std::min(options_.size, dataset_.size() - batch * options_.size);
+}
 
 void Batches::require_dataset() const {
   if (order_.empty()) throw ValueError("Batches: it was moved from; need the one that it was moved to");
@@ -99,9 +103,10 @@ Generator::State Batches::generator_of_next() const {
 }
 
 std::span<const std::int64_t> Batches::rows_of(std::int64_t batch) const {
-  const std::int64_t first = batch * options_.size;
-  const std::int64_t count = std::min(options_.size, dataset_.size() - first);
-  return std::span(order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+  const auto all =
+      std::span(std::as_const(order_))
+          .subspan(static_cast<std::size_t>(batch * options_.size), static_cast<std::size_t>(examples(batch)));
+  return share_ ? share_(all) : all;
 }
 
 Batch Batches::Iterator::operator*() const {

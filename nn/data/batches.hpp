@@ -27,6 +27,8 @@ struct BatchesOptions {
 
 /// What is done to a batch before it is handed out: augmentation, encoding.
 using BatchTransform = std::function<Batch(const Batch&)>;
+/// Which of a batch's examples are read, for processes that share it; may be none. A span of what it is given.
+using BatchShare = std::function<std::span<const std::int64_t>(std::span<const std::int64_t> examples)>;
 
 class BatchPrefetch;
 
@@ -40,7 +42,7 @@ class Batches {
   /// A transform is called for every batch, with prefetch on any thread, one batch at a time; what it throws comes with
   /// the batch that it belongs to. ValueError for a size below 1, an empty dataset, or when drop_last leaves no batch;
   /// TypeError for dtype int64.
-  Batches(Dataset dataset, BatchesOptions options, BatchTransform transform = {});
+  Batches(Dataset dataset, BatchesOptions options, BatchTransform transform = {}, BatchShare share = {});
 
   class Iterator {
    public:
@@ -77,6 +79,8 @@ class Batches {
   std::int64_t size() const;
   /// Examples in a pass: all, or fewer with drop_last.
   std::int64_t examples() const;
+  /// Examples of batch i of a pass, whoever reads them.
+  std::int64_t examples(std::int64_t batch) const;
   const Dataset& dataset() const& { return dataset_; }
   Dataset dataset() const&& { return dataset_; }
   const BatchesOptions& options() const& { return options_; }
@@ -91,12 +95,13 @@ class Batches {
 
  private:
   void require_dataset() const;
-  /// The examples of a batch of the current pass.
+  /// The examples of a batch of the current pass that are read.
   std::span<const std::int64_t> rows_of(std::int64_t batch) const;
 
   Dataset dataset_;
   BatchesOptions options_;
   BatchTransform transform_;
+  BatchShare share_;
   std::uint64_t epoch_ = 0;
   std::uint64_t pass_ = 0;  // unlike the epoch never set back
   std::vector<std::int64_t> order_;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -36,6 +37,12 @@ class LayerMemory {
   LayerMemory() = default;
   LayerMemory(const LayerMemory&) = default;
   LayerMemory& operator=(const LayerMemory&) = default;
+};
+
+/// A memory with its path from a module: `encoder.dropout.stream`.
+struct NamedMemory {
+  std::string path;
+  std::shared_ptr<LayerMemory> memory;
 };
 
 /// While one lives, this thread runs part `index` of a batch, and calls of layers leave their notes here.

@@ -37,6 +37,8 @@ class LayerStream {
   void state(const State& state);
   /// The same for copies, and for nothing else.
   const void* identity() const { return &*counter_; }
+  /// As which it leaves its notes.
+  std::shared_ptr<LayerMemory> memory() const { return counter_.pointer(); }
 
  private:
   struct Counter final : LayerMemory {

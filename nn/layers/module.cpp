@@ -1,6 +1,7 @@
 #include <autograd/tensor/format.hpp>
 #include <nn/layers/layer_stream.hpp>
 #include <nn/layers/module.hpp>
+#include <nn/layers/running_statistics.hpp>
 
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@ struct ModuleState {
     std::optional<Shared<ModuleState>> child;
     std::optional<LayerStream> stream;
     TorchForm torch;
+    std::optional<Shared<RunningStatistics>> statistics = std::nullopt;
   };
   std::string path;
   bool added = false;
@@ -76,9 +78,10 @@ struct ModuleState {
   void each(const Visit& visit) {
     Seen seen = {this};
     walk("", [&](const Item& item, const std::string& at) {
-      const void* const object = item.child    ? static_cast<const void*>(&**item.child)
-                                 : item.stream ? item.stream->identity()
-                                               : item.tensor.body_or_null();
+      const void* const object = item.child        ? static_cast<const void*>(&**item.child)
+                                 : item.stream     ? item.stream->identity()
+                                 : item.statistics ? static_cast<const void*>(&**item.statistics)
+                                                   : item.tensor.body_or_null();
       if (!seen.insert(object).second) return false;
       if (!item.child) visit(item, at);
       return true;
@@ -90,7 +93,7 @@ struct ModuleState {
     walk(at, [](Item& item, const std::string& below) {
       if (item.first && item.child)
         (*item.child)->path = below;
-      else if (item.first && !item.stream)
+      else if (item.first)
         item.tensor.label(below);
       return item.first;
     });
@@ -199,10 +202,16 @@ LayerStream Module::add_stream(std::string_view name, const LayerStream& numbers
   return numbers;
 }
 
+Shared<RunningStatistics> Module::add_statistics(std::string_view name, const Shared<RunningStatistics>& statistics) {
+  state_->check_name("statistics", name);
+  state_->items.push_back({std::string(name), false, false, Tensor(), std::nullopt, std::nullopt, {}, statistics});
+  return statistics;
+}
+
 std::vector<NamedTensor> Module::named_tensors(bool buffers) const {
   std::vector<NamedTensor> list;
   state_->each([&](const ModuleState::Item& item, const std::string& at) {
-    if (!item.stream && item.is_buffer == buffers) list.push_back({at, item.tensor});
+    if (item.tensor.defined() && item.is_buffer == buffers) list.push_back({at, item.tensor});
   });
   return list;
 }
@@ -213,7 +222,7 @@ std::vector<NamedTensor> Module::named_buffers() const { return named_tensors(tr
 std::vector<TorchForm> Module::torch_forms() const {
   std::vector<TorchForm> forms;
   state_->each([&](const ModuleState::Item& item, const std::string&) {
-    if (!item.stream && !item.is_buffer) forms.push_back(item.torch);
+    if (item.tensor.defined() && !item.is_buffer) forms.push_back(item.torch);
   });
   return forms;
 }
@@ -222,6 +231,15 @@ std::vector<NamedStream> Module::named_streams() const {
   std::vector<NamedStream> list;
   state_->each([&](const ModuleState::Item& item, const std::string& at) {
     if (item.stream) list.push_back({at, *item.stream});
+  });
+  return list;
+}
+
+std::vector<NamedMemory> Module::named_memories() const {
+  std::vector<NamedMemory> list;
+  state_->each([&](const ModuleState::Item& item, const std::string& at) {
+    if (item.stream) list.push_back({at, item.stream->memory()});
+    if (item.statistics) list.push_back({at, item.statistics->pointer()});
   });
   return list;
 }

@@ -18,6 +18,7 @@
 namespace xgrad::nn {
 
 class LayerStream;
+class RunningStatistics;
 
 /// How PyTorch keeps a parameter that it keeps otherwise than we do.
 struct TorchForm {
@@ -33,6 +34,9 @@ struct NamedTensor {
 
 /// A layer's random numbers with the path of the layer.
 struct NamedStream;
+
+/// What a layer keeps of its calls, with its path.
+struct NamedMemory;
 
 /// A module's handle to a tensor that it has registered. It does not become another tensor, of which `parameters()` and
 /// optimizers would not know: `linear.weight = x` throws a ValueError, and `linear.weight.assign(x)` writes x's values.
@@ -105,6 +109,8 @@ class Module {
   Registered buffer(std::string_view name, Tensor tensor);
   /// Registers the random numbers of a layer, so that a checkpoint has their place.
   LayerStream add_stream(std::string_view name, const LayerStream& numbers);
+  /// Registers the running statistics of a layer, of which processes that train a model together tell each other.
+  Shared<RunningStatistics> add_statistics(std::string_view name, const Shared<RunningStatistics>& statistics);
 
   /// From here down, in order of registration, each tensor once however many modules share it.
   std::vector<Tensor> parameters() const;
@@ -113,6 +119,8 @@ class Module {
   /// Of the parameters, in the order of `named_parameters`.
   std::vector<TorchForm> torch_forms() const;
   std::vector<NamedStream> named_streams() const;
+  /// Of the streams and the running statistics.
+  std::vector<NamedMemory> named_memories() const;
   /// Numbers in all parameters.
   std::size_t parameter_count() const;
 

@@ -64,7 +64,8 @@ BatchNorm::BatchNorm(std::int64_t features, const BatchNormOptions& options)
       bias(parameter("bias", zeros({features}))),
       running_mean(buffer("running_mean", zeros({features}))),
       running_var(buffer("running_var", ones({features}))),
-      statistics_(std::make_shared<RunningStatistics>(running_mean, running_var, options.momentum)),
+      statistics_(add_statistics("statistics", Shared<RunningStatistics>(std::make_shared<RunningStatistics>(
+                                                   running_mean, running_var, options.momentum)))),
       epsilon_(checked_epsilon("BatchNorm", options.epsilon)) {
   if (!(options.momentum >= 0 && options.momentum <= 1))
     throw_as<ValueError>("BatchNorm: momentum {}; need 0 <= momentum <= 1", options.momentum);

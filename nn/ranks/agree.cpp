@@ -3,39 +3,52 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 namespace xgrad::nn {
 
-std::vector<std::string> agree(Ranks& ranks, const std::function<void(MessageWriter& message)>& own) {
-  MessageWriter message;
-  std::exception_ptr error;
-  const auto fail = [&](std::string_view text) {
-    error = std::current_exception();
-    message = MessageWriter();
+void together(Ranks* ranks, const std::function<void(Ranks* others)>& work) {
+  if (ranks == nullptr || ranks->size() == 1) return work(nullptr);
+  const auto tell = [ranks](std::string_view text) {
+    MessageWriter message;
     message << false << text;
+    ranks->gather(message.bytes());
   };
   try {
-    message << true;
-    own(message);
-  } catch (const std::exception& thrown) {
-    fail(thrown.what());
+    work(ranks);
+    agree(*ranks, [](MessageWriter&) {});  // that nobody has thrown since the last time
+  } catch (const RankError&) {             // all know it
+    throw;
+  } catch (const std::exception& error) {
+    tell(error.what());
+    throw;
   } catch (...) {
-    fail("an exception that is no std::exception");
+    tell("an exception that is no std::exception");
+    throw;
   }
+}
+
+std::vector<std::string> agree(Ranks& ranks, const std::function<void(MessageWriter& message)>& own) {
+  MessageWriter message;
+  message << true;
+  own(message);
   std::vector<std::string> all = ranks.gather(message.bytes());
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
     MessageReader reader(all[rank]);
-    if (reader.read<bool>()) {
-      all[rank].erase(0, sizeof(bool));
-      continue;
-    }
-    if (static_cast<std::int64_t>(rank) == ranks.rank()) std::rethrow_exception(error);
-    throw_as<RankError>("rank {}: {}", rank, reader.read<std::string>());
+    if (!reader.read<bool>()) throw_as<RankError>("rank {}: {}", rank, reader.read<std::string>());
+    all[rank].erase(0, sizeof(bool));
   }
   return all;
 }
 
-void require_same(Ranks& ranks, const char* who, const std::vector<Particular>& own) {
+std::string of_first(Ranks& ranks, const std::function<void(MessageWriter& message)>& own) {
+  std::vector<std::string> all = agree(ranks, [&](MessageWriter& message) {
+    if (ranks.rank() == 0) own(message);
+  });
+  return std::move(all.front());
+}
+
+void require_same(Ranks& ranks, const std::string& who, const std::string& need, const std::vector<Particular>& own) {
   const std::vector<std::string> messages = agree(ranks, [&](MessageWriter& message) {
     for (const Particular& particular : own) message << true << particular.name << particular.value;
     message << false;
@@ -54,11 +67,9 @@ void require_same(Ranks& ranks, const char* who, const std::vector<Particular>& 
       const std::string &name = missing ? of_first[i].name : list[i].name, none = "missing";
       const std::string &here = missing ? none : list[i].value, &there = extra ? none : of_first[i].value;
       if (!missing && !extra && name != of_first[i].name)
-        throw_as<RankError>("{}: rank {} has {} where rank 0 has {}; need the same on every rank", who, rank, name,
-                            of_first[i].name);
+        throw_as<RankError>("{}: rank {} has {} where rank 0 has {}; {}", who, rank, name, of_first[i].name, need);
       if (here != there || missing || extra)
-        throw_as<RankError>("{}: {} is {} on rank {} and {} on rank 0; need the same on every rank", who, name, here,
-                            rank, there);
+        throw_as<RankError>("{}: {} is {} on rank {} and {} on rank 0; {}", who, name, here, rank, there, need);
     }
   }
 }

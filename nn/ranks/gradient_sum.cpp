@@ -1,9 +1,12 @@
 #include <autograd/ops/update.hpp>
 #include <autograd/tensor/creation.hpp>
+#include <nn/ranks/agree.hpp>
 #include <nn/ranks/gradient_sum.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace xgrad::nn {
@@ -26,20 +29,22 @@ struct Bucket {
   std::vector<Piece> pieces = {};
 };
 
-std::vector<Bucket> buckets_of(std::span<const Tensor> leaves, std::size_t bytes) {
+/// Of the leaves whose gradients are dense.
+std::vector<Bucket> buckets_of(std::span<const SharedLeaf> leaves, std::size_t bytes) {
   std::vector<Bucket> buckets;
   for (const DType dtype : {float32, float64}) {
     const std::size_t capacity = std::max<std::size_t>(1, bytes / size_of(dtype));
     std::size_t room = 0;
     for (std::size_t leaf = 0; leaf < leaves.size(); ++leaf) {
-      if (leaves[leaf].dtype() != dtype) continue;
-      for (std::size_t first = 0; first < leaves[leaf].size();) {
+      const Tensor& tensor = leaves[leaf].tensor;
+      if (tensor.dtype() != dtype || leaves[leaf].rows) continue;
+      for (std::size_t first = 0; first < tensor.size();) {
         if (room == 0) {
           buckets.push_back({dtype});
           room = capacity;
         }
         Bucket& bucket = buckets.back();
-        const std::size_t count = std::min(room, leaves[leaf].size() - first);
+        const std::size_t count = std::min(room, tensor.size() - first);
         bucket.pieces.push_back({leaf, first, count, bucket.size});
         bucket.size += count;
         first += count;
@@ -63,7 +68,7 @@ Tensor list_of(std::size_t count, DType dtype) {
 
 class RankSum {
  public:
-  RankSum(Ranks& ranks, const PartTree& tree, std::span<const Gradients* const> own, std::span<const Tensor> leaves)
+  RankSum(Ranks& ranks, const PartTree& tree, std::span<const Gradients* const> own, std::span<const SharedLeaf> leaves)
       : ranks_(ranks), tree_(tree), own_(own), leaves_(leaves) {
     for (std::int64_t rank = 0; rank < ranks.size(); ++rank) {
       const std::vector<Run> nodes = tree.nodes_of(share_of(tree.parts(), ranks.size(), rank));
@@ -72,7 +77,8 @@ class RankSum {
       all_nodes_.insert(all_nodes_.end(), nodes.begin(), nodes.end());
     }
     closings_ = tree.closings(all_nodes_);
-    for (const Tensor& leaf : leaves) sums_.push_back(Tensor::uninitialized(leaf.shape(), leaf.dtype()));
+    for (const auto& [leaf, rows] : leaves)
+      sums_.push_back(rows ? Tensor() : Tensor::uninitialized(leaf.shape(), leaf.dtype()));
   }
 
   void add(const Bucket& bucket) {
@@ -102,8 +108,13 @@ class RankSum {
   }
 
   Gradients take() {
+    std::vector<RowGradient> of_rows = sums_of_rows();
     Gradients gradients;
-    for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf) gradients.set(leaves_[leaf], std::move(sums_[leaf]));
+    for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf)
+      if (leaves_[leaf].rows)
+        gradients.set(leaves_[leaf].tensor, std::move(of_rows[leaf]));
+      else
+        gradients.set(leaves_[leaf].tensor, std::move(sums_[leaf]));
     return gradients;
   }
 
@@ -119,10 +130,63 @@ class RankSum {
     return {first, std::min(size, static_cast<std::size_t>(run.last) * line_elements) - first};
   }
 
+  /// The entries that parts of a node have of a leaf, added up; none if there are none.
+  std::optional<Gradients::Entry> node_sum(const Run& node, const Tensor& leaf) const {
+    std::vector<Run> parts;
+    std::vector<Gradients::Entry> entries;
+    for (std::int64_t part = node.first; part < node.last; ++part)
+      if (const Gradients::Entry* const entry = gradients_of(part).entry(leaf)) {
+        parts.push_back({part, part + 1});
+        entries.push_back(*entry);
+      }
+    if (entries.empty()) return std::nullopt;
+    return sum_of(entries, tree_.closings(parts));
+  }
+  static Gradients::Entry sum_of(std::vector<Gradients::Entry>& entries, const std::vector<std::uint8_t>& closings) {
+    return add_up<Gradients::Entry>(entries, closings, [](auto& to, const auto& entry) { to.add(entry); });
+  }
+
+  /// Of the leaves that have rows alone.
+  std::vector<RowGradient> sums_of_rows() {
+    std::vector<RowGradient> sums(leaves_.size());
+    if (std::none_of(leaves_.begin(), leaves_.end(), [](const SharedLeaf& leaf) { return leaf.rows; })) return sums;
+    const std::vector<std::string> messages = agree(ranks_, [this](MessageWriter& message) {
+      for (const auto& [leaf, rows] : leaves_)
+        if (rows)
+          for (const Run& node : own_nodes_) {
+            const std::optional<Gradients::Entry> sum = node_sum(node, leaf);
+            message << sum.has_value();
+            if (sum) message << sum->rows()->rows << sum->rows()->values;
+          }
+    });
+    std::vector<MessageReader> readers(messages.begin(), messages.end());
+    for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
+      if (!leaves_[leaf].rows) continue;
+      std::vector<Run> nodes;
+      std::vector<Gradients::Entry> entries;
+      for (std::size_t rank = 0, node = 0; rank < readers.size(); ++rank)
+        for (const std::size_t end = node + nodes_of_rank_[rank]; node < end; ++node)
+          if (readers[rank].read<bool>()) {
+            auto numbers = readers[rank].read<Tensor>();
+            Gradients one;
+            one.set(leaves_[leaf].tensor, RowGradient{std::move(numbers), readers[rank].read<Tensor>()});
+            entries.push_back(*one.begin());
+            nodes.push_back(all_nodes_[node]);
+          }
+      const Gradients::Entry sum = sum_of(entries, tree_.closings(nodes));
+      sums[leaf] = *sum.rows();
+    }
+    return sums;
+  }
+
   static void copy(const Tensor& from, std::size_t at, std::size_t count, Tensor& to, std::size_t first) {
     constexpr std::uint8_t alone = 0;
     const ValuesFrom values = {from, at};
     sum_in_tree(to, first, count, {&values, 1}, {&alone, 1});
+  }
+
+  const Gradients& gradients_of(std::int64_t part) const {
+    return *own_[static_cast<std::size_t>(part - own_nodes_.front().first)];
   }
 
   /// The sums of this rank's nodes over what the owner has of the piece, to where the owner's stand.
@@ -136,8 +200,7 @@ class RankSum {
       std::vector<Run> parts;
       std::vector<ValuesFrom> terms;
       for (std::int64_t part = own_nodes_[node].first; part < own_nodes_[node].last; ++part) {
-        const Gradients& gradients = *own_[static_cast<std::size_t>(part - own_nodes_.front().first)];
-        const Tensor* const gradient = gradients.find(leaves_[piece.leaf]);
+        const Tensor* const gradient = gradients_of(part).find(leaves_[piece.leaf].tensor);
         if (gradient == nullptr) continue;
         parts.push_back({part, part + 1});
         terms.push_back({*gradient, in_leaf});
@@ -152,7 +215,7 @@ class RankSum {
   Ranks& ranks_;
   const PartTree& tree_;
   std::span<const Gradients* const> own_;
-  std::span<const Tensor> leaves_;
+  std::span<const SharedLeaf> leaves_;
   std::vector<Run> own_nodes_, all_nodes_;  // of the tree, whose sums are sent
   std::vector<std::size_t> nodes_of_rank_;
   std::vector<std::uint8_t> closings_;
@@ -162,7 +225,7 @@ class RankSum {
 }  // namespace
 
 Gradients sum_over_ranks(Ranks& ranks, const PartTree& tree, std::span<const Gradients* const> own,
-                         std::span<const Tensor> leaves, std::size_t bucket_bytes) {
+                         std::span<const SharedLeaf> leaves, std::size_t bucket_bytes) {
   RankSum sum(ranks, tree, own, leaves);
   for (const Bucket& bucket : buckets_of(leaves, bucket_bytes)) sum.add(bucket);
   return sum.take();

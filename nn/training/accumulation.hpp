@@ -2,12 +2,13 @@
 
 #include <nn/data/data.hpp>
 #include <nn/losses/losses.hpp>
-#include <nn/training/batch_gradients.hpp>
+#include <nn/training/batch_parts.hpp>
 #include <nn/training/model.hpp>
 
 #include <cstdint>
 #include <optional>
-#include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace xgrad::nn {
@@ -55,26 +56,32 @@ class Accumulation {
   /// The model must outlive it.
   Accumulation(const AnyModel& model, const AccumulationOptions& options);
 
-  /// Takes in a batch.
-  void add(const Batch& batch);
+  /// Takes in a batch, or a team's share of one.
+  void add(const Batch& batch, const TeamShare& share = {});
   /// Of all batches; without gradients if the loss is not finite.
   BatchGradients take();
   /// Rows so far.
   std::int64_t rows() const { return rows_; }
-  /// The batches to look at for the reason of a loss or gradient that is not finite.
-  std::span<const Batch> suspects() const& { return batches_; }
-  std::vector<Batch> suspects() const&& { return batches_; }
+  /// Where the first number of these batches that is not finite comes from, as nonfinite_origin says.
+  std::optional<std::string> origin_of_nonfinite(const std::vector<Tensor>& parameters) const;
 
  private:
-  BatchGradients gradients_of(const Batch& batch) const;
-  Gradients gradients_of(TensorList inputs, const std::vector<Tensor>& cotangents) const;
-  void add_to_sum(const Batch& batch);
+  struct Given {
+    Batch batch;
+    TeamShare share;
+    std::int64_t rows() const { return share.team != nullptr ? share.rows : batch.rows(); }
+  };
+  BatchGradients gradients_of(const Given& given) const;
+  Gradients gradients_of(const Given& given, const std::vector<Tensor>& cotangents) const;
+  /// Of all its rows.
+  std::pair<std::vector<Tensor>, std::vector<Tensor>> outputs_and_targets_of(const Given& given) const;
+  void add_to_sum(Given given);
   BatchGradients take_together();
 
   const AnyModel& model_;
   AccumulationOptions options_;
   bool together_;
-  std::vector<Batch> batches_;  // all, or the last one that was put to the sum
+  std::vector<Given> batches_;  // all, or the last one that was put to the sum
   std::int64_t rows_ = 0;
   std::int64_t first_rows_ = 0;  // of the first batch, in whose share the others are measured
   LossTotal loss_;

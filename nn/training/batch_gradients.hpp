@@ -6,8 +6,6 @@
 #include <nn/training/model.hpp>
 
 #include <cstdint>
-#include <span>
-#include <vector>
 
 namespace xgrad::nn {
 
@@ -26,12 +24,6 @@ struct BatchGradients {
 
 BatchGradients batch_gradients_of(const AnyModel& model, TensorList inputs, TensorList targets,
                                   const BatchGradientsOptions& options);
-/// What the model gives for all rows, from the same parts with the same random numbers; nothing is recorded.
-std::vector<Tensor> outputs_in_parts(const AnyModel& model, TensorList inputs, std::int64_t parts);
-/// The gradients of Σ cotangent · output, from the same parts.
-Gradients gradients_of_outputs(const AnyModel& model, TensorList inputs, TensorList cotangents, std::int64_t parts);
-/// Tensor k of every list along axis 0, for each k.
-std::vector<Tensor> concatenated(std::span<const std::vector<Tensor>> lists);
 
 /// The loss and the gradients of function(x, y), with the batch cut along axis 0 into parts that run in parallel, each
 /// on a tape of its own:

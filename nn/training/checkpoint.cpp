@@ -1,11 +1,14 @@
 #include <autograd/ops/random.hpp>
+#include <autograd/parallel/parts.hpp>
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/json.hpp>
 #include <autograd/text/words.hpp>
 #include <nn/training/checkpoint.hpp>
 #include <nn/training/checkpoint_file.hpp>
 
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 
@@ -153,14 +156,23 @@ std::vector<NamedTensor> CheckpointWriter::tensors() const {
   return list;
 }
 
-void CheckpointWriter::write(const TrainingState& state) const {
-  TensorFile file;
-  for (const auto& [name, tensor] : tensors()) file.tensors[name] = tensor;
-  const OptimizerState optimizer = optimizer_.state();
+std::vector<NamedTensor> CheckpointWriter::tensors_with_moments(const OptimizerState& optimizer) const {
+  std::vector<NamedTensor> list = tensors();
   for (std::size_t kind = 0; kind < optimizer.moments.size(); ++kind)
     for (std::size_t i = 0; i < optimizer.moments[kind].size(); ++i)
       if (const Tensor& moment = optimizer.moments[kind][i]; moment.defined())
-        file.tensors[moment_name(kind, i)] = moment;
+        list.push_back({moment_name(kind, i), moment});
+  return list;
+}
+
+void CheckpointWriter::write(const TrainingState& state) const {
+  write_checkpoint(options_.checkpoint.path, content(state), options_.checkpoint.keep);
+}
+
+TensorFile CheckpointWriter::content(const TrainingState& state) const {
+  TensorFile file;
+  const OptimizerState optimizer = optimizer_.state();
+  for (const auto& [name, tensor] : tensors_with_moments(optimizer)) file.tensors[name] = tensor;
   add_all(file, "best", state.stopping.best);
   add_all(file, "epoch_begin", state.stopping.epoch_begin);
 
@@ -188,12 +200,28 @@ void CheckpointWriter::write(const TrainingState& state) const {
   } catch (const Json::exception&) {
     throw ValueError("fit: the name of a metric, or what checkpoint.also saves, is not UTF-8");
   }
-  write_checkpoint(options_.checkpoint.path, file, options_.checkpoint.keep);
+  return file;
 }
 
-TrainingState CheckpointWriter::read(const std::string& path) const {
-  const TensorFile file = read_checkpoint(path);
-  const auto refuse = [&path](const std::string& what) { throw_as<FileError>("fit: {}: {}", path, what); };
+std::vector<Particular> CheckpointWriter::digests() const {
+  const OptimizerState optimizer = optimizer_.state();
+  const std::vector<NamedTensor> list = tensors_with_moments(optimizer);
+  std::vector<Particular> digests(list.size());
+  parallel_parts(list.size(), [&](std::size_t i) {
+    const Tensor& x = list[i].tensor;
+    const std::string_view bytes(static_cast<const char*>(x.untyped_data()), x.size() * size_of(x.dtype()));
+    digests[i] = {list[i].path, fmt::format("{:016x}", std::hash<std::string_view>()(bytes))};
+  });
+  digests.push_back({"the learning rate", fmt::format("{}", optimizer.learning_rate)});
+  for (const auto& [path, stream] : model_.streams()) digests.push_back({path, fmt::format("{}", stream.calls())});
+  digests.push_back({"default_generator", to_json(batches_.generator_of_next()).dump()});
+  return digests;
+}
+
+TrainingState CheckpointWriter::read(const std::string& path) const { return take(read_checkpoint(path), path); }
+
+TrainingState CheckpointWriter::take(const TensorFile& file, const std::string& from) const {
+  const auto refuse = [&from](const std::string& what) { throw_as<FileError>("fit: {}: {}", from, what); };
 
   Parsed parsed;
   try {

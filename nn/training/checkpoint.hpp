@@ -3,6 +3,7 @@
 #include <nn/data/batches.hpp>
 #include <nn/files/safetensors.hpp>
 #include <nn/optimizers/optimizer.hpp>
+#include <nn/ranks/agree.hpp>
 #include <nn/training/accumulation.hpp>
 #include <nn/training/model.hpp>
 #include <nn/training/training.hpp>
@@ -40,13 +41,20 @@ class CheckpointWriter {
 
   /// Saves to options.checkpoint.path. FileError when the system refuses.
   void write(const TrainingState& state) const;
+  /// What is saved.
+  TensorFile content(const TrainingState& state) const;
   /// Sets model, optimizer, random streams, the default generator and options.checkpoint.also. FileError for a
   /// checkpoint that cannot be read or does not fit; then nothing has changed.
   TrainingState read(const std::string& path) const;
+  /// The same with what was saved; `from` stands for it in messages.
+  TrainingState take(const TensorFile& file, const std::string& from) const;
+  /// Of what steps change, each tensor by its name there: digests that are the same for the same bits in one build.
+  std::vector<Particular> digests() const;
 
  private:
-  /// All tensors that a checkpoint has the values of, by their names there.
+  /// All tensors of model and optimizer that a checkpoint has the values of, by their names there.
   std::vector<NamedTensor> tensors() const;
+  std::vector<NamedTensor> tensors_with_moments(const OptimizerState& optimizer) const;
 
   const AnyModel& model_;
   Optimizer& optimizer_;

@@ -215,6 +215,9 @@ class AnyModel {
   std::vector<NamedStream> streams() const {
     return module_ != nullptr ? module_->named_streams() : std::vector<NamedStream>();
   }
+  std::vector<NamedMemory> memories() const {
+    return module_ != nullptr ? module_->named_memories() : std::vector<NamedMemory>();
+  }
   std::vector<Tensor> with_buffers(std::vector<Tensor> tensors) const {
     for (NamedTensor& named : buffers()) tensors.push_back(std::move(named.tensor));
     return tensors;

@@ -26,7 +26,7 @@ std::optional<std::size_t> first_nonfinite(const Tensor& x) {
 }  // namespace
 
 std::optional<std::string> nonfinite_origin(const AnyModel& model, TensorList inputs, TensorList targets,
-                                            const std::vector<Tensor>& parameters) {
+                                            const std::vector<Tensor>& parameters, std::int64_t first_row) {
   for (std::size_t i = 0; i < parameters.size(); ++i)
     if (first_nonfinite(parameters[i])) {
       const std::string& label = parameters[i].label();
@@ -36,7 +36,8 @@ std::optional<std::string> nonfinite_origin(const AnyModel& model, TensorList in
   for (const auto& [what, list] : {std::pair("inputs", inputs), std::pair("targets", targets)})
     for (const Tensor& x : list)
       if (const auto at = first_nonfinite(x))
-        return fmt::format("the {} are not finite, first in row {} of the batch", what, *at / (x.size() / x.extent(0)));
+        return fmt::format("the {} are not finite, first in row {} of the batch", what,
+                           static_cast<std::size_t>(first_row) + *at / (x.size() / x.extent(0)));
   Tape tape({.trace_nonfinite = true});
   const Tensor loss = model.loss_of(inputs, targets);
   if (tape.nonfinite() == nullptr) tape.backward(loss);

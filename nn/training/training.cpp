@@ -1,24 +1,29 @@
 #include <autograd/tape/tape.hpp>
 #include <autograd/tensor/format.hpp>
 #include <nn/training/accumulation.hpp>
-#include <nn/training/batch_gradients.hpp>
+#include <nn/training/batch_parts.hpp>
 #include <nn/training/checkpoint.hpp>
-#include <nn/training/nonfinite.hpp>
+#include <nn/training/particulars.hpp>
 #include <nn/training/progress.hpp>
 #include <nn/training/registered.hpp>
 #include <nn/training/snapshot.hpp>
+#include <nn/training/team.hpp>
 #include <nn/training/training.hpp>
 
-#include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
-#include <limits>
+#include <functional>
+#include <span>
+#include <string>
+#include <type_traits>
 
 namespace xgrad::nn {
 
 namespace {
 
 constexpr std::int64_t steps_between_checkpoints = 50;
+constexpr std::size_t min_bucket_bytes = 64, max_bucket_bytes = std::size_t{1} << 26;
 
 using Clock = std::chrono::steady_clock;
 
@@ -32,12 +37,6 @@ void check_count(const char* name, std::int64_t value) {
   if (value < 1) throw_as<ValueError>("fit: {} {}; need at least 1", name, value);
 }
 
-void check_metrics(const char* who, const std::vector<Metric>& metrics) {
-  for (const Metric& metric : metrics)
-    if (!metric.function && !metric.of_lists)
-      throw_as<ValueError>("{}: metric '{}' has no function; need one to call", who, metric.name);
-}
-
 void check(const FitOptions& options) {
   check_metrics("fit", options.metrics);
   const Stopping& stopping = options.stopping;
@@ -46,6 +45,11 @@ void check(const FitOptions& options) {
   check_count("stopping.patience", stopping.patience.value_or(1));
   check_count("checkpoint.every", options.checkpoint.every);
   check_count("checkpoint.keep", options.checkpoint.keep);
+  if (options.compare_ranks < 0)
+    throw_as<ValueError>("fit: compare_ranks {}; need 0 (never) or more", options.compare_ranks);
+  if (options.bucket_bytes < min_bucket_bytes || options.bucket_bytes > max_bucket_bytes)
+    throw_as<ValueError>("fit: bucket_bytes {}; need {} to {}", options.bucket_bytes, min_bucket_bytes,
+                         max_bucket_bytes);
   check_positive("clip_norm", options.clip_norm);
   check_positive("clip_value", options.clip_value);
   check_positive("stopping.seconds", stopping.seconds);
@@ -138,30 +142,38 @@ std::string line(const EpochRecord& record, const std::vector<std::string>& metr
 /// One call of fit_of.
 class Training {
  public:
-  Training(const AnyModel& model, Optimizer& optimizer, const Dataset& data, const FitOptions& options)
-      : model_(model), optimizer_(optimizer), options_(options), batches_(data, options.batches, options.transform) {
+  /// ranks: those that train together, if any.
+  Training(const AnyModel& model, Optimizer& optimizer, const Dataset& data, const FitOptions& options, Ranks* ranks)
+      : model_(model),
+        optimizer_(optimizer),
+        options_(options),
+        batches_(data, options.batches, options.transform,
+                 [this](std::span<const std::int64_t> examples) { return own_of(examples); }) {
     for (const Metric& metric : options.metrics) history_.metrics.push_back(metric.name);
-    if (!options.resume.empty()) resume();
+    if (ranks != nullptr) join(*ranks);
+    if (first() && !options.resume.empty()) go_on_from(saved_.read(options.resume));
+    if (team_) follow_first();
     batches_.set_epoch(passes_before() + static_cast<std::uint64_t>(epochs_done_));
   }
 
   History run() {
-    if (options_.progress != nullptr) options_.progress->begin(options_.epochs * steps_of_epoch(), "steps");
+    if (progress_ != nullptr) progress_->begin(options_.epochs * steps_of_epoch(), "steps");
     std::optional<StopReason> reason = judge_.verdict(history_);  // of a training that goes on
     while (epochs_done_ < options_.epochs && !reason) {
       reason = run_epoch();
       evaluate_epoch();
-      if (options_.progress != nullptr) options_.progress->print(line(history_.epochs.back(), history_.metrics));
+      if (progress_ != nullptr) progress_->print(line(history_.epochs.back(), history_.metrics));
       const std::optional<StopReason> settled = judge_.judge(history_);
       if (!reason) reason = settled;
-      if (options_.on_epoch && options_.on_epoch(history_.epochs.back()) == Next::stop && !reason)
+      if (asks_.on_epoch && call_back(options_.on_epoch, history_.epochs.back()) == Next::stop && !reason)
         reason = StopReason::callback;
       if (history_.epochs.back().complete) {
         ++epochs_done_;
         batches_done_ = 0;
       }
     }
-    if (!options_.checkpoint.path.empty()) saved_.write(progress());
+    if (saves()) saved_.write(progress());
+    compare();
     judge_.restore_best();
     return end(reason.value_or(StopReason::epochs));
   }
@@ -189,11 +201,15 @@ class Training {
     for (std::int64_t i = 0; i < batches_done_; ++i) ++next;
     for (; !reason && next != batches_.end(); ++next) {
       if (!step) {
-        if (options_.schedule) optimizer_.learning_rate(options_.schedule(optimizer_.steps()));
+        if (options_.schedule) optimizer_.learning_rate(scheduled_rate());
         record.learning_rate = optimizer_.learning_rate();
         step.emplace(model_, AccumulationOptions{options_.reduction, options_.parts, options_.accumulate > 1});
       }
-      step->add(*next);
+      const Batch batch = *next;
+      if (team_)
+        step->add(batch, {&*team_, options_.transform ? batch.rows() : batches_.examples(batches_done_)});
+      else
+        step->add(batch);
       if (++batches_done_ % options_.accumulate != 0 && batches_done_ < batches_.size()) continue;
       const double step_loss = make_step(*step);
       loss_.add(step_loss, step->rows());
@@ -234,28 +250,31 @@ class Training {
     if (options_.clip_value) found.gradients.clip_value(*options_.clip_value);
     optimizer_.step(found.gradients);
     ++history_.steps;
+    const std::int64_t every = options_.compare_ranks;
+    if (every > 0 && (history_.steps % every == 0 ||
+                      (history_.steps < every && std::has_single_bit(static_cast<std::uint64_t>(history_.steps)))))
+      compare();
     return found.loss;
   }
 
   std::optional<StopReason> after_step(const EpochRecord& record, double loss) {
-    if (options_.progress != nullptr)
-      options_.progress->update(history_.steps, fmt::format("epoch {}, loss {:.4f}", record.epoch + 1, record.loss));
-    if (options_.on_step && options_.on_step({.epoch = record.epoch,
-                                              .step = history_.steps - 1,
-                                              .loss = loss,
-                                              .mean_loss = record.loss,
-                                              .learning_rate = record.learning_rate}) == Next::stop)
+    if (progress_ != nullptr)
+      progress_->update(history_.steps, fmt::format("epoch {}, loss {:.4f}", record.epoch + 1, record.loss));
+    if (asks_.on_step && call_back(options_.on_step, {.epoch = record.epoch,
+                                                      .step = history_.steps - 1,
+                                                      .loss = loss,
+                                                      .mean_loss = record.loss,
+                                                      .learning_rate = record.learning_rate}) == Next::stop)
       return StopReason::callback;
-    if (!options_.checkpoint.path.empty() && history_.steps % options_.checkpoint.every == 0) saved_.write(progress());
+    if (saves() && history_.steps % options_.checkpoint.every == 0) saved_.write(progress());
     const std::optional<double>& limit = options_.stopping.seconds;
-    if (limit && seconds_since(start_) >= *limit) return StopReason::time_limit;
+    if (limit && decide([&] { return seconds_since(start_) >= *limit; })) return StopReason::time_limit;
     return std::nullopt;
   }
 
   [[noreturn]] void give_up(const char* what, const Accumulation& step) {
-    std::optional<std::string> origin;
-    for (const Batch& batch : step.suspects())
-      if (!origin) origin = nonfinite_origin(model_, batch.inputs, batch.targets, optimizer_.parameters());
+    std::optional<std::string> origin = step.origin_of_nonfinite(optimizer_.parameters());
+    if (team_) origin = first_of(origin);
     checkpoint_.restore();
     const std::string text =
         fmt::format("fit: the {} is not finite at step {}: {}; the parameters are those before step {}", what,
@@ -266,7 +285,8 @@ class Training {
   void evaluate_epoch() {
     EpochRecord& record = history_.epochs.back();
     if (!record.complete || (!options_.validation && options_.metrics.empty())) return;
-    Evaluation evaluation = evaluate_of(model_, options_.validation ? *options_.validation : batches_.dataset(),
+    Evaluation evaluation = evaluate_on(team_ ? &team_->ranks() : nullptr, model_,
+                                        options_.validation ? *options_.validation : batches_.dataset(),
                                         {.metrics = options_.metrics,
                                          .size = options_.evaluation_size,
                                          .dtype = options_.batches.dtype,
@@ -287,8 +307,7 @@ class Training {
     return state;
   }
 
-  void resume() {
-    TrainingState state = saved_.read(options_.resume);
+  void go_on_from(TrainingState state) {
     history_ = std::move(state.history);
     seconds_before_ = history_.seconds;
     epochs_done_ = state.epochs_done;
@@ -299,9 +318,122 @@ class Training {
     checkpoint_step_ = history_.steps;
   }
 
+  // What ranks that train together do besides; see FitOptions::ranks.
+
+  bool first() const { return !team_ || team_->first(); }
+  bool saves() const { return first() && !options_.checkpoint.path.empty(); }
+
+  void join(Ranks& ranks) {
+    team_.emplace(ranks, model_, optimizer_.parameters(), options_.bucket_bytes);
+    require_same(ranks, "fit", "need the same on every rank: start all with one program, its flags and its data",
+                 particulars_of(model_, optimizer_, batches_.dataset(), options_));
+    const std::int64_t parts = options_.parts ? BatchCut(batches_.examples(0), *options_.parts).parts : 1;
+    if (parts < ranks.size())
+      throw_as<ValueError>(
+          "fit: {} ranks, and batches of {} rows that are cut into {}; need as many parts as ranks, at least: set "
+          "parts, "
+          "which the bits depend on, say to 16",
+          ranks.size(), batches_.examples(0), parts);
+    if (!first()) progress_ = nullptr;
+  }
+
+  /// Takes over what the first rank has, and hears what it will ask all about.
+  void follow_first() {
+    const std::string found = of_first(team_->ranks(), [this](MessageWriter& message) {
+      std::string state;
+      write_safetensors(saved_.content(progress()), [&state](std::string_view bytes) { state += bytes; });
+      message << asks_.on_step << asks_.on_epoch << state;
+    });
+    if (first()) return;
+    MessageReader message(found);
+    message >> asks_.on_step >> asks_.on_epoch;
+    const char* const from = "what rank 0 has";
+    go_on_from(saved_.take(parse_safetensors(message.read<std::string>(), from), from));
+  }
+
+  /// Of a batch's examples those of the parts that this rank has. A transform sees the whole batch.
+  std::span<const std::int64_t> own_of(std::span<const std::int64_t> examples) const {
+    if (!team_ || options_.transform) return examples;
+    const BatchCut cut(std::ssize(examples), *options_.parts);
+    const Run rows = cut.rows_of(team_->share(cut.parts));
+    return examples.subspan(static_cast<std::size_t>(rows.first), static_cast<std::size_t>(rows.size()));
+  }
+
+  /// What the first rank chooses.
+  template <class Choose>
+  std::invoke_result_t<Choose> decide(const Choose& choose) const {
+    if (!team_) return choose();
+    const std::string found = of_first(team_->ranks(), [&](MessageWriter& message) { message << choose(); });
+    return MessageReader(found).read<std::invoke_result_t<Choose>>();
+  }
+
+  /// By the schedule, which may look at what callbacks have left.
+  double scheduled_rate() const {
+    const auto rate = [this] { return options_.schedule(optimizer_.steps()); };
+    return asks_.on_step || asks_.on_epoch ? decide(rate) : rate();
+  }
+
+  /// The text of the lowest rank that has one.
+  std::optional<std::string> first_of(const std::optional<std::string>& own) const {
+    for (const std::string& found :
+         agree(team_->ranks(), [&own](MessageWriter& message) { message << own.has_value() << own.value_or(""); })) {
+      MessageReader message(found);
+      if (message.read<bool>()) return message.read<std::string>();
+    }
+    return std::nullopt;
+  }
+
+  /// Calls on the first rank, and does on the others what the call did to the training.
+  template <class Record>
+  Next call_back(const std::function<Next(const Record&)>& function, const Record& record) {
+    if (!team_) return function(record);
+    // A transform that prepares the next batch on another thread draws meanwhile.
+    const bool draws = !(options_.transform && options_.batches.prefetch);
+    const std::string found = of_first(team_->ranks(), [&](MessageWriter& message) {
+      std::vector<std::uint32_t> versions;
+      for (const Tensor& x : state_) versions.push_back(x.version());
+      message << (function(record) == Next::stop) << optimizer_.learning_rate() << model_.training();
+      const Generator::State at = default_generator().state();
+      message << at.seed << at.stream << at.position;
+      for (std::size_t i = 0; i < state_.size(); ++i)
+        if (state_[i].version() != versions[i]) message << true << i << state_[i];
+      message << false;
+    });
+    MessageReader message(found);
+    const auto stop = message.read<bool>();
+    const auto learning_rate = message.read<double>();
+    const auto training = message.read<bool>();
+    Generator::State at;
+    message >> at.seed >> at.stream >> at.position;
+    if (!first()) {
+      optimizer_.learning_rate(learning_rate);
+      if (training != model_.training()) model_.training(training);
+      if (draws) default_generator() = Generator(at);
+      while (message.read<bool>()) {
+        Tensor x = state_.at(message.read<std::size_t>());
+        x.assign(message.read<Tensor>());
+      }
+    }
+    return stop ? Next::stop : Next::go_on;
+  }
+
+  /// RankError if a rank has other bits.
+  void compare() {
+    if (!team_ || options_.compare_ranks == 0) return;
+    require_same(team_->ranks(), fmt::format("fit, after step {}", history_.steps),
+                 "need the same bits on every rank: model, loss, optimizer and callbacks must not compute what depends "
+                 "on the rank, the time or the machine",
+                 saved_.digests());
+  }
+
   const AnyModel& model_;
   Optimizer& optimizer_;
   const FitOptions& options_;
+  std::optional<Team> team_;
+  Progress* progress_ = options_.progress;
+  struct {
+    bool on_step, on_epoch;
+  } asks_ = {options_.on_step != nullptr, options_.on_epoch != nullptr};
   Batches batches_;
   const std::vector<Tensor> state_ = model_.with_buffers(optimizer_.parameters());
   Snapshot checkpoint_{state_};
@@ -331,44 +463,12 @@ std::string to_string(StopReason reason) {
 }
 
 History fit_of(const AnyModel& model, Optimizer& optimizer, const Dataset& data, const FitOptions& options) {
-  check(options);
-  return Training(model, optimizer, data, options).run();
-}
-
-namespace {
-
-double value_of(const Metric& metric, const std::vector<Tensor>& predictions, const std::vector<Tensor>& targets) {
-  if (metric.of_lists) return metric.of_lists(predictions, targets);
-  if (predictions.size() != 1 || targets.size() != 1)
-    throw_as<ValueError>(
-        "evaluate: metric '{}' takes one prediction and one target, there are {} and {}; give it a function `of_lists`",
-        metric.name, predictions.size(), targets.size());
-  return metric.function(predictions.front(), targets.front());
-}
-
-}  // namespace
-
-Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const EvaluateOptions& options) {
-  if (options.reduction == Reduction::none) throw ValueError("evaluate: reduction none; need mean or sum");
-  check_metrics("evaluate", options.metrics);
-  const ModeScope mode(model, false);
-  const Pause pause;
-  // A loss that is no mean over rows has to see all of them at once, as metrics do.
-  const bool loss_together = options.reduction == Reduction::mean && !model.mean_over_rows();
-  LossTotal loss(options.reduction);
-  std::vector<std::vector<Tensor>> predictions, targets;
-  for (const Batch& batch : Batches(data, {.size = options.size, .dtype = options.dtype})) {
-    std::vector<Tensor> outputs = model.outputs(batch.inputs);
-    if (!loss_together) loss.add(model.loss(outputs, batch.targets).item(), batch.rows());
-    if (!loss_together && options.metrics.empty()) continue;
-    predictions.push_back(std::move(outputs));
-    targets.emplace_back(batch.targets.tensors().begin(), batch.targets.tensors().end());
-  }
-  const std::vector<Tensor> all_predictions = concatenated(predictions), all_targets = concatenated(targets);
-  Evaluation evaluation{loss_together ? model.loss(all_predictions, all_targets).item() : loss.value()};
-  for (const Metric& metric : options.metrics)
-    evaluation.metrics.push_back(value_of(metric, all_predictions, all_targets));
-  return evaluation;
+  History history;
+  together(options.ranks.get(), [&](Ranks* ranks) {
+    check(options);
+    history = Training(model, optimizer, data, options, ranks).run();
+  });
+  return history;
 }
 
 }  // namespace xgrad::nn

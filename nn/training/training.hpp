@@ -7,12 +7,15 @@
 #include <nn/losses/losses.hpp>
 #include <nn/optimizers/optimizer.hpp>
 #include <nn/optimizers/schedules.hpp>
+#include <nn/ranks/ranks.hpp>
+#include <nn/training/evaluation.hpp>
 #include <nn/training/model.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -21,14 +24,6 @@
 namespace xgrad::nn {
 
 class Progress;
-
-/// A number that tells how good predictions are, computed once on all of them: `{"accuracy", nn::accuracy}`.
-struct Metric {
-  std::string name;
-  std::function<double(const Tensor& predictions, const Tensor& targets)> function = {};
-  /// Instead, for models of several outputs or targets.
-  std::function<double(const std::vector<Tensor>& predictions, const std::vector<Tensor>& targets)> of_lists = {};
-};
 
 /// What a callback asks for.
 enum class Next : bool { go_on, stop };
@@ -155,23 +150,20 @@ struct FitOptions {
   /// A checkpoint to go on from: with the same options, data and code the training ends with the bits that it would
   /// have had without the interruption, whatever number of threads computes. More epochs may be asked for than before.
   std::string resume = {};
-};
-
-/// What a model gives on a dataset.
-struct Evaluation {
-  double loss = 0;  ///< of all rows, whatever the size of the batches; their sum with Reduction::sum
-  std::vector<double> metrics = {};
-};
-
-struct EvaluateOptions {
-  std::vector<Metric> metrics = {};
-  std::int64_t size = 1000;  ///< rows of a batch
-  std::optional<DType> dtype = std::nullopt;
-  Reduction reduction = Reduction::mean;
+  /// Processes that train this model together, of which this is one: `distributed::world()`. Every one calls fit with
+  /// the same model, options and data, and ends with the bits that one process would have, see docs/distributed.md.
+  /// They share the parts of every batch, of which there must be as many as ranks: `parts` is to be set. Parameters,
+  /// optimizer and random numbers at the beginning are those of the first rank, which alone calls back, shows progress,
+  /// reads and writes checkpoints, computes metrics and looks at the clock; what callbacks do to the model's tensors
+  /// and mode, to the learning rate and to default_generator reaches the others.
+  std::shared_ptr<Ranks> ranks = {};
+  /// Ranks compare the digests of all that they train after so many steps, and at the end; oftener in the first ones.
+  std::int64_t compare_ranks = 100;
+  /// Gradients travel between ranks in pieces of about so many bytes.
+  std::size_t bucket_bytes = std::size_t{1} << 20;
 };
 
 History fit_of(const AnyModel& model, Optimizer& optimizer, const Dataset& data, const FitOptions& options);
-Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const EvaluateOptions& options);
 
 /// Trains a model on data, and tells how it went:
 ///
@@ -189,19 +181,12 @@ Evaluation evaluate_of(const AnyModel& model, const Dataset& data, const Evaluat
 ///
 /// ValueError for options that do not fit: no epochs, accumulate or patience below 1, limits that are not positive,
 /// patience or restore_best without validation data, a metric without a function, Reduction::none, an empty dataset;
-/// what model, loss and optimizer throw; NonFiniteLoss. FileError for a checkpoint that cannot be written or read, is
+/// what model, loss and optimizer throw; NonFiniteLoss. RankError where ranks differ, or another one has thrown.
+/// FileError for a checkpoint that cannot be written or read, is
 /// damaged, or is of another model, optimizer or, within an epoch, of other batches.
 template <class M, class L>
 History fit(M& model, const L& loss, Optimizer& optimizer, const Dataset& data, const FitOptions& options = {}) {
   return fit_of(AnyModel::of(model, loss), optimizer, data, options);
-}
-
-/// Loss and metrics of a model on data, in eval mode without a tape. Metrics, and losses that are no means over rows,
-/// get the predictions of all rows, which are kept for them. ValueError for an empty dataset, a size below 1 or
-/// Reduction::none.
-template <class M, class L>
-Evaluation evaluate(M& model, const L& loss, const Dataset& data, const EvaluateOptions& options = {}) {
-  return evaluate_of(AnyModel::of(model, loss), data, options);
 }
 
 }  // namespace xgrad::nn

@@ -634,12 +634,15 @@ TEST_CASE("abusive calls of nn end in an error that names the function, or in a 
   check(abuse, declarations::public_functions(XGRAD_SOURCE_DIR, {"nn/nn.hpp"}, {"autograd/autograd.hpp"}),
         {{"it is inside of training, inspection, layers or files, whose callers have checked",
           "AnyModel TensorList ModeScope BatchPart CopyScope LayerCall LayerName LayerMemory LayerObserver "
-          "LayerStream::identity LayerStream::state LayerTrace TracedValue RunningStatistics Shared ParameterExchange "
-          "Module::torch_forms Module::named_streams Module::add_stream Batches::generator_of_next "
+          "LayerStream::identity LayerStream::memory LayerStream::state LayerTrace TracedValue RunningStatistics "
+          "Shared ParameterExchange "
+          "Module::torch_forms Module::named_streams Module::named_memories Module::add_stream Module::add_statistics "
+          "Batches::generator_of_next "
           "ReduceOnPlateau::state Snapshot::values nonfinite_origin sgd_update adam_update sum_in_tree "
           "per_example_gradients_of loss_of_parameters saved_state are_clonable_model_and_loss are_model_and_loss "
-          "call_loss call_with concatenated gradients_of_outputs outputs_in_parts output_list rows_of "
+          "call_loss call_with output_list rows_of evaluate_on check_metrics "
           "throw_tensor_count require_shapes"},
+         {"it is what a transport has to give: tests/nn/ranks", "Ranks"},
          {"it starts a program or prints to a terminal",
           "Picture::png Picture::svg Picture::write Report::write require_gnuplot operator<<"},
          {"it is of files that are open: tests/nn/files has every way in which they may be wrong",

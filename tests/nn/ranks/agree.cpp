@@ -39,36 +39,73 @@ TEST_CASE("each rank hears what all have written, in the order of ranks") {
     CHECK(text_of(error) == "no error");
 }
 
-TEST_CASE("the lowest rank that throws throws everywhere, and nobody waits") {
-  const auto errors = ThreadRanks::run(4, [](nn::Ranks& ranks) {
-    nn::agree(ranks, [&](nn::MessageWriter&) {
-      if (ranks.rank() == 1) throw ShapeError("of one");
-      if (ranks.rank() == 3) throw ValueError("of three");
+TEST_CASE("what some ranks throw ends all: they with their own error, the others with the lowest one's") {
+  // before a message, in one, after the last one
+  for (const int when : {0, 1, 2}) {
+    CAPTURE(when);
+    const auto errors = ThreadRanks::run(4, [when](nn::Ranks& all) {
+      nn::together(&all, [when](nn::Ranks* ranks) {
+        const auto fail = [&](int now) {
+          if (now != when) return;
+          if (ranks->rank() == 1) throw ShapeError("of one");
+          if (ranks->rank() == 3) throw 3;
+        };
+        nn::agree(*ranks, [](nn::MessageWriter&) {});
+        fail(0);
+        nn::agree(*ranks, [&](nn::MessageWriter&) { fail(1); });
+        fail(2);
+      });
     });
-  });
-  CHECK(text_of(errors[1]) == "ShapeError: of one");
-  for (const std::size_t rank : {0u, 2u, 3u}) {
-    CHECK(ends_with(text_of(errors[rank]), "rank 1: of one"));
-    CHECK_THROWS_AS(std::rethrow_exception(errors[rank]), nn::RankError);
+    CHECK(text_of(errors[1]) == "ShapeError: of one");
+    CHECK_THROWS_AS(std::rethrow_exception(errors[3]), int);
+    for (const std::size_t rank : {0u, 2u}) {
+      CHECK(ends_with(text_of(errors[rank]), "rank 1: of one"));
+      CHECK_THROWS_AS(std::rethrow_exception(errors[rank]), nn::RankError);
+    }
   }
 }
 
+TEST_CASE("one rank, or none, works by itself") {
+  int alone = 0;
+  nn::together(nullptr, [&](nn::Ranks* ranks) { alone += ranks == nullptr; });
+  ThreadRanks::run(1,
+                   [&](nn::Ranks& one) { nn::together(&one, [&](nn::Ranks* ranks) { alone += ranks == nullptr; }); });
+  CHECK(alone == 2);
+}
+
+TEST_CASE("what the first rank writes is heard by all") {
+  for (const auto& error : ThreadRanks::run(3, [](nn::Ranks& ranks) {
+         const std::string found =
+             nn::of_first(ranks, [&](nn::MessageWriter& message) { message << ranks.rank() + 40; });
+         if (nn::MessageReader(found).read<std::int64_t>() != 40) throw ValueError("another rank's");
+       }))
+    CHECK(error == nullptr);
+}
+
 TEST_CASE("the first particular that differs is named on every rank") {
-  const auto errors = ThreadRanks::run(3, [](nn::Ranks& ranks) {
+  const auto require = [](nn::Ranks& ranks, const std::vector<nn::Particular>& list) {
+    nn::require_same(ranks, "fit", "need the same on every rank", list);
+  };
+  const auto errors = ThreadRanks::run(3, [&](nn::Ranks& ranks) {
     const bool odd = ranks.rank() == 1;
-    nn::require_same(ranks, "fit", {{"epochs", "3"}, {"batches.size", odd ? "64" : "128"}, {"parts", odd ? "1" : "2"}});
+    require(ranks, {{"epochs", "3"}, {"batches.size", odd ? "64" : "128"}, {"parts", odd ? "1" : "2"}});
   });
   for (const auto& error : errors)
     CHECK(
         ends_with(text_of(error), "fit: batches.size is 64 on rank 1 and 128 on rank 0; need the same on every rank"));
-  for (const auto& error : ThreadRanks::run(2, [](nn::Ranks& ranks) { nn::require_same(ranks, "fit", {{"a", "1"}}); }))
+  for (const auto& error : ThreadRanks::run(2, [&](nn::Ranks& ranks) { require(ranks, {{"a", "1"}}); }))
     CHECK(error == nullptr);
-  const auto missing = ThreadRanks::run(2, [](nn::Ranks& ranks) {
+  const auto missing = ThreadRanks::run(2, [&](nn::Ranks& ranks) {
     std::vector<nn::Particular> list = {{"a", "1"}};
     if (ranks.rank() == 0) list.push_back({"b", "2"});
-    nn::require_same(ranks, "fit", list);
+    require(ranks, list);
   });
   CHECK(ends_with(text_of(missing[0]), "fit: b is missing on rank 1 and 2 on rank 0; need the same on every rank"));
+  const auto renamed = ThreadRanks::run(2, [&](nn::Ranks& ranks) {
+    require(ranks, {{ranks.rank() == 0 ? "parameter a" : "parameter b", "float32 (3,)"}});
+  });
+  CHECK(ends_with(text_of(renamed[1]),
+                  "fit: rank 1 has parameter b where rank 0 has parameter a; need the same on every rank"));
 }
 
 TEST_CASE("a message that ends too early is no message") {

@@ -31,6 +31,12 @@ std::vector<Gradients> some_gradients(const std::vector<Tensor>& leaves, std::in
   return gradients;
 }
 
+std::vector<nn::SharedLeaf> dense(const std::vector<Tensor>& leaves) {
+  std::vector<nn::SharedLeaf> list;
+  for (const Tensor& leaf : leaves) list.push_back({leaf, false});
+  return list;
+}
+
 /// All parts by one process, straight from the tree.
 Tensor sum_of(const Tensor& leaf, const std::vector<Gradients>& gradients) {
   std::vector<Run> parts;
@@ -64,7 +70,7 @@ TEST_CASE("every number of ranks gets the bits that one process gets, in buckets
           const Run run = nn::share_of(parts, count, ranks.rank());
           for (std::int64_t part = run.first; part < run.last; ++part)
             own.push_back(&gradients[static_cast<std::size_t>(part)]);
-          const Gradients sum = nn::sum_over_ranks(ranks, PartTree(parts), own, leaves, bucket_bytes);
+          const Gradients sum = nn::sum_over_ranks(ranks, PartTree(parts), own, dense(leaves), bucket_bytes);
           for (const Tensor& leaf : leaves)
             found[static_cast<std::size_t>(ranks.rank())].push_back(expect::values(sum[leaf]));
         });
@@ -73,6 +79,48 @@ TEST_CASE("every number of ranks gets the bits that one process gets, in buckets
           CHECK(found[static_cast<std::size_t>(rank)] == expected);
         }
       }
+  }
+}
+
+TEST_CASE("gradients of rows are added up as rows where all parts have them") {
+  const Tensor table = zeros({10, 3}), mixed = zeros({10, 3});
+  constexpr std::int64_t parts = 6;
+  Generator numbers(3);
+  std::vector<Gradients> gradients(parts);
+  for (std::size_t part = 0; part < parts; ++part) {
+    if (part == 2) continue;
+    const auto row = static_cast<double>(part);
+    const auto some = [&] {
+      return RowGradient{tensor({row, row + 3}, int64), normal({2, 3}, 0, 1, float32, numbers)};
+    };
+    gradients[part].set(table, some());
+    if (part == 4)
+      gradients[part].set(mixed, normal({10, 3}, 0, 1, float32, numbers));
+    else
+      gradients[part].set(mixed, some());
+  }
+  const std::vector<double> of_table = expect::values(sum_of(table, gradients)),
+                            of_mixed = expect::values(sum_of(mixed, gradients));
+  for (const std::int64_t count : {1, 2, 3, 4, 6}) {
+    CAPTURE(count);
+    std::vector<std::vector<std::vector<double>>> found(static_cast<std::size_t>(count));
+    std::vector<std::vector<double>> rows(static_cast<std::size_t>(count));
+    const auto errors = ThreadRanks::run(count, [&](nn::Ranks& ranks) {
+      std::vector<const Gradients*> own;
+      const Run run = nn::share_of(parts, count, ranks.rank());
+      for (std::int64_t part = run.first; part < run.last; ++part)
+        own.push_back(&gradients[static_cast<std::size_t>(part)]);
+      const std::vector<nn::SharedLeaf> leaves = {{table, true}, {mixed, false}};
+      const Gradients sum = nn::sum_over_ranks(ranks, PartTree(parts), own, leaves, 1 << 20);
+      const auto here = static_cast<std::size_t>(ranks.rank());
+      if (sum.rows(table) != nullptr) rows[here] = expect::values(sum.rows(table)->rows);
+      found[here] = {expect::values(sum[table]), expect::values(sum[mixed])};
+    });
+    for (std::size_t rank = 0; rank < errors.size(); ++rank) {
+      CHECK(errors[rank] == nullptr);
+      CHECK(found[rank] == std::vector{of_table, of_mixed});
+      CHECK(rows[rank] == std::vector<double>{0, 1, 3, 4, 5, 6, 7, 8});
+    }
   }
 }
 
@@ -88,7 +136,7 @@ TEST_CASE("a power of two of ranks sends each gradient's bytes twice at most, le
       const Run run = nn::share_of(16, count, ranks.rank());
       for (std::int64_t part = run.first; part < run.last; ++part)
         own.push_back(&gradients[static_cast<std::size_t>(part)]);
-      nn::sum_over_ranks(ranks, PartTree(16), own, leaves, 1 << 20);
+      nn::sum_over_ranks(ranks, PartTree(16), own, dense(leaves), 1 << 20);
       sent[static_cast<std::size_t>(ranks.rank())] = ranks.sent_bytes();
     });
     const std::uint64_t bytes = 4u << 20, all = static_cast<std::uint64_t>(count);
