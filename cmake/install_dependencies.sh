@@ -8,6 +8,7 @@ declare -A groups=(
   [run]="dataset-fashion-mnist gnuplot-nox"
   [benchmark]="libtorch-dev python3"
   [playground]="libcpp-httplib-dev pkg-config"
+  [distributed]="libopenmpi-dev openmpi-bin"
   [browser]="chromium chromium-driver python3-selenium"
   [accuracy]="libmpfr-dev"
   [ci]="clang clang-format libclang-rt-14-dev llvm-14 python3-numpy python3-onnx python3-protobuf"

@@ -6,6 +6,7 @@ find_library(ADOLC_LIBRARY adolc REQUIRED)
 # A test is called by its path below tests/.
 file(GLOB_RECURSE test_sources RELATIVE ${PROJECT_SOURCE_DIR}/tests CONFIGURE_DEPENDS
   tests/autograd/*.cpp tests/nn/*.cpp tests/examples/*.cpp tests/usage/*.cpp tests/project/*.cpp)
+list(FILTER test_sources EXCLUDE REGEX "^nn/distributed/")
 if(NOT XGRAD_BUILD_EXCHANGE)
   list(FILTER test_sources EXCLUDE REGEX "^nn/exchange/")
 endif()
@@ -41,6 +42,27 @@ if(XGRAD_BUILD_EXAMPLES)
       COMMAND bash ${PROJECT_SOURCE_DIR}/tests/examples/${script}.sh ${PROJECT_BINARY_DIR}/examples)
     set_tests_properties(examples/${script} PROPERTIES TIMEOUT 3600)
   endforeach()
+endif()
+
+# Tests that mpirun starts, on two and on four ranks, and trainings that it kills.
+if(TARGET xgrad_distributed)
+  add_executable(xgrad_rank_tests tests/main.cpp tests/nn/distributed/world.cpp)
+  add_executable(rank_victim tests/nn/distributed/victim.cpp)
+  foreach(target xgrad_rank_tests rank_victim)
+    xgrad_own_target(${target} CALLS)
+    target_link_libraries(${target} PRIVATE xgrad::distributed MPI::MPI_CXX doctest::doctest)
+  endforeach()
+  foreach(ranks 1 2 4)
+    add_test(NAME nn/distributed/world_${ranks} COMMAND ${MPIEXEC_EXECUTABLE} -n ${ranks} $<TARGET_FILE:xgrad_rank_tests>)
+    list(APPEND rank_tests nn/distributed/world_${ranks})
+  endforeach()
+  add_test(NAME nn/distributed/failures
+    COMMAND bash ${PROJECT_SOURCE_DIR}/tests/nn/distributed/failures.sh $<TARGET_FILE:rank_victim>)
+  add_test(NAME examples/ranks
+    COMMAND bash ${PROJECT_SOURCE_DIR}/tests/examples/ranks.sh ${PROJECT_BINARY_DIR}/examples)
+  # Open MPI: as root, more ranks than cores, and none bound to a core.
+  set_tests_properties(${rank_tests} nn/distributed/failures examples/ranks PROPERTIES TIMEOUT 600 ENVIRONMENT
+    "OMPI_ALLOW_RUN_AS_ROOT=1;OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1;OMPI_MCA_rmaps_base_oversubscribe=1;OMPI_MCA_hwloc_base_binding_policy=none")
 endif()
 
 # What the playground's server answers; the page itself is tried by .ci/run.

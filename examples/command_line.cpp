@@ -1,5 +1,7 @@
 #include "command_line.hpp"
 
+#include <autograd/parallel/threads.hpp>
+
 #include <autograd/ops/random.hpp>
 #include <autograd/tensor/error.hpp>
 #include <autograd/text/json.hpp>
@@ -199,6 +201,11 @@ void CommandLine::learning_rate(double& value) {
   flag("learning-rate", value, "step size of the optimizer", {1e-9, 1e3});
 }
 
+void CommandLine::joins(Join join) {
+  join_ = std::move(join);
+  flag("ranks", requested_ranks_, "processes that share the training; 0: those that mpirun started", {0, 1e6});
+}
+
 void CommandLine::draws() {
   out_ = "build/out/" + program_;
   flag("out", *out_, "directory of the pictures");
@@ -258,7 +265,9 @@ void CommandLine::require_own_files() const {
 }
 
 std::int64_t CommandLine::threads() const {
-  return requested_threads_ > 0 ? requested_threads_ : tbb::info::default_concurrency();
+  if (requested_threads_ > 0) return requested_threads_;
+  if (ranks_ != nullptr) return static_cast<std::int64_t>(xgrad::thread_count());
+  return tbb::info::default_concurrency();
 }
 
 void CommandLine::declare_flags(CLI::App& parser) {
@@ -342,6 +351,11 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
   try {
     parse(parser, argc, argv);
     require_own_files();
+    if (join_) ranks_ = join_(requested_ranks_, {argv, argv + argc}, requested_threads_, quiet_);
+    if (!first()) {
+      quiet_ = true;
+      json_path_.clear();
+    }
     if (out_) prepare(*out_);
     const std::unique_ptr<xgrad::nn::WholeFile> file = json_file(json_path_);
     const InterruptHandler handler;
@@ -360,6 +374,7 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
     }
     if (file) file->write(json(interrupted(), ""));
     require_printed(std::cout);
+    if (ranks_ != nullptr) ranks_->gather("");  // whoever ends before the first one with another code than 0 ends it
     return interrupted() ? 128 + received_signal : failed_ ? 1 : 0;  // as shells have it
   } catch (const CLI::CallForHelp&) {
     std::cout << parser.help() << std::flush;
@@ -368,7 +383,9 @@ int CommandLine::run(int argc, const char* const* argv, const std::function<void
     std::cerr << program_ << ": " << error.what() << "\n\n" << parser.help() << std::flush;
     return 2;
   } catch (const std::exception& error) {
-    std::cerr << program_ << ": " << error.what() << std::endl;
+    // What ends all ranks is told by the one that threw, and by the first.
+    if (first() || dynamic_cast<const xgrad::nn::RankError*>(&error) == nullptr)
+      std::cerr << program_ + ": " + error.what() + '\n' << std::flush;
     return 1;
   }
 }

@@ -17,6 +17,7 @@
 /// stay so, and no file takes their place.
 
 #include <autograd/text/table.hpp>
+#include <nn/ranks/ranks.hpp>
 #include <nn/report/picture.hpp>
 
 #include <concepts>
@@ -25,6 +26,7 @@
 #include <functional>
 #include <iosfwd>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -91,6 +93,12 @@ class CommandLine {
   void batch(std::int64_t& value);
   void learning_rate(double& value);
 
+  /// Declares --ranks N. `join` gives the processes that run the program together, if any, or starts them: it gets N
+  /// (0: not said), the program's arguments, --threads and --quiet.
+  using Join = std::function<std::shared_ptr<xgrad::nn::Ranks>(
+      std::int64_t ranks, const std::vector<std::string>& arguments, std::int64_t threads, bool quiet)>;
+  void joins(Join join);
+
   /// Declares --out DIR, by default build/out/PROGRAM, where pictures go. That gnuplot is there and the directory can
   /// be written is checked before the program runs.
   void draws();
@@ -126,6 +134,10 @@ class CommandLine {
   bool quiet() const { return quiet_; }
   /// The form of a few seconds is wanted, which shows less.
   bool quick() const { return quick_; }
+  /// Processes that run the program together; none otherwise. All but the first are quiet and leave files alone.
+  const std::shared_ptr<xgrad::nn::Ranks>& ranks() const& { return ranks_; }
+  std::shared_ptr<xgrad::nn::Ranks> ranks() const&& { return ranks_; }
+  bool first() const { return ranks_ == nullptr || ranks_->rank() == 0; }
   /// Standard output, or nowhere with --quiet.
   std::ostream& out() const;
 
@@ -151,6 +163,9 @@ class CommandLine {
   std::vector<std::pair<std::string, Json>> results_;
   std::vector<Claim> claims_;
   std::int64_t requested_threads_ = 0;
+  std::int64_t requested_ranks_ = 0;
+  Join join_;
+  std::shared_ptr<xgrad::nn::Ranks> ranks_;
   bool quiet_ = false;
   bool quick_ = false;
   std::optional<std::string> out_ = std::nullopt;  // if it draws

@@ -4,6 +4,7 @@
 #include <nn/nn.hpp>
 
 #include "command_line.hpp"
+#include "ranks.hpp"
 #include "training.hpp"
 
 #include <fmt/core.h>
@@ -74,7 +75,8 @@ nn::Dataset standardized(const nn::Dataset& images) {
 /// The same for bytes, to be saved with the model.
 nn::Scaler of_pixels() { return {std::vector<double>(784, 255 * mean), std::vector<double>(784, 255 * std)}; }
 
-void train_and_test(const Settings& settings, examples::CommandLine& line, examples::Training& training) {
+void train_and_test(const Settings& settings, examples::CommandLine& line, const examples::RankFlags& ranks,
+                    examples::Training& training) {
   nn::Dataset train = standardized(nn::fashion_mnist(nn::Split::train, settings.directory));
   nn::Dataset test = standardized(nn::fashion_mnist(nn::Split::test, settings.directory));
   const bool held_out = settings.held_out > 0;
@@ -85,12 +87,14 @@ void train_and_test(const Settings& settings, examples::CommandLine& line, examp
       net.parameters(),
       {.learning_rate = settings.learning_rate, .momentum = settings.momentum, .weight_decay = settings.weight_decay});
   nn::Progress progress(line.quiet());
-  progress.print(fmt::format("784-{}-{}-10, {} images, {} threads", settings.width1, settings.width2, train.size(),
-                             line.threads()));
+  progress.print(fmt::format("784-{}-{}-10, {} images, {} threads{}", settings.width1, settings.width2, train.size(),
+                             line.threads(),
+                             line.ranks() ? fmt::format(" in each of {} ranks", line.ranks()->size()) : ""));
   const std::int64_t steps = settings.epochs * ((train.size() + settings.batch - 1) / settings.batch);
   nn::FitOptions options{.epochs = settings.epochs,
                          .batches = {.size = settings.batch, .shuffle = true, .seed = settings.seed},
                          .schedule = nn::cosine_decay(settings.learning_rate, steps),
+                         .parts = ranks.parts(),
                          .progress = &progress};
   if (training.has_page() && held_out) {  // the test images are looked at once, at the end
     options.validation = test;
@@ -111,5 +115,6 @@ int main(int argc, char** argv) {
   examples::CommandLine line("fashion_mnist", "trains a multilayer perceptron on Fashion-MNIST");
   declare_flags(line, settings);
   examples::Training training(line, "Fashion-MNIST");
-  return line.run(argc, argv, [&] { train_and_test(settings, line, training); });
+  const examples::RankFlags ranks(line);
+  return line.run(argc, argv, [&] { train_and_test(settings, line, ranks, training); });
 }

@@ -74,8 +74,13 @@ fi
 
 groups=(build run)
 [[ $program != playground ]] || groups+=(playground)
+[[ " ${*:2}" != *" --ranks"* ]] || groups+=(distributed)
 bash "$root/cmake/install_dependencies.sh" "${groups[@]}"
 build=$(realpath -m "${XGRAD_BUILD:-$root/build}")
+# What was configured before MPI was there is to look again.
+if [[ " ${groups[*]}" == *" distributed" ]] && grep -qs "^MPI_CXX_COMPILER:.*NOTFOUND" "$build/release/CMakeCache.txt"; then
+  rm -f "$build/release/build.ninja"
+fi
 if [[ $program == all ]]; then
   run_all "${@:2}"
   exit

@@ -56,7 +56,7 @@ Training::Training(CommandLine& line, const std::string& title) : checkpoints(li
 }
 
 void Training::write_page() const {
-  if (!has_page()) return;
+  if (!has_page() || !line_.first()) return;
   page.write(path_);
   line_.out() << "report written to " << path_ << '\n';
 }
@@ -114,6 +114,7 @@ std::string now() {
 
 /// A page that cannot be made is to fail now rather than after the training.
 void Training::begin_page() {
+  if (!line_.first()) return;
   page.environment = {{"date", now()},
                       {"machine", fmt::format("{}, {} cores", processor(), std::thread::hardware_concurrency())},
                       {"threads in use", fmt::format("{}", line_.threads())}};

@@ -43,7 +43,7 @@ class Checkpoints {
 
 /// What a test gave: accuracy or R², and the predictions of all rows.
 struct Tested {
-  double score;
+  double score = 0;
   xgrad::Tensor predictions;
 };
 
@@ -70,7 +70,7 @@ class Training {
   /// How the model does on rows that it has not seen: of a classifier (targets int64 (n,)) the accuracy, else R² and,
   /// in the units of the targets, the mean absolute error. It is printed, and kept as the result `<kind>_accuracy` or
   /// `<kind>_r2`, and on the page, with a confusion matrix and rows worth a look, in the shape of an image if there is
-  /// one.
+  /// one. Of several ranks the first one tells, and the others get nothing.
   template <std::derived_from<xgrad::nn::Module> M, xgrad::nn::TrainingLoss L>
   Tested test(M& model, const L& loss, const xgrad::nn::Dataset& rows, const std::string& kind = "test",
               const xgrad::Shape& image = {}) {
@@ -79,7 +79,8 @@ class Training {
       predictions = all;
       return 0.0;
     };
-    xgrad::nn::evaluate(model, loss, rows, {.metrics = {{"predictions", keep}}});
+    xgrad::nn::evaluate(model, loss, rows, {.metrics = {{"predictions", keep}}, .ranks = line_.ranks()});
+    if (!line_.first()) return {};
     return {tell(predictions, rows, kind, image), predictions};
   }
 
@@ -89,6 +90,7 @@ class Training {
   void fit(M& model, const L& loss, xgrad::nn::Optimizer& optimizer, const xgrad::nn::Dataset& train,
            xgrad::nn::FitOptions options) {
     options = checkpoints.of(std::move(options));
+    options.ranks = line_.ranks();
     xgrad::Shape example = train.inputs().shape();
     example.erase(0);
     std::optional<xgrad::nn::Diagnostics> diagnostics;
@@ -100,7 +102,7 @@ class Training {
     }
 #ifdef XGRAD_EXCHANGE
     std::optional<xgrad::nn::TensorBoard> board;
-    if (!log_.empty()) {
+    if (!log_.empty() && line_.first()) {
       xgrad::nn::TensorBoardOptions figures;
       for (const auto& [name, value] : line_.configuration()) figures.hyperparameters[name] = value;
       figures.probe = train.subset(0, std::min<std::int64_t>(1000, train.size())).all();
@@ -115,7 +117,7 @@ class Training {
     };
     try {
       keep(xgrad::nn::fit(model, loss, optimizer, train, options));
-      if (!saved_.empty())
+      if (!saved_.empty() && line_.first())
         xgrad::nn::save(model, saved_, {.graph = xgrad::nn::trace(model, example), .preparation = preparation});
     } catch (const xgrad::nn::NonFiniteLoss& failure) {
       keep(failure.history);

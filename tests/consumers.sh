@@ -25,13 +25,23 @@ without() { printf -- '-DCMAKE_DISABLE_FIND_PACKAGE_%s=ON\n' OpenBLAS nlohmann_j
 
 shows "a static package for x86-64-v3 serves a Debug build, which stays without optimisation"
 static=$work/static
-bash cmake/build.sh package xgrad_autograd xgrad_nn xgrad_exchange xgrad_tables
+distributed=""
+! command -v mpicxx >/dev/null || distributed=xgrad_distributed
+bash cmake/build.sh package xgrad_autograd xgrad_nn xgrad_exchange xgrad_tables $distributed
 cmake --install build/package --prefix "$static" >/dev/null
 configure debug consumer_package -DCMAKE_PREFIX_PATH="$static" -DCMAKE_BUILD_TYPE=Debug $(without)
 build_and_run debug
 fails optimises debug
 configure own consumer_package -DCMAKE_PREFIX_PATH="$static" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG="-g -O1"
 [[ $(optimises own) == " -O1" ]]
+
+if [[ -n $distributed ]]; then
+  shows "its component distributed trains on two ranks"
+  configure ranks consumer_package -DCMAKE_PREFIX_PATH="$static" -DRANKS=ON $(without)
+  cmake --build "$work/ranks" --target ranks
+  OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1 \
+    mpirun -n 2 "$work/ranks/ranks"
+fi
 
 shows "sources inside a project that builds shared libraries become shared libraries; its Debug build stays as it is"
 configure inside consumer_subdirectory -DBUILD_SHARED_LIBS=ON -DCMAKE_BUILD_TYPE=Debug

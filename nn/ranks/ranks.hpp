@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,7 +16,7 @@ namespace xgrad::nn {
 /// `distributed::world()` (nn/distributed, MPI) is the one implementation.
 ///
 /// Every rank calls the same functions in the same order; each returns when this rank has what it gets. Numbers travel
-/// as bytes: all ranks are of one build.
+/// as bytes: all ranks are of one build. One thread at a time. RankError where the transport fails.
 class Ranks {
  public:
   Ranks() = default;
@@ -33,6 +34,12 @@ class Ranks {
   /// `all` has a piece of each rank, of these sizes, one behind the other. This rank's is there before, the others'
   /// afterwards.
   virtual void share(std::span<std::byte> all, std::span<const std::size_t> sizes) = 0;
+
+  /// Another way between the same ranks, for another thread of each, which leaves its core to others while it waits.
+  /// Every rank asks for it.
+  virtual std::unique_ptr<Ranks> channel() = 0;
+  /// From another thread: here nothing will come any more; calls that wait, and later ones, throw a RankError.
+  virtual void abandon() noexcept = 0;
 
   /// What every rank gives, in the order of ranks.
   std::vector<std::string> gather(std::string_view own);

@@ -44,6 +44,7 @@ const std::vector<std::string> rooms = {
     "nn/doctor/",
     "nn/report/",
     "nn/exchange/",
+    "nn/distributed/",
     "nn/table/",
     "nn/nn",
     "examples/",

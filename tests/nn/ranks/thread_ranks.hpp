@@ -2,11 +2,12 @@
 
 #include <nn/ranks/ranks.hpp>
 
-#include <atomic>
-#include <barrier>
+#include <condition_variable>
 #include <cstring>
 #include <exception>
 #include <functional>
+#include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -15,7 +16,7 @@ class ThreadRanks final : public xgrad::nn::Ranks {
  public:
   /// Calls work(ranks) on so many threads, one a rank, and returns what each threw, if anything.
   static std::vector<std::exception_ptr> run(std::int64_t count, const std::function<void(Ranks&)>& work) {
-    Meeting meeting(count);
+    Meeting meeting(static_cast<std::size_t>(count));
     std::vector<std::exception_ptr> errors(static_cast<std::size_t>(count));
     std::vector<std::thread> threads;
     for (std::int64_t rank = 0; rank < count; ++rank)
@@ -26,7 +27,7 @@ class ThreadRanks final : public xgrad::nn::Ranks {
         } catch (...) {
           errors[static_cast<std::size_t>(rank)] = std::current_exception();
         }
-        meeting.barrier.arrive_and_drop();
+        meeting.leave();
       });
     for (std::thread& thread : threads) thread.join();
     return errors;
@@ -39,47 +40,86 @@ class ThreadRanks final : public xgrad::nn::Ranks {
   void exchange(std::span<const std::byte> to, std::span<const std::size_t> to_sizes, std::span<std::byte> from,
                 std::span<const std::size_t> from_sizes) override {
     meeting_.given[here()] = {to.data(), to_sizes.data()};
-    meeting_.barrier.arrive_and_wait();
+    meeting_.wait();
     std::size_t place = 0;
     for (std::size_t q = 0; q < from_sizes.size(); ++q) {
       const Given& given = meeting_.given[q];
       std::size_t before = 0;
       for (std::size_t i = 0; i < here(); ++i) before += given.sizes[i];
-      if (given.sizes[here()] != from_sizes[q]) meeting_.agreed = false;
+      if (given.sizes[here()] != from_sizes[q]) throw xgrad::nn::RankError("ThreadRanks: sizes do not fit");
       if (from_sizes[q] > 0) std::memcpy(from.data() + place, given.bytes + before, from_sizes[q]);
       place += from_sizes[q];
       if (q != here()) sent_ += to_sizes[q];
     }
-    meeting_.barrier.arrive_and_wait();
+    meeting_.wait();
   }
 
   void share(std::span<std::byte> all, std::span<const std::size_t> sizes) override {
     meeting_.given[here()] = {all.data(), sizes.data()};
-    meeting_.barrier.arrive_and_wait();
+    meeting_.wait();
     std::size_t place = 0;
     for (std::size_t q = 0; q < sizes.size(); ++q) {
       if (q != here() && sizes[q] > 0) std::memcpy(all.data() + place, meeting_.given[q].bytes + place, sizes[q]);
       place += sizes[q];
     }
     sent_ += sizes[here()] * (sizes.size() - 1);
-    meeting_.barrier.arrive_and_wait();
+    meeting_.wait();
   }
+
+  std::unique_ptr<Ranks> channel() override {
+    return std::unique_ptr<Ranks>(new ThreadRanks(meeting_.other(channels_++), rank_));
+  }
+  void abandon() noexcept override { meeting_.abandon(); }
 
  private:
   struct Given {
     const std::byte* bytes = nullptr;
     const std::size_t* sizes = nullptr;
   };
+  /// Where the ranks wait for each other.
   struct Meeting {
-    explicit Meeting(std::int64_t count) : barrier(count), given(static_cast<std::size_t>(count)) {}
-    std::barrier<> barrier;
+    explicit Meeting(std::size_t count) : given(count), expected(count) {}
+
+    void wait() {
+      std::unique_lock<std::mutex> lock(mutex);
+      const std::size_t before = generation;
+      if (++arrived == expected) end_generation();
+      changed.wait(lock, [&] { return generation != before || abandoned; });
+      if (generation == before) throw xgrad::nn::RankError("ThreadRanks: abandoned");
+    }
+    /// One rank comes no more.
+    void leave() {
+      const std::lock_guard<std::mutex> lock(mutex);
+      if (--expected == arrived && arrived > 0) end_generation();
+    }
+    void abandon() {
+      const std::lock_guard<std::mutex> lock(mutex);
+      abandoned = true;
+      changed.notify_all();
+    }
+    Meeting& other(std::size_t number) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      while (others.size() <= number) others.push_back(std::make_unique<Meeting>(given.size()));
+      return *others[number];
+    }
+    void end_generation() {
+      ++generation;
+      arrived = 0;
+      changed.notify_all();
+    }
+
     std::vector<Given> given;
-    std::atomic<bool> agreed = true;
+    std::size_t expected, arrived = 0, generation = 0;
+    bool abandoned = false;
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::vector<std::unique_ptr<Meeting>> others;
   };
   ThreadRanks(Meeting& meeting, std::int64_t rank) : meeting_(meeting), rank_(rank) {}
   std::size_t here() const { return static_cast<std::size_t>(rank_); }
 
   Meeting& meeting_;
   std::int64_t rank_;
+  std::size_t channels_ = 0;
   std::uint64_t sent_ = 0;
 };
