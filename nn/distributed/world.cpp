@@ -6,8 +6,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -15,7 +13,6 @@
 #include <limits>
 #include <mutex>
 #include <numeric>
-#include <thread>
 #include <utility>
 
 namespace xgrad::nn::distributed {
@@ -52,8 +49,7 @@ struct Layout {
 /// Ranks of a communicator of their own.
 class MpiRanks final : public Ranks {
  public:
-  /// patient: a call sleeps between looks at what has come, and so leaves the core to others.
-  MpiRanks(MPI_Comm parent, bool patient) : patient_(patient) {
+  explicit MpiRanks(MPI_Comm parent) {
     check("MPI_Comm_dup", MPI_Comm_dup(parent, &communicator_));
     check("MPI_Comm_set_errhandler", MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN));
     int rank = 0, size = 0;
@@ -66,7 +62,7 @@ class MpiRanks final : public Ranks {
   ~MpiRanks() override {
     int ended = 0;
     MPI_Finalized(&ended);
-    if (ended == 0 && !abandoned_) MPI_Comm_free(&communicator_);
+    if (ended == 0) MPI_Comm_free(&communicator_);
   }
 
   std::int64_t rank() const override { return rank_; }
@@ -76,53 +72,30 @@ class MpiRanks final : public Ranks {
   void exchange(std::span<const std::byte> to, std::span<const std::size_t> to_sizes, std::span<std::byte> from,
                 std::span<const std::size_t> from_sizes) override {
     const Layout out(to_sizes), in(from_sizes);
-    run("MPI_Alltoallv", [&](MPI_Request* request) {
-      return MPI_Ialltoallv(to.data(), out.counts.data(), out.places.data(), MPI_BYTE, from.data(), in.counts.data(),
-                            in.places.data(), MPI_BYTE, communicator_, request);
-    });
+    check("MPI_Alltoallv", MPI_Alltoallv(to.data(), out.counts.data(), out.places.data(), MPI_BYTE, from.data(),
+                                         in.counts.data(), in.places.data(), MPI_BYTE, communicator_));
     sent_ += std::accumulate(to_sizes.begin(), to_sizes.end(), std::size_t{0}) - to_sizes[here()];
   }
 
   void share(std::span<std::byte> all, std::span<const std::size_t> sizes) override {
     if (all.size() <= most) {
       const Layout pieces(sizes);
-      run("MPI_Allgatherv", [&](MPI_Request* request) {
-        return MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all.data(), pieces.counts.data(),
-                               pieces.places.data(), MPI_BYTE, communicator_, request);
-      });
+      check("MPI_Allgatherv", MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all.data(), pieces.counts.data(),
+                                             pieces.places.data(), MPI_BYTE, communicator_));
     } else {
       std::size_t place = 0;
       for (std::size_t rank = 0; rank < sizes.size(); place += sizes[rank], ++rank)
         for (std::size_t done = 0; done < sizes[rank]; done += most)
-          run("MPI_Bcast", [&](MPI_Request* request) {
-            return MPI_Ibcast(all.data() + place + done, static_cast<int>(std::min(most, sizes[rank] - done)), MPI_BYTE,
-                              static_cast<int>(rank), communicator_, request);
-          });
+          check("MPI_Bcast", MPI_Bcast(all.data() + place + done, static_cast<int>(std::min(most, sizes[rank] - done)),
+                                       MPI_BYTE, static_cast<int>(rank), communicator_));
     }
     sent_ += sizes[here()] * (sizes.size() - 1);
   }
 
-  std::unique_ptr<Ranks> channel() override { return std::make_unique<MpiRanks>(communicator_, true); }
-  void abandon() noexcept override { abandoned_ = true; }
-
  private:
   std::size_t here() const { return static_cast<std::size_t>(rank_); }
 
-  template <class Begin>
-  void run(const char* call, const Begin& begin) {
-    if (abandoned_) throw RankError("distributed: the work was abandoned");
-    MPI_Request request = MPI_REQUEST_NULL;
-    check(call, begin(&request));
-    if (!patient_) return check(call, MPI_Wait(&request, MPI_STATUS_IGNORE));
-    for (int done = 0; check(call, MPI_Test(&request, &done, MPI_STATUS_IGNORE)), done == 0;) {
-      if (abandoned_) throw RankError("distributed: the work was abandoned");
-      std::this_thread::sleep_for(std::chrono::microseconds(20));
-    }
-  }
-
   MPI_Comm communicator_ = MPI_COMM_NULL;
-  const bool patient_;
-  std::atomic<bool> abandoned_ = false;
   std::int64_t rank_ = 0;
   std::int64_t size_ = 1;
   std::uint64_t sent_ = 0;
@@ -189,7 +162,7 @@ std::shared_ptr<Ranks> world(const WorldOptions& options) {
   const std::lock_guard<std::mutex> lock(mutex);
   if (ranks == nullptr) {
     start_mpi();
-    ranks = std::make_shared<MpiRanks>(MPI_COMM_WORLD, false);
+    ranks = std::make_shared<MpiRanks>(MPI_COMM_WORLD);
   }
   if (options.threads > 0)
     set_threads(static_cast<std::size_t>(options.threads));

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,12 +33,6 @@ class Ranks {
   /// `all` has a piece of each rank, of these sizes, one behind the other. This rank's is there before, the others'
   /// afterwards.
   virtual void share(std::span<std::byte> all, std::span<const std::size_t> sizes) = 0;
-
-  /// Another way between the same ranks, for another thread of each, which leaves its core to others while it waits.
-  /// Every rank asks for it.
-  virtual std::unique_ptr<Ranks> channel() = 0;
-  /// From another thread: here nothing will come any more; calls that wait, and later ones, throw a RankError.
-  virtual void abandon() noexcept = 0;
 
   /// What every rank gives, in the order of ranks.
   std::vector<std::string> gather(std::string_view own);

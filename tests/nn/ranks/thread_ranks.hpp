@@ -66,11 +66,6 @@ class ThreadRanks final : public xgrad::nn::Ranks {
     meeting_.wait();
   }
 
-  std::unique_ptr<Ranks> channel() override {
-    return std::unique_ptr<Ranks>(new ThreadRanks(meeting_.other(channels_++), rank_));
-  }
-  void abandon() noexcept override { meeting_.abandon(); }
-
  private:
   struct Given {
     const std::byte* bytes = nullptr;
@@ -84,23 +79,12 @@ class ThreadRanks final : public xgrad::nn::Ranks {
       std::unique_lock<std::mutex> lock(mutex);
       const std::size_t before = generation;
       if (++arrived == expected) end_generation();
-      changed.wait(lock, [&] { return generation != before || abandoned; });
-      if (generation == before) throw xgrad::nn::RankError("ThreadRanks: abandoned");
+      changed.wait(lock, [&] { return generation != before; });
     }
     /// One rank comes no more.
     void leave() {
       const std::lock_guard<std::mutex> lock(mutex);
       if (--expected == arrived && arrived > 0) end_generation();
-    }
-    void abandon() {
-      const std::lock_guard<std::mutex> lock(mutex);
-      abandoned = true;
-      changed.notify_all();
-    }
-    Meeting& other(std::size_t number) {
-      const std::lock_guard<std::mutex> lock(mutex);
-      while (others.size() <= number) others.push_back(std::make_unique<Meeting>(given.size()));
-      return *others[number];
     }
     void end_generation() {
       ++generation;
@@ -110,16 +94,13 @@ class ThreadRanks final : public xgrad::nn::Ranks {
 
     std::vector<Given> given;
     std::size_t expected, arrived = 0, generation = 0;
-    bool abandoned = false;
     std::mutex mutex;
     std::condition_variable changed;
-    std::vector<std::unique_ptr<Meeting>> others;
   };
   ThreadRanks(Meeting& meeting, std::int64_t rank) : meeting_(meeting), rank_(rank) {}
   std::size_t here() const { return static_cast<std::size_t>(rank_); }
 
   Meeting& meeting_;
   std::int64_t rank_;
-  std::size_t channels_ = 0;
   std::uint64_t sent_ = 0;
 };
