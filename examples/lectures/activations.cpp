@@ -92,7 +92,7 @@ void show_vanishing(examples::CommandLine& line, std::uint64_t first_seed) {
     chart.panels.push_back({.title = fmt::format("depth {}", depth),
                             .x_label = "layer",
                             .y_label = "‖∂L/∂W‖",
-                            .y_range = {{1e-35, 1e6}},
+                            .y_range = {{1e-30, 1e6}},
                             .y_logarithmic = true});
   for (const char* name : {"sigmoid", "tanh", "relu", "swish"}) {
     const auto& one = *std::find_if(all_activations.begin(), all_activations.end(),

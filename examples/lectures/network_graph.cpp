@@ -66,7 +66,7 @@ nn::Panel drawn(const nn::NetworkGraph& graph) {
   nn::Panel panel = {.title = "Exclusive or with skip edges, as trained",
                      .x_label = "level",
                      .y_label = "place",
-                     .x_range = {{-0.4, 2.7}},
+                     .x_range = {{-0.3, 2.5}},
                      .y_range = {{-0.3, 1.3}}};
   nn::Trace nodes = {.name = "node (bias)", .mark = nn::Mark::points, .colour = "#000000"};
   for (std::size_t e = 0; e < skipping.edges.size(); ++e) {

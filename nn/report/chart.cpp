@@ -41,7 +41,8 @@ std::string logarithmic_tics(char axis, double low, double high) {
   if (last <= first) return "";
   const int step = (last - first + 7) / 8;
   std::string list;
-  for (int exponent = first; exponent <= last; exponent += step)
+  // Multiples of the step, so that 10⁰ is among them where the axis has it, and panels agree.
+  for (int exponent = first + (step - first % step) % step; exponent <= last; exponent += step)
     list += fmt::format("{}\"{}\" {}", list.empty() ? "" : ", ", power_of_10(exponent, first >= -4 && last <= 4),
                         exact_number(std::pow(10, exponent)));
   return fmt::format("set {}tics ({})\n", axis, list);

@@ -76,10 +76,6 @@ std::vector<double> shades_of(const std::vector<double>& values) {
   return shades;
 }
 
-}  // namespace
-
-namespace {
-
 /// A picture that gnuplot, which does not tell when a disk is full, wrote to its end.
 std::string require_end(std::string picture, std::string_view end) {
   if (picture.size() < end.size() || picture.find(end, picture.size() - end.size() - 2) == std::string::npos)
