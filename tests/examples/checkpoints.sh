@@ -4,7 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/expect.sh"
 cd "$folder" || exit 1
 
-# Programs that train, and how they take a few seconds. `optimizers` shows the ways of small trainings, and starts anew.
+# Programs that train, and how they take a few seconds.
 declare -A short=(
   [xor]="--seeds 4 --epochs 1500"
   [linear_regression]="--quick"
@@ -14,9 +14,14 @@ declare -A short=(
   [letters]="--quick"
   [tabular]="--csv table.csv --target y --epochs 60 --cross-validate 1"
 )
+# Programs that begin anew: in a loop of their own, which is what they show or lasts a second or two, fit has no part.
+# optimizers calls fit for small trainings; playground steps when its page asks; gan has two optimizers, pinn a loss of
+# derivatives.
+anew=" activations animals approximation custom_model gan initialisation loss_landscape losses network_graph"
+anew+=" optimizers pinn playground "
 for source in "$root"/examples/*.cpp "$root"/examples/lectures/*.cpp; do
   name=$(basename "$source" .cpp)
-  grep -q "nn::fit(\|training\.fit(" "$source" && [[ $name != optimizers && -z ${short[$name]-} ]] &&
+  grep -q "nn::fit(\|training\.fit(\|\.step(" "$source" && [[ $anew != *" $name "* && -z ${short[$name]-} ]] &&
     fail "$name trains: it needs --checkpoint and --resume, and a line here"
 done
 

@@ -17,14 +17,22 @@ grep -qx cross_entropy "$folder.out" || fail "the list of operations: no cross_e
 expect 2 "an unknown program" bash "$root/examples/run.sh" fashion
 says "did you mean fashion_mnist?" "an unknown program"
 
-# Every number of every program, and where pictures cannot be written.
+# Every number and choice of every program, beyond both ends of its range, and where pictures cannot be written.
+beyond() {  # what `--help` says of a number: INT:1 to 100=7
+  echo nan
+  sed -nE 's/^[A-Z]+:([^ ]+) (to ([^= ]+)|or more).*/\1 \3/p' <<<"$1" |
+    awk '{ printf "%.12g\n", $1 - 1; if ($2 != "") printf "%.12g\n", $2 + 1 }'
+}
 for program in "$programs"/*; do
   [[ -f $program && -x $program ]] || continue
   name=$(basename "$program")
-  while read -r flag _; do
-    expect 2 "$name $flag nan" "$program" "$flag" nan
-    says "$name: " "$name $flag nan"
-  done < <("$program" --help | grep -oE -- '--[a-z0-9-]+ (INT|UINT|FLOAT)')
+  while read -r flag range; do
+    [[ $range == TEXT* ]] && values=(none-of-these) || mapfile -t values < <(beyond "$range")
+    for value in "${values[@]}"; do
+      expect 2 "$name $flag $value" "$program" "$flag" "$value"
+      says "$name: " "$name $flag $value"
+    done
+  done < <("$program" --help | grep -oE -- '--[a-z0-9-]+ ((INT|UINT|FLOAT).*|TEXT:\{.*)')
   if "$program" --help | grep -q -- '--out '; then
     expect 2 "$name: --out that cannot be made" "$program" --out /proc/nowhere
     says "$name: --out /proc/nowhere" "$name: --out that cannot be made"
