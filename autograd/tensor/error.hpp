@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -11,7 +12,14 @@ namespace xgrad {
 /// layer), the shapes or values that clash, and the rule that they break.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  /// what() is the whole text: a zero byte in it, which would end it, is shown as \0.
+  explicit Error(std::string text) : std::runtime_error(whole(std::move(text))) {}
+
+ private:
+  static std::string whole(std::string text) {
+    for (std::size_t at; (at = text.find('\0')) != std::string::npos;) text.replace(at, 1, "\\0");
+    return text;
+  }
 };
 
 /// Shapes or axes that do not fit an operation.

@@ -61,6 +61,7 @@ std::string Diagnosis::json() const {
 }
 
 Diagnosis diagnose_of(const AnyModel& model, const Batch& batch) {
+  rows_of("diagnose", batch.inputs, batch.targets);
   const AnyModel copy = model.clone();
   LayerTrace trace;
   Tape tape({.observer = &trace});

@@ -8,6 +8,7 @@ namespace xgrad::nn {
 std::int64_t rows_of(const char* operation, TensorList inputs, TensorList targets) {
   for (const TensorList list : {inputs, targets})
     for (const Tensor& y : list) check_defined(operation, "an input or target", y);
+  if (inputs.empty()) throw_as<ValueError>("{}: no inputs; need one tensor at least", operation);
   const Tensor& x = inputs[0];
   const std::int64_t rows = x.rank() == 0 ? 0 : x.shape(0);
   for (const TensorList list : {targets, inputs})
