@@ -33,13 +33,14 @@ struct TensorBody {
   std::atomic<std::uint32_t> references{1};
   DType dtype = DType::float32;
   bool requires_gradient = false;
-  bool copied_in_scope = false;  // a CopyScope copies the tensor, not the handle
-  bool borrows : 1 = false;      // its storage: copy before writing
-  bool at_home : 1 = false;      // in the block of the storage that stands behind it, of which it has a reference
-  std::uint8_t unused : 6 = 0;   // with which the flags' byte is written, not read before
-  std::uint32_t node = 0;        // index on the tape
-  std::uint32_t recorded = 0;    // version of its values there
-  std::uint64_t tape = 0;        // id of the tape that recorded it, 0 for none
+  bool copied_in_scope = false;   // a CopyScope copies the tensor, not the handle
+  bool borrows : 1 = false;       // its storage: copy before writing
+  bool at_home : 1 = false;       // in the block of the storage that stands behind it, of which it has a reference
+  bool exchangeable : 1 = false;  // a model that held it was assigned another as a whole
+  std::uint8_t unused : 5 = 0;    // with which the flags' byte is written, not read before
+  std::uint32_t node = 0;         // index on the tape
+  std::uint32_t recorded = 0;     // version of its values there
+  std::uint64_t tape = 0;         // id of the tape that recorded it, 0 for none
   Storage* storage = nullptr;
   std::string* label = nullptr;
   Shape shape;  // the first two extents are in the body's first cache line

@@ -158,7 +158,11 @@ Module& Module::operator=(const Module& other) {
         "{}: another module is assigned to one that was added; the parent would keep the old one: write into its "
         "parameters by assign(...), or construct the parent anew",
         state_->path);
-  for (ModuleState* const below : state_->modules()) below->released = true;  // its members follow
+  for (ModuleState* const below : state_->modules()) {  // its members follow
+    below->released = true;
+    for (const ModuleState::Item& item : below->items)
+      if (item.tensor.defined()) item.tensor.body().exchangeable = true;
+  }
   state_ = other.state_;
   return *this;
 }

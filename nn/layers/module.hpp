@@ -46,6 +46,14 @@ class Registered : public Tensor {
   /// An empty handle, to be set in a constructor.
   Registered() = default;
   Registered(Tensor tensor) : Tensor(std::move(tensor)) {}  // NOLINT(google-explicit-constructor)
+  Registered(const Registered&) = default;
+  Registered(Registered&&) noexcept = default;
+  /// As with any tensor, and as members of a model that is assigned as a whole, `net = best`.
+  Registered& operator=(const Registered& other) {
+    if (defined() && !is(other) && !body().exchangeable) throw_exchange();
+    Tensor::operator=(other);
+    return *this;
+  }
   /// ValueError unless the handle is empty, or the tensor the same.
   Registered& operator=(Tensor tensor) {
     if (defined() && !is(tensor)) throw_exchange();

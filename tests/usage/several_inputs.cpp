@@ -190,7 +190,27 @@ struct Forgetful : nn::Module {
   Tensor operator()(const Tensor& in) const { return b(tanh(a(in))); }
 };
 
+struct ForgetsTensor : nn::Module {
+  nn::Linear a = add("a", nn::Linear(2, 1));
+  Tensor w = expect::leaf(ones({1}));  // not registered
+  Tensor operator()(const Tensor& in) const { return a(in) * w; }
+};
+
 }  // namespace
+
+TEST_CASE("a tensor of one's own that was not registered is named by fit, doctor and the gradient check") {
+  ForgetsTensor model;
+  const std::string words =
+      "the loss depends on tensors that require gradients and are no parameters of the model: a tensor of shape (1,); "
+      "register members where they are initialised";
+  nn::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
+  const std::string of_fit = error_of([&] { nn::fit(model, nn::mse, optimizer, nn::Dataset(x, paid)); });
+  CHECK(contains(of_fit, "ValueError: fit: " + words));
+  CHECK(contains(of_fit, "`Tensor w = parameter(\"w\", ...);`"));
+  CHECK(contains(error_of([&] { nn::check_gradients(model, nn::mse, x, paid); }),
+                 "ValueError: check_gradients: " + words));
+  CHECK(contains(nn::doctor(model, nn::mse, 0.1, nn::Dataset(x, paid)).text(), "a tensor of shape (1,)"));
+}
 
 TEST_CASE("a member that was not registered is named by fit, doctor and the gradient check") {
   Forgetful model;

@@ -258,7 +258,16 @@ TEST_CASE("a clone can be assigned, a new layer in the place of an added one can
                            net.output.weight = ones({4, 2});
                          }),
                          "ValueError: output.weight: another tensor is assigned to the handle of a registered one"));
+  const std::string refused = "ValueError: output.weight: another tensor is assigned to the handle of a registered one";
+  const nn::Linear constant(4, 2);
+  for (const std::string& error : {expect::error_of([&] { net.output.weight = best.output.weight; }),
+                                   expect::error_of([&] { net.output.weight = constant.weight; }),
+                                   expect::error_of([&] { net.output.weight = nn::Linear(4, 2).weight; })}) {
+    CHECK(expect::contains(error, refused));
+    CHECK(expect::contains(error, "assign(...)"));
+  }
   CHECK(net.output.weight.is(before));
+  net.output.weight = net.output.weight;
   net.output.weight.assign(ones(before.shape()));
   CHECK(before.item({0, 0}) == 1);
   const Net same = net;
