@@ -404,7 +404,7 @@ void models(Abuse& abuse) {
   abuse("summary summary_of_call example_input linear zeros", good(Shape{3}, inputs),
         [](const Shape& shape, const Tensor& x) { return nn::summary(Net(), shape) + nn::summary(Net(), x); });
   abuse.slow(
-      "diagnose diagnose_of Diagnosis::layer Diagnosis::parameter Diagnosis::text Diagnosis::json linear "
+      "diagnose loss diagnose_of Diagnosis::layer Diagnosis::parameter Diagnosis::text Diagnosis::json linear "
       "cross_entropy",
       good(inputs, labels, std::string("hidden")), [](const Tensor& x, const Tensor& y, const std::string& name) {
         const nn::Diagnosis found = nn::diagnose(Net(), nn::cross_entropy, {x, y});
