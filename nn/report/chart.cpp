@@ -34,11 +34,23 @@ std::string power_of_10(int exponent, bool plain) {
   return text;
 }
 
-/// Tics of a logarithmic axis: powers of 10, unless there are fewer than two.
+/// The nearest 1, 2 or 5 times a power of 10 that is not above the value; mark_above: not below.
+double mark_below(double value) {
+  const double power = std::pow(10, std::floor(std::log10(value) + 1e-9));
+  return (value >= 5 * power * (1 - 1e-9) ? 5 : value >= 2 * power * (1 - 1e-9) ? 2 : 1) * power;
+}
+double mark_above(double value) { return 1 / mark_below(1 / value); }
+
+/// Tics of a logarithmic axis: powers of 10; 1, 2 and 5 times them where there are fewer than two; else gnuplot's.
 std::string logarithmic_tics(char axis, double low, double high) {
   const int first = static_cast<int>(std::ceil(std::log10(low) - 1e-9)),
             last = static_cast<int>(std::floor(std::log10(high) + 1e-9));
-  if (last <= first) return "";
+  if (last <= first) {
+    std::string marks;
+    for (double mark = mark_above(low); mark <= high * (1 + 1e-9); mark = mark_above(1.5 * mark))
+      marks += (marks.empty() ? "" : ", ") + exact_number(mark);
+    return marks.find(',') == std::string::npos ? "" : fmt::format("set {}tics ({})\n", axis, marks);
+  }
   const int step = (last - first + 7) / 8;
   std::string list;
   // Multiples of the step, so that 10⁰ is among them where the axis has it, and panels agree.
@@ -282,9 +294,13 @@ class PanelCommands {
       set('y', given->first, given->second);
     else if (plots_.empty())
       set('y', 1, 10);
-    else if (panel_.y_logarithmic) {  // whole decades
-      const double low = std::floor(std::log10(least_y_)), high = std::ceil(std::log10(largest_y_));
-      set('y', std::pow(10, low), std::pow(10, std::max(high, low + 1)));
+    else if (panel_.y_logarithmic) {
+      double low = mark_below(least_y_), high = std::max(mark_above(largest_y_), mark_above(1.5 * low));
+      if (high > 100 * low) {  // whole decades
+        low = std::pow(10, std::floor(std::log10(low) + 1e-9));
+        high = std::pow(10, std::ceil(std::log10(high) - 1e-9));
+      }
+      set('y', low, high);
     } else if (panel_.from_zero && !negative_)
       text += "set yrange [0:*]\n";
     return text;
