@@ -1,6 +1,7 @@
 #include "training.hpp"
 
 #include <autograd/ops/softmax.hpp>
+#include <autograd/text/numbers.hpp>
 #include <nn/report/picture.hpp>
 #include <nn/report/samples.hpp>
 #include <nn/training/digest.hpp>
@@ -66,8 +67,8 @@ double Training::tell(const Tensor& predictions, const nn::Dataset& rows, const 
   const bool classifier = targets.dtype() == DType::int64;
   const double score = classifier ? nn::accuracy(predictions, targets) : nn::r2_score(predictions, targets);
   const std::string name = classifier ? "accuracy" : "R²";
-  line_.out() << fmt::format("{} {} {:.4f}\n", kind, name, score);
-  page.results.emplace_back(kind + ' ' + name, fmt::format("{:.4f}", score));
+  line_.out() << kind << ' ' << name << ' ' << fixed_number(score) << '\n';
+  page.results.emplace_back(kind + ' ' + name, fixed_number(score));
   std::string key = kind + (classifier ? "_accuracy" : "_r2");
   std::replace(key.begin(), key.end(), '-', '_');
   line_.result(key, score);

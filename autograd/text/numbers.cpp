@@ -15,6 +15,10 @@ std::string short_number(std::optional<double> value, int digits) {
   return std::isnan(*value) ? "nan" : fmt::format("{:.{}g}", *value, digits);  // some NaN would be -nan
 }
 
+std::string fixed_number(double value, int digits) {
+  return std::isnan(value) ? "nan" : fmt::format("{:.{}f}", value, digits);
+}
+
 std::string percent(std::optional<double> fraction, int digits) {
   return fraction ? short_number(100 * *fraction, digits) + " %" : "-";
 }

@@ -11,6 +11,9 @@ namespace xgrad {
 /// For readers: at most so many digits, as C's %g writes them, `inf`, `-inf` and `nan`; `-` for what is not known.
 std::string short_number(std::optional<double> value, int digits = 3);
 
+/// With so many digits after the point: `0.1250`, `inf`, `-inf`, `nan`.
+std::string fixed_number(double value, int digits = 4);
+
 /// 0.125 as `12.5 %`, by the same rules.
 std::string percent(std::optional<double> fraction, int digits = 3);
 

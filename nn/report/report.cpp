@@ -113,7 +113,7 @@ std::string confusion_section(const ConfusionMatrix& matrix, const std::vector<s
               .shades = {},
               .shade_label = "fraction of the label's rows"};
   TextTable table = {{"class", "rows", "precision", "recall", "F1"}};
-  const auto score = [](double value) { return fmt::format("{:.4f}", value); };
+  const auto score = [](double value) { return fixed_number(value); };
   const auto add_scores = [&](const std::string& name, std::int64_t rows, auto which) {
     table.push_back({name, fmt::format("{}", rows), score(matrix.precision(which)), score(matrix.recall(which)),
                      score(matrix.f1(which))});

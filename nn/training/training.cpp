@@ -1,5 +1,6 @@
 #include <autograd/tape/tape.hpp>
 #include <autograd/tensor/format.hpp>
+#include <autograd/text/numbers.hpp>
 #include <nn/training/accumulation.hpp>
 #include <nn/training/batch_parts.hpp>
 #include <nn/training/checkpoint.hpp>
@@ -132,10 +133,10 @@ class Judge {
 
 /// The line of an epoch on the screen.
 std::string line(const EpochRecord& record, const std::vector<std::string>& metrics) {
-  std::string text = fmt::format("epoch {:2}  loss {:.4f}", record.epoch + 1, record.loss);
-  if (record.validation_loss) text += fmt::format("  validation loss {:.4f}", *record.validation_loss);
+  std::string text = fmt::format("epoch {:2}  loss {}", record.epoch + 1, fixed_number(record.loss));
+  if (record.validation_loss) text += "  validation loss " + fixed_number(*record.validation_loss);
   for (std::size_t i = 0; i < record.metrics.size(); ++i)
-    text += fmt::format("  {} {:.4f}", metrics[i], record.metrics[i]);
+    text += fmt::format("  {} {}", metrics[i], fixed_number(record.metrics[i]));
   return text + fmt::format("  {:.2f} s", record.seconds);
 }
 
@@ -259,7 +260,7 @@ class Training {
 
   std::optional<StopReason> after_step(const EpochRecord& record, double loss) {
     if (progress_ != nullptr)
-      progress_->update(history_.steps, fmt::format("epoch {}, loss {:.4f}", record.epoch + 1, record.loss));
+      progress_->update(history_.steps, fmt::format("epoch {}, loss {}", record.epoch + 1, fixed_number(record.loss)));
     if (asks_.on_step && call_back(options_.on_step, {.epoch = record.epoch,
                                                       .step = history_.steps - 1,
                                                       .loss = loss,

@@ -41,6 +41,13 @@ TEST_CASE("a short number is what %g writes") {
   CHECK(short_number(std::nullopt) == "-");
 }
 
+TEST_CASE("a fixed number has so many digits after the point, and a NaN no sign") {
+  CHECK(fixed_number(0.125) == "0.1250");
+  CHECK(fixed_number(-1234.5, 2) == "-1234.50");
+  CHECK(fixed_number(-INFINITY) == "-inf");
+  for (const double x : {std::nan(""), -std::nan("")}) CHECK(fixed_number(x) == "nan");
+}
+
 TEST_CASE("a fraction in percent") {
   CHECK(percent(0.125) == "12.5 %");
   CHECK(percent(1) == "100 %");
