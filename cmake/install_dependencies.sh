@@ -11,6 +11,7 @@ declare -A groups=(
   [distributed]="libopenmpi-dev openmpi-bin"
   [browser]="chromium chromium-driver python3-selenium"
   [accuracy]="libmpfr-dev"
+  [scikit_learn]="python3-sklearn"
   [ci]="clang clang-format libclang-rt-14-dev llvm-14 python3-numpy python3-onnx python3-protobuf"
 )
 
