@@ -15,6 +15,7 @@ class RowContributions {
  public:
   using Terms = std::vector<kernels::RowTerm, CachedAllocator<kernels::RowTerm>>;
   void add(std::uint32_t number, const kernels::RowTerm& term) { all_.push_back({number, term}); }
+  bool empty() const { return all_.empty(); }
   /// Those to the node of this number, in their order.
   Terms of(std::uint32_t number) const;
 

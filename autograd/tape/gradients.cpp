@@ -144,7 +144,7 @@ const Tensor& Gradients::operator[](const Tensor& x) const& {
       describe(x));
 }
 
-void Gradients::append(Entry entry) {
+void Gradients::append(Entry&& entry) {
   index_.insert(&entry.tensor().body(), static_cast<std::uint32_t>(entries_.size()));
   entries_.push_back(std::move(entry));
 }

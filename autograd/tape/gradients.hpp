@@ -42,7 +42,7 @@ class TensorIndex {
  private:
   struct Slot {
     const TensorBody* body = nullptr;
-    std::uint32_t position = none;
+    std::uint32_t position = 0;
   };
   static std::size_t hash(const TensorBody* body) {
     return reinterpret_cast<std::uintptr_t>(body) * 0x9E3779B97F4A7C15u >> 32;
@@ -174,7 +174,7 @@ class Gradients {
 
  private:
   friend class Sweep;
-  void append(Entry entry);
+  void append(Entry&& entry);
   bool finite(const char* operation, double limit, NonFinite policy) const;
 
   std::vector<Entry, CachedAllocator<Entry>> entries_;

@@ -40,7 +40,10 @@ Tensor argument(Recorder& recorder, const Tensor& x) {
 
 Tensor own_gradient(const Tensor& x, Tensor gradient, bool differentiable) {
   if (gradient.shape() != x.shape()) gradient = broadcast_to(gradient, x.shape());
-  if (!differentiable) return gradient.unique() ? gradient : gradient.clone();
+  if (!differentiable) {
+    if (!gradient.unique()) gradient = gradient.clone();
+    return gradient;
+  }
   return is_recorded(gradient) ? gradient : apply_operation(ConstantGradient(), gradient, x);
 }
 

@@ -44,7 +44,7 @@ Gradients Sweep::run(std::span<const Tensor> outputs, std::span<const Tensor> co
 [[gnu::always_inline]] inline std::uint32_t Sweep::begin(std::span<const Tensor> outputs,
                                                          std::span<const Tensor> cotangents) {
   check_outputs(recorder_, outputs, cotangents);
-  check_asked_for(recorder_, options_);
+  if (keeps_intermediates_) check_asked_for(recorder_, options_);
   choose();
   std::uint32_t last = 0;
   for (std::size_t k = 0; k < outputs.size(); ++k) {
@@ -201,35 +201,38 @@ Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& 
   Gradients gradients;
   gradients.entries_.reserve(recorder_.leaves().size());
   for (const std::uint32_t number : recorder_.leaves()) {
-    if (const Gradients::Entry* const known = final_.empty() ? nullptr : final_.entry(node(number).leaf))
-      gradients.append(*known);
-    else if (std::optional<Gradients::Entry> entry = take(number))
-      gradients.append(*std::move(entry));
+    if (const Gradients::Entry* const known = final_ ? final_->entry(node(number).leaf) : nullptr)
+      gradients.append(Gradients::Entry(*known));
+    else
+      take(number, gradients);
   }
   for (auto& [x, gradient] : intermediate_)
     gradients.append({x, own_gradient(x, std::move(gradient), options_.differentiable)});
   return gradients;
 }
 
-[[gnu::always_inline]] inline std::optional<Gradients::Entry> Sweep::take(std::uint32_t number) {
+[[gnu::always_inline]] inline bool Sweep::take(std::uint32_t number, Gradients& into) {
   Node& entry = node(number);
-  if (!wants(number)) return std::nullopt;
+  if (!wants(number)) return false;
   const bool zero = std::exchange(vanishing(number), false);
   Tensor gradient = std::move(cotangent(number));
-  const auto rows = rows_.of(number);
-  if (!gradient.defined() && !rows.empty()) return Gradients::Entry(entry.leaf, kernels::sum_rows(rows, entry.shape));
-  if (!gradient.defined() && !zero) return std::nullopt;
+  const auto rows = rows_.empty() ? RowContributions::Terms() : rows_.of(number);
+  if (!gradient.defined() && !rows.empty()) {
+    into.append({entry.leaf, kernels::sum_rows(rows, entry.shape)});
+    return true;
+  }
+  if (!gradient.defined() && !zero) return false;
   if (!gradient.defined()) gradient = zeros(entry.shape, entry.dtype);
-  gradient = own_gradient(entry.leaf, std::move(gradient), options_.differentiable);
+  if (options_.differentiable || !gradient.unique() || gradient.shape() != entry.shape)
+    gradient = own_gradient(entry.leaf, std::move(gradient), options_.differentiable);
   if (!rows.empty()) kernels::add_rows(gradient, rows);
-  return Gradients::Entry(entry.leaf, std::move(gradient));
+  into.append({entry.leaf, std::move(gradient)});
+  return true;
 }
 
 void Sweep::finish(std::uint32_t number) {
-  std::optional<Gradients::Entry> entry = take(number);
-  if (!entry) return;
-  final_.append(*std::move(entry));
-  options_.on_final(*(final_.end() - 1));
+  if (!final_) final_.emplace();
+  if (take(number, *final_)) options_.on_final(*(final_->end() - 1));
 }
 
 }  // namespace xgrad

@@ -52,8 +52,9 @@ class Sweep {
   void add(std::uint32_t number, Tensor&& gradient);
   void keep_intermediate(std::uint32_t number, Tensor cotangent);
   Gradients collect();
-  /// The gradient of a leaf, with a buffer of its own, out of where it gathered; none if there is no part in it.
-  std::optional<Gradients::Entry> take(std::uint32_t leaf);
+  /// Appends the gradient of a leaf, with a buffer of its own, out of where it gathered; false if there is no part in
+  /// it.
+  bool take(std::uint32_t leaf, Gradients& into);
   /// Tells of it, with on_final.
   void finish(std::uint32_t leaf);
 
@@ -92,7 +93,7 @@ class Sweep {
   std::vector<char, CachedAllocator<char>> wanted_;  // with `only`: the nodes between its tensors and the outputs
   std::uint32_t lowest_ = 0;                         // of those
   RowContributions rows_;                            // to leaves
-  Gradients final_;                                  // of leaves that the sweep has passed, with on_final
+  std::optional<Gradients> final_;                   // of leaves that the sweep has passed, with on_final
   std::vector<std::pair<Tensor, Tensor>> intermediate_;
   std::vector<Tensor> absent_cotangents_;  // of the operation whose vjp runs, as it asks for them
 };

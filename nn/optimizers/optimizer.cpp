@@ -41,14 +41,14 @@ void Optimizer::step(const Gradients& gradients) {
     if (parameters_[i].dtype() != dtypes_[i])
       throw_as<TypeError>("{}: {} was {} when the optimizer was made and is {} now; make the optimizer after to(...)",
                           name_, describe(i), dtypes_[i], parameters_[i].dtype());
-    if (const RowGradient* const few = takes_rows() ? gradients.rows(parameters_[i]) : nullptr) {
+    const Gradients::Entry* const found = gradients.entry(parameters_[i]);
+    if (found == nullptr) continue;
+    if (const RowGradient* const few = takes_rows() ? found->rows() : nullptr) {
       changes_.push_back({i, &few->values, &few->rows});
       continue;
     }
-    const Tensor* const gradient = gradients.find(parameters_[i]);
-    if (gradient == nullptr) continue;
-    check_like(i, "gradient", *gradient);
-    changes_.push_back({i, gradient});
+    check_like(i, "gradient", found->gradient());
+    changes_.push_back({i, &found->gradient()});
   }
   if (changes_.empty() && steps_ == 0)
     throw_as<ValueError>(
