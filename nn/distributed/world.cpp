@@ -46,12 +46,36 @@ struct Layout {
   }
 };
 
-/// Ranks of a communicator of their own.
+class MpiTransfer final : public Transfer {
+ public:
+  /// start(this transfer's layouts, its request): a call of MPI.
+  template <class Start>
+  MpiTransfer(const char* call, std::span<const std::size_t> out, std::span<const std::size_t> in, const Start& start)
+      : out_(out), in_(in) {
+    check(call, start(out_, in_, &request_));
+  }
+  ~MpiTransfer() override { MPI_Wait(&request_, MPI_STATUS_IGNORE); }
+
+  bool over() override {
+    int done = 0;
+    check("MPI_Test", MPI_Test(&request_, &done, MPI_STATUS_IGNORE));
+    return done != 0;
+  }
+
+ private:
+  const Layout out_, in_;  // MPI reads them until the end
+  MPI_Request request_ = MPI_REQUEST_NULL;
+};
+
+/// Ranks of communicators of their own, one for each kind of call: MPI matches calls of one communicator by their
+/// order.
 class MpiRanks final : public Ranks {
  public:
   explicit MpiRanks(MPI_Comm parent) {
-    check("MPI_Comm_dup", MPI_Comm_dup(parent, &communicator_));
-    check("MPI_Comm_set_errhandler", MPI_Comm_set_errhandler(communicator_, MPI_ERRORS_RETURN));
+    for (MPI_Comm* const made : {&communicator_, &of_exchanges_, &of_shares_}) {
+      check("MPI_Comm_dup", MPI_Comm_dup(parent, made));
+      check("MPI_Comm_set_errhandler", MPI_Comm_set_errhandler(*made, MPI_ERRORS_RETURN));
+    }
     int rank = 0, size = 0;
     check("MPI_Comm_rank", MPI_Comm_rank(communicator_, &rank));
     check("MPI_Comm_size", MPI_Comm_size(communicator_, &size));
@@ -62,20 +86,13 @@ class MpiRanks final : public Ranks {
   ~MpiRanks() override {
     int ended = 0;
     MPI_Finalized(&ended);
-    if (ended == 0) MPI_Comm_free(&communicator_);
+    if (ended != 0) return;
+    for (MPI_Comm* const made : {&communicator_, &of_exchanges_, &of_shares_}) MPI_Comm_free(made);
   }
 
   std::int64_t rank() const override { return rank_; }
   std::int64_t size() const override { return size_; }
   std::uint64_t sent_bytes() const override { return sent_; }
-
-  void exchange(std::span<const std::byte> to, std::span<const std::size_t> to_sizes, std::span<std::byte> from,
-                std::span<const std::size_t> from_sizes) override {
-    const Layout out(to_sizes), in(from_sizes);
-    check("MPI_Alltoallv", MPI_Alltoallv(to.data(), out.counts.data(), out.places.data(), MPI_BYTE, from.data(),
-                                         in.counts.data(), in.places.data(), MPI_BYTE, communicator_));
-    sent_ += std::accumulate(to_sizes.begin(), to_sizes.end(), std::size_t{0}) - to_sizes[here()];
-  }
 
   void share(std::span<std::byte> all, std::span<const std::size_t> sizes) override {
     if (all.size() <= most) {
@@ -92,10 +109,32 @@ class MpiRanks final : public Ranks {
     sent_ += sizes[here()] * (sizes.size() - 1);
   }
 
+  std::unique_ptr<Transfer> start_share(std::span<std::byte> all, std::span<const std::size_t> sizes) override {
+    auto started = std::make_unique<MpiTransfer>(
+        "MPI_Iallgatherv", sizes, sizes, [&](const Layout&, const Layout& pieces, MPI_Request* request) {
+          return MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all.data(), pieces.counts.data(),
+                                 pieces.places.data(), MPI_BYTE, of_shares_, request);
+        });
+    sent_ += sizes[here()] * (sizes.size() - 1);
+    return started;
+  }
+
+  std::unique_ptr<Transfer> start_exchange(std::span<const std::byte> to, std::span<const std::size_t> to_sizes,
+                                           std::span<std::byte> from,
+                                           std::span<const std::size_t> from_sizes) override {
+    auto started = std::make_unique<MpiTransfer>(
+        "MPI_Ialltoallv", to_sizes, from_sizes, [&](const Layout& out, const Layout& in, MPI_Request* request) {
+          return MPI_Ialltoallv(to.data(), out.counts.data(), out.places.data(), MPI_BYTE, from.data(),
+                                in.counts.data(), in.places.data(), MPI_BYTE, of_exchanges_, request);
+        });
+    sent_ += std::accumulate(to_sizes.begin(), to_sizes.end(), std::size_t{0}) - to_sizes[here()];
+    return started;
+  }
+
  private:
   std::size_t here() const { return static_cast<std::size_t>(rank_); }
 
-  MPI_Comm communicator_ = MPI_COMM_NULL;
+  MPI_Comm communicator_ = MPI_COMM_NULL, of_exchanges_ = MPI_COMM_NULL, of_shares_ = MPI_COMM_NULL;
   std::int64_t rank_ = 0;
   std::int64_t size_ = 1;
   std::uint64_t sent_ = 0;

@@ -1,19 +1,27 @@
 #include <autograd/ops/update.hpp>
+#include <autograd/parallel/parallel.hpp>
 #include <autograd/tensor/creation.hpp>
 #include <nn/ranks/agree.hpp>
 #include <nn/ranks/gradient_sum.hpp>
 
 #include <algorithm>
-#include <cstdint>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
 #include <optional>
 #include <string>
-#include <vector>
+#include <thread>
+#include <utility>
 
 namespace xgrad::nn {
 
 namespace {
 
-constexpr std::size_t line_elements = 16;  // owners' shares begin at cache lines
+constexpr std::size_t line_elements = 16;               // owners' shares begin at cache lines
+constexpr std::size_t most_under_way = 8;               // buckets, whose memory there is besides the gradients'
+constexpr std::chrono::microseconds between_looks{20};  // of the thread that carries them on
 
 /// Elements of a leaf's gradient, and where they stand in a bucket.
 struct Piece {
@@ -29,15 +37,15 @@ struct Bucket {
   std::vector<Piece> pieces = {};
 };
 
-/// Of the leaves whose gradients are dense.
-std::vector<Bucket> buckets_of(std::span<const SharedLeaf> leaves, std::size_t bytes) {
+/// In the order in which they are full when gradients come in the order of the leaves.
+std::vector<Bucket> buckets_of(std::span<const Tensor> leaves, std::size_t bytes) {
   std::vector<Bucket> buckets;
   for (const DType dtype : {float32, float64}) {
     const std::size_t capacity = std::max<std::size_t>(1, bytes / size_of(dtype));
     std::size_t room = 0;
     for (std::size_t leaf = 0; leaf < leaves.size(); ++leaf) {
-      const Tensor& tensor = leaves[leaf].tensor;
-      if (tensor.dtype() != dtype || leaves[leaf].rows) continue;
+      const Tensor& tensor = leaves[leaf];
+      if (tensor.dtype() != dtype) continue;
       for (std::size_t first = 0; first < tensor.size();) {
         if (room == 0) {
           buckets.push_back({dtype});
@@ -52,77 +60,131 @@ std::vector<Bucket> buckets_of(std::span<const SharedLeaf> leaves, std::size_t b
       }
     }
   }
+  std::stable_sort(buckets.begin(), buckets.end(), [](const Bucket& before, const Bucket& after) {
+    return before.pieces.back().leaf < after.pieces.back().leaf;
+  });
   return buckets;
 }
 
-std::span<const std::byte> bytes_of(const Tensor& x) {
-  return {static_cast<const std::byte*>(x.untyped_data()), x.size() * size_of(x.dtype())};
+std::span<const std::byte> bytes_of(const Tensor& x, std::size_t elements) {
+  return {static_cast<const std::byte*>(x.untyped_data()), elements * size_of(x.dtype())};
 }
-std::span<std::byte> writable_bytes_of(Tensor& x) {
-  return {static_cast<std::byte*>(x.untyped_fresh_data()), x.size() * size_of(x.dtype())};
-}
-
-Tensor list_of(std::size_t count, DType dtype) {
-  return Tensor::uninitialized({static_cast<std::int64_t>(count)}, dtype);
+std::span<std::byte> writable_bytes_of(Tensor& x, std::size_t elements) {
+  return {static_cast<std::byte*>(x.untyped_fresh_data()), elements * size_of(x.dtype())};
 }
 
-class RankSum {
- public:
-  RankSum(Ranks& ranks, const PartTree& tree, std::span<const Gradients* const> own, std::span<const SharedLeaf> leaves)
-      : ranks_(ranks), tree_(tree), own_(own), leaves_(leaves) {
+/// A tensor for so many elements: this one, if it has as many.
+void make_room(Tensor& x, std::size_t elements, DType dtype) {
+  if (!x.defined() || x.dtype() != dtype || x.size() < elements)
+    x = Tensor::uninitialized({static_cast<std::int64_t>(elements)}, dtype);
+}
+
+void copy(const Tensor& from, std::size_t at, std::size_t count, Tensor& to, std::size_t first) {
+  constexpr std::uint8_t alone = 0;
+  const ValuesFrom values = {from, at};
+  sum_in_tree(to, first, count, {&values, 1}, {&alone, 1});
+}
+
+/// Of the parts' tree, whose sums are sent.
+struct Nodes {
+  std::vector<Run> own, all;
+  std::vector<std::size_t> of_rank;    // how many of `all`
+  std::vector<std::uint8_t> closings;  // of `all`
+
+  Nodes(const Ranks& ranks, const PartTree& tree) {
     for (std::int64_t rank = 0; rank < ranks.size(); ++rank) {
       const std::vector<Run> nodes = tree.nodes_of(share_of(tree.parts(), ranks.size(), rank));
-      nodes_of_rank_.push_back(nodes.size());
-      if (rank == ranks.rank()) own_nodes_ = nodes;
-      all_nodes_.insert(all_nodes_.end(), nodes.begin(), nodes.end());
+      of_rank.push_back(nodes.size());
+      if (rank == ranks.rank()) own = nodes;
+      all.insert(all.end(), nodes.begin(), nodes.end());
     }
-    closings_ = tree.closings(all_nodes_);
-    for (const auto& [leaf, rows] : leaves)
-      sums_.push_back(rows ? Tensor() : Tensor::uninitialized(leaf.shape(), leaf.dtype()));
+    closings = tree.closings(all);
+  }
+};
+
+}  // namespace
+
+class GradientSum::Work {
+ public:
+  Work(Ranks& ranks, const PartTree& tree, std::span<const Tensor> leaves, std::size_t bucket_bytes)
+      : ranks_(ranks),
+        tree_(tree),
+        nodes_(ranks, tree),
+        own_(share_of(tree.parts(), ranks.size(), ranks.rank())),
+        leaves_(leaves.begin(), leaves.end()),
+        buckets_(buckets_of(leaves, bucket_bytes)),
+        open_(buckets_.size()),
+        buckets_of_leaf_(leaves.size()),
+        told_(leaves.size() * own_parts()),
+        gradients_(told_.size()) {
+    for (std::size_t leaf = 0; leaf < leaves.size(); ++leaf) {
+      index_.insert(leaves[leaf].body_or_null(), static_cast<std::uint32_t>(leaf));
+      sums_.push_back(Tensor::uninitialized(leaves[leaf].shape(), leaves[leaf].dtype()));
+    }
+    for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket)
+      for (const Piece& piece : buckets_[bucket].pieces) {
+        buckets_of_leaf_[piece.leaf].push_back(bucket);
+        open_[bucket] += own_parts();
+      }
+    // Nothing that may fail for want of memory is left for later, when other ranks wait.
+    for (std::size_t bucket = 0; bucket < std::min(most_under_way, buckets_.size()); ++bucket)
+      prepare(free_.emplace_back(), buckets_[bucket]);
   }
 
-  void add(const Bucket& bucket) {
-    const std::size_t element = size_of(bucket.dtype);
-    const auto here = static_cast<std::size_t>(ranks_.rank());
-    std::vector<Share> shares;
-    std::vector<std::size_t> to_sizes, from_sizes, result_sizes;
-    for (std::int64_t rank = 0; rank < ranks_.size(); ++rank) shares.push_back(share(bucket.size, rank));
-    const Share& mine = shares[here];
-    for (std::size_t rank = 0; rank < shares.size(); ++rank) {
-      to_sizes.push_back(own_nodes_.size() * shares[rank].count * element);
-      from_sizes.push_back(nodes_of_rank_[rank] * mine.count * element);
-      result_sizes.push_back(shares[rank].count * element);
-    }
-    Tensor to = list_of(own_nodes_.size() * bucket.size, bucket.dtype);
-    for (const Piece& piece : bucket.pieces)
-      for (const Share& owner : shares) pack(bucket, piece, owner, to);
-    Tensor from = list_of(all_nodes_.size() * mine.count, bucket.dtype), result = list_of(bucket.size, bucket.dtype);
-    ranks_.exchange(bytes_of(to), to_sizes, writable_bytes_of(from), from_sizes);
-    if (mine.count > 0) {
-      std::vector<ValuesFrom> terms;
-      for (std::size_t node = 0; node < all_nodes_.size(); ++node) terms.push_back({from, node * mine.count});
-      sum_in_tree(result, mine.first, mine.count, terms, closings_);
-    }
-    ranks_.share(writable_bytes_of(result), result_sizes);
-    for (const Piece& piece : bucket.pieces) copy(result, piece.place, piece.count, sums_[piece.leaf], piece.first);
+  ~Work() {
+    if (begun_ && !taken_) try {
+        for (std::int64_t part = own_.first; part < own_.last; ++part) end(part);
+        carry_to_end();
+      } catch (...) {  // the transport fails: nobody waits
+      }
+    stop();
+  }
+  Work(const Work&) = delete;
+  Work& operator=(const Work&) = delete;
+
+  void begin() {
+    begun_ = true;
+    thread_ = std::thread([this] { run(); });
+  }
+
+  void add(std::int64_t part, const Gradients::Entry& entry) {
+    const std::uint32_t leaf = index_.find(entry.tensor().body_or_null());
+    if (leaf == TensorIndex::none) return;
+    const Tensor gradient = entry.gradient();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    tell(leaf, part, gradient);
+  }
+
+  void end(std::int64_t part) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf) tell(leaf, part, Tensor());
   }
 
   Gradients take() {
-    std::vector<RowGradient> of_rows = sums_of_rows();
+    begun_ = true;
+    carry_to_end();
+    taken_ = true;
     Gradients gradients;
-    for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf)
-      if (leaves_[leaf].rows)
-        gradients.set(leaves_[leaf].tensor, std::move(of_rows[leaf]));
-      else
-        gradients.set(leaves_[leaf].tensor, std::move(sums_[leaf]));
+    for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf) gradients.set(leaves_[leaf], std::move(sums_[leaf]));
     return gradients;
   }
 
  private:
+  /// A bucket that is under way.
+  struct Moving {
+    const Bucket* bucket = nullptr;
+    std::vector<std::size_t> to_sizes, from_sizes, result_sizes;
+    Tensor to, from, result;
+    std::unique_ptr<Transfer> exchange = nullptr, share = nullptr;  // the first to end
+  };
   struct Share {
     std::size_t first;
     std::size_t count;
   };
+
+  std::size_t own_parts() const { return static_cast<std::size_t>(own_.size()); }
+
+  /// What a rank owns of so many elements.
   Share share(std::size_t size, std::int64_t rank) const {
     const std::size_t lines = (size + line_elements - 1) / line_elements;
     const Run run = share_of(static_cast<std::int64_t>(lines), ranks_.size(), rank);
@@ -130,6 +192,224 @@ class RankSum {
     return {first, std::min(size, static_cast<std::size_t>(run.last) * line_elements) - first};
   }
 
+  /// Under the lock.
+  void tell(std::size_t leaf, std::int64_t part, const Tensor& gradient) {
+    const std::size_t place = leaf * own_parts() + static_cast<std::size_t>(part - own_.first);
+    if (std::exchange(told_[place], char{1}) != 0) return;
+    gradients_[place] = gradient;
+    for (const std::size_t bucket : buckets_of_leaf_[leaf])
+      if (--open_[bucket] == 0) changed_.notify_one();
+  }
+
+  void prepare(Moving& moving, const Bucket& bucket) const {
+    moving.bucket = &bucket;
+    const std::size_t own = share(bucket.size, ranks_.rank()).count;
+    make_room(moving.to, nodes_.own.size() * bucket.size, bucket.dtype);
+    make_room(moving.from, nodes_.all.size() * own, bucket.dtype);
+    make_room(moving.result, bucket.size, bucket.dtype);
+    const std::size_t element = size_of(bucket.dtype);
+    for (auto* const sizes : {&moving.to_sizes, &moving.from_sizes, &moving.result_sizes})
+      sizes->resize(nodes_.of_rank.size());
+    for (std::size_t rank = 0; rank < nodes_.of_rank.size(); ++rank) {
+      const std::size_t theirs = share(bucket.size, static_cast<std::int64_t>(rank)).count * element;
+      moving.to_sizes[rank] = nodes_.own.size() * theirs;
+      moving.from_sizes[rank] = nodes_.of_rank[rank] * own * element;
+      moving.result_sizes[rank] = theirs;
+    }
+  }
+
+  /// The sums of this rank's nodes over what the owner has of the piece, to where the owner's stand.
+  void pack(const Piece& piece, const Share& owner, Tensor& to) const {
+    const std::size_t begin = std::max(piece.place, owner.first);
+    const std::size_t end = std::min(piece.place + piece.count, owner.first + owner.count);
+    if (begin >= end) return;
+    const std::size_t in_leaf = piece.first + begin - piece.place;
+    for (std::size_t node = 0; node < nodes_.own.size(); ++node) {
+      const std::size_t place = nodes_.own.size() * owner.first + node * owner.count + begin - owner.first;
+      std::vector<Run> parts;
+      std::vector<ValuesFrom> terms;
+      for (std::int64_t part = nodes_.own[node].first; part < nodes_.own[node].last; ++part) {
+        const Tensor& gradient = gradients_[piece.leaf * own_parts() + static_cast<std::size_t>(part - own_.first)];
+        if (!gradient.defined()) continue;
+        parts.push_back({part, part + 1});
+        terms.push_back({gradient, in_leaf});
+      }
+      if (terms.empty())  // -0.0 is what changes no number that it is added to
+        copy(full({static_cast<std::int64_t>(end - begin)}, -0.0, to.dtype()), 0, end - begin, to, place);
+      else
+        sum_in_tree(to, place, end - begin, terms, tree_.closings(parts));
+    }
+  }
+
+  /// Sends the next bucket to its owners.
+  void start() {
+    Moving moving;
+    if (!free_.empty()) {
+      moving = std::move(free_.front());
+      free_.pop_front();
+    }
+    prepare(moving, buckets_[next_]);
+    const Bucket& bucket = *moving.bucket;
+    for (const Piece& piece : bucket.pieces)
+      for (std::int64_t rank = 0; rank < ranks_.size(); ++rank) pack(piece, share(bucket.size, rank), moving.to);
+    Moving& started = under_way_.emplace_back(std::move(moving));
+    started.exchange = ranks_.start_exchange(
+        bytes_of(started.to, nodes_.own.size() * bucket.size), started.to_sizes,
+        writable_bytes_of(started.from, nodes_.all.size() * share(bucket.size, ranks_.rank()).count),
+        started.from_sizes);
+    ++next_;
+  }
+
+  /// Sends its owner's sums to all.
+  void add_up_and_share(Moving& moving) {
+    moving.exchange.reset();
+    const Bucket& bucket = *moving.bucket;
+    const Share mine = share(bucket.size, ranks_.rank());
+    if (mine.count > 0) {
+      std::vector<ValuesFrom> terms;
+      for (std::size_t node = 0; node < nodes_.all.size(); ++node) terms.push_back({moving.from, node * mine.count});
+      sum_in_tree(moving.result, mine.first, mine.count, terms, nodes_.closings);
+    }
+    moving.share = ranks_.start_share(writable_bytes_of(moving.result, bucket.size), moving.result_sizes);
+  }
+
+  bool next_is_full() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return next_ < buckets_.size() && open_[next_] == 0;
+  }
+
+  /// Does what can be done without waiting; whether there was anything.
+  bool carry_on() {
+    bool moved = false;
+    for (; under_way_.size() < most_under_way && next_is_full(); moved = true) start();
+    // Shares begin in the order of the buckets.
+    for (; shared_ < under_way_.size() && under_way_[shared_].exchange->over(); moved = true)
+      add_up_and_share(under_way_[shared_++]);
+    for (; shared_ > 0 && under_way_.front().share->over(); moved = true) {
+      Moving& moving = under_way_.front();
+      moving.share.reset();
+      for (const Piece& piece : moving.bucket->pieces)
+        copy(moving.result, piece.place, piece.count, sums_[piece.leaf], piece.first);
+      free_.push_back(std::move(moving));
+      under_way_.pop_front();
+      --shared_;
+    }
+    return moved;
+  }
+
+  bool over() const { return next_ == buckets_.size() && under_way_.empty(); }
+
+  /// What the thread does.
+  void run() {
+    try {
+      const kernels::SerialScope serial;
+      while (!over()) {
+        {
+          std::unique_lock<std::mutex> lock(mutex_);
+          if (under_way_.empty()) changed_.wait(lock, [this] { return stopped_ || open_[next_] == 0; });
+          if (stopped_) return;
+        }
+        if (!carry_on()) std::this_thread::sleep_for(between_looks);
+      }
+    } catch (...) {
+      error_ = std::current_exception();
+    }
+  }
+
+  void stop() {
+    if (!thread_.joinable()) return;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      stopped_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+  }
+
+  /// In place of the thread: there is nothing else to do.
+  void carry_to_end() {
+    stop();
+    if (error_ != nullptr) std::rethrow_exception(error_);
+    while (!over())
+      if (!carry_on()) std::this_thread::yield();
+  }
+
+  Ranks& ranks_;
+  const PartTree tree_;
+  const Nodes nodes_;
+  const Run own_;  // parts
+  const std::vector<Tensor> leaves_;
+  const std::vector<Bucket> buckets_;
+  TensorIndex index_;  // of leaves
+
+  std::mutex mutex_;  // of these
+  std::condition_variable changed_;
+  std::vector<std::size_t> open_;  // of each bucket: what parts have not told yet
+  std::vector<std::vector<std::size_t>> buckets_of_leaf_;
+  std::vector<char> told_;         // of each leaf, of each own part
+  std::vector<Tensor> gradients_;  // alike; read without the lock, once all of a bucket are there
+  bool stopped_ = false;
+
+  // Of whoever carries on: the thread, and when it has stopped, who waits.
+  std::vector<Tensor> sums_;
+  std::size_t next_ = 0;  // bucket to start
+  std::deque<Moving> free_, under_way_;
+  std::size_t shared_ = 0;  // of those under way, the first ones
+  std::exception_ptr error_;
+
+  bool begun_ = false, taken_ = false;
+  std::thread thread_;
+};
+
+GradientSum::GradientSum(Ranks& ranks, const PartTree& tree, std::span<const Tensor> leaves, std::size_t bucket_bytes)
+    : work_(std::make_unique<Work>(ranks, tree, leaves, bucket_bytes)) {}
+GradientSum::~GradientSum() = default;
+void GradientSum::begin() { work_->begin(); }
+void GradientSum::add(std::int64_t part, const Gradients::Entry& entry) { work_->add(part, entry); }
+void GradientSum::end(std::int64_t part) { work_->end(part); }
+Gradients GradientSum::take() { return work_->take(); }
+
+namespace {
+
+/// Of the leaves that have rows alone.
+class RowSum {
+ public:
+  RowSum(Ranks& ranks, const PartTree& tree, std::span<const Gradients* const> own, std::span<const SharedLeaf> leaves)
+      : ranks_(ranks), tree_(tree), nodes_(ranks, tree), own_(own), leaves_(leaves) {}
+
+  std::vector<RowGradient> take() {
+    std::vector<RowGradient> sums(leaves_.size());
+    if (std::none_of(leaves_.begin(), leaves_.end(), [](const SharedLeaf& leaf) { return leaf.rows; })) return sums;
+    const std::vector<std::string> messages = agree(ranks_, [this](MessageWriter& message) {
+      for (const auto& [leaf, rows] : leaves_)
+        if (rows)
+          for (const Run& node : nodes_.own) {
+            const std::optional<Gradients::Entry> sum = node_sum(node, leaf);
+            message << sum.has_value();
+            if (sum) message << sum->rows()->rows << sum->rows()->values;
+          }
+    });
+    std::vector<MessageReader> readers(messages.begin(), messages.end());
+    for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
+      if (!leaves_[leaf].rows) continue;
+      std::vector<Run> nodes;
+      std::vector<Gradients::Entry> entries;
+      for (std::size_t rank = 0, node = 0; rank < readers.size(); ++rank)
+        for (const std::size_t end = node + nodes_.of_rank[rank]; node < end; ++node)
+          if (readers[rank].read<bool>()) {
+            auto numbers = readers[rank].read<Tensor>();
+            Gradients one;
+            one.set(leaves_[leaf].tensor, RowGradient{std::move(numbers), readers[rank].read<Tensor>()});
+            entries.push_back(*one.begin());
+            nodes.push_back(nodes_.all[node]);
+          }
+      const Gradients::Entry sum = sum_of(entries, tree_.closings(nodes));
+      sums[leaf] = *sum.rows();
+    }
+    return sums;
+  }
+
+ private:
   /// The entries that parts of a node have of a leaf, added up; none if there are none.
   std::optional<Gradients::Entry> node_sum(const Run& node, const Tensor& leaf) const {
     std::vector<Run> parts;
@@ -146,89 +426,39 @@ class RankSum {
     return add_up<Gradients::Entry>(entries, closings, [](auto& to, const auto& entry) { to.add(entry); });
   }
 
-  /// Of the leaves that have rows alone.
-  std::vector<RowGradient> sums_of_rows() {
-    std::vector<RowGradient> sums(leaves_.size());
-    if (std::none_of(leaves_.begin(), leaves_.end(), [](const SharedLeaf& leaf) { return leaf.rows; })) return sums;
-    const std::vector<std::string> messages = agree(ranks_, [this](MessageWriter& message) {
-      for (const auto& [leaf, rows] : leaves_)
-        if (rows)
-          for (const Run& node : own_nodes_) {
-            const std::optional<Gradients::Entry> sum = node_sum(node, leaf);
-            message << sum.has_value();
-            if (sum) message << sum->rows()->rows << sum->rows()->values;
-          }
-    });
-    std::vector<MessageReader> readers(messages.begin(), messages.end());
-    for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
-      if (!leaves_[leaf].rows) continue;
-      std::vector<Run> nodes;
-      std::vector<Gradients::Entry> entries;
-      for (std::size_t rank = 0, node = 0; rank < readers.size(); ++rank)
-        for (const std::size_t end = node + nodes_of_rank_[rank]; node < end; ++node)
-          if (readers[rank].read<bool>()) {
-            auto numbers = readers[rank].read<Tensor>();
-            Gradients one;
-            one.set(leaves_[leaf].tensor, RowGradient{std::move(numbers), readers[rank].read<Tensor>()});
-            entries.push_back(*one.begin());
-            nodes.push_back(all_nodes_[node]);
-          }
-      const Gradients::Entry sum = sum_of(entries, tree_.closings(nodes));
-      sums[leaf] = *sum.rows();
-    }
-    return sums;
-  }
-
-  static void copy(const Tensor& from, std::size_t at, std::size_t count, Tensor& to, std::size_t first) {
-    constexpr std::uint8_t alone = 0;
-    const ValuesFrom values = {from, at};
-    sum_in_tree(to, first, count, {&values, 1}, {&alone, 1});
-  }
-
   const Gradients& gradients_of(std::int64_t part) const {
-    return *own_[static_cast<std::size_t>(part - own_nodes_.front().first)];
-  }
-
-  /// The sums of this rank's nodes over what the owner has of the piece, to where the owner's stand.
-  void pack(const Bucket& bucket, const Piece& piece, const Share& owner, Tensor& to) const {
-    const std::size_t begin = std::max(piece.place, owner.first);
-    const std::size_t end = std::min(piece.place + piece.count, owner.first + owner.count);
-    if (begin >= end) return;
-    const std::size_t in_leaf = piece.first + begin - piece.place;
-    for (std::size_t node = 0; node < own_nodes_.size(); ++node) {
-      const std::size_t place = own_nodes_.size() * owner.first + node * owner.count + begin - owner.first;
-      std::vector<Run> parts;
-      std::vector<ValuesFrom> terms;
-      for (std::int64_t part = own_nodes_[node].first; part < own_nodes_[node].last; ++part) {
-        const Tensor* const gradient = gradients_of(part).find(leaves_[piece.leaf].tensor);
-        if (gradient == nullptr) continue;
-        parts.push_back({part, part + 1});
-        terms.push_back({*gradient, in_leaf});
-      }
-      if (terms.empty())  // -0.0 is what changes no number that it is added to
-        copy(full({static_cast<std::int64_t>(end - begin)}, -0.0, bucket.dtype), 0, end - begin, to, place);
-      else
-        sum_in_tree(to, place, end - begin, terms, tree_.closings(parts));
-    }
+    return *own_[static_cast<std::size_t>(part - nodes_.own.front().first)];
   }
 
   Ranks& ranks_;
   const PartTree& tree_;
+  const Nodes nodes_;
   std::span<const Gradients* const> own_;
   std::span<const SharedLeaf> leaves_;
-  std::vector<Run> own_nodes_, all_nodes_;  // of the tree, whose sums are sent
-  std::vector<std::size_t> nodes_of_rank_;
-  std::vector<std::uint8_t> closings_;
-  std::vector<Tensor> sums_;
 };
 
 }  // namespace
 
 Gradients sum_over_ranks(Ranks& ranks, const PartTree& tree, std::span<const Gradients* const> own,
                          std::span<const SharedLeaf> leaves, std::size_t bucket_bytes) {
-  RankSum sum(ranks, tree, own, leaves);
-  for (const Bucket& bucket : buckets_of(leaves, bucket_bytes)) sum.add(bucket);
-  return sum.take();
+  std::vector<Tensor> dense;
+  for (const auto& [leaf, rows] : leaves)
+    if (!rows) dense.push_back(leaf);
+  GradientSum sum(ranks, tree, dense, bucket_bytes);
+  std::int64_t part = share_of(tree.parts(), ranks.size(), ranks.rank()).first;
+  for (const Gradients* const gradients : own) {
+    for (const Gradients::Entry& entry : *gradients) sum.add(part, entry);
+    sum.end(part++);
+  }
+  const Gradients of_dense = sum.take();
+  std::vector<RowGradient> of_rows = RowSum(ranks, tree, own, leaves).take();
+  Gradients all;
+  for (std::size_t leaf = 0; leaf < leaves.size(); ++leaf)
+    if (leaves[leaf].rows)
+      all.set(leaves[leaf].tensor, std::move(of_rows[leaf]));
+    else
+      all.set(*of_dense.entry(leaves[leaf].tensor));
+  return all;
 }
 
 }  // namespace xgrad::nn

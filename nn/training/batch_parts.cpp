@@ -12,6 +12,7 @@
 #include <nn/training/batch_parts.hpp>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -32,11 +33,13 @@ struct Part {
 template <class T>
 using List = std::vector<T, CachedAllocator<T>>;
 
-/// The parts of a batch, in order. A team has the gradients of its own alone, and knows which leaves have any.
+/// The parts of a batch, in order. A team has the gradients of its own alone, knows which leaves have any, and has the
+/// sums of those that it expected.
 struct Parts {
   List<Part> list;
   Run own;
   std::vector<SharedLeaf> leaves = {};
+  Gradients sums = {};
 
   std::span<Part> of(const Run& run) {
     return std::span(list).subspan(static_cast<std::size_t>(run.first), static_cast<std::size_t>(run.size()));
@@ -92,11 +95,51 @@ Gradients sum_of(const List<Part>& parts) {
 
 Gradients combine(Parts& parts, const TeamShare& share) {
   if (share.team == nullptr) return sum_of(parts.list);
+  const auto is_there = [&](const SharedLeaf& leaf) { return !leaf.rows && parts.sums.contains(leaf.tensor); };
+  std::vector<SharedLeaf> others;
+  for (const SharedLeaf& leaf : parts.leaves)
+    if (!is_there(leaf)) others.push_back(leaf);
   std::vector<const Gradients*> own;
   for (const Part& part : parts.of(parts.own)) own.push_back(&part.gradients);
-  return sum_over_ranks(share.team->ranks(), PartTree(std::ssize(parts.list)), own, parts.leaves,
-                        share.team->bucket_bytes());
+  const Gradients rest =
+      sum_over_ranks(share.team->ranks(), PartTree(std::ssize(parts.list)), own, others, share.team->bucket_bytes());
+  Gradients all;
+  for (const SharedLeaf& leaf : parts.leaves) all.set(*(is_there(leaf) ? parts.sums : rest).entry(leaf.tensor));
+  parts.sums = Gradients();
+  share.team->expect(parts.leaves);
+  return all;
 }
+
+/// The gradients of a team's parts, which leave while the sweeps go on. Without a team, or as long as nothing is known
+/// of what will come, they stay.
+class Leaving {
+ public:
+  /// None at all.
+  Leaving() = default;
+  /// For so many parts.
+  Leaving(const TeamShare& share, std::int64_t parts) {
+    if (share.team == nullptr || share.team->expected().empty()) return;
+    Team& team = *share.team;
+    sum_ = std::make_unique<GradientSum>(team.ranks(), PartTree(parts), team.expected(), team.bucket_bytes());
+    agree(team.ranks(), [](MessageWriter&) {});  // nobody has thrown: from here on all send what they expect
+    sum_->begin();
+  }
+
+  /// Of the sweep of a part.
+  BackwardOptions options(std::int64_t part) const {
+    if (sum_ == nullptr) return {};
+    return {.on_final = [this, part](const Gradients::Entry& leaf) { sum_->add(part, leaf); }};
+  }
+  /// The part has no more.
+  void end(std::int64_t part) const {
+    if (sum_ != nullptr) sum_->end(part);
+  }
+  /// When all parts have ended.
+  Gradients take() { return sum_ != nullptr ? std::exchange(sum_, nullptr)->take() : Gradients(); }
+
+ private:
+  std::unique_ptr<GradientSum> sum_;
+};
 
 /// Tells the other ranks what this one's parts gave, all but the gradients, and hears of theirs. run: runs the parts.
 template <class RunParts>
@@ -124,7 +167,7 @@ void exchange(Parts& parts, const Team& team, const RunParts& run) {
 
 /// Calls work(part, i) for the parts in parallel, each with a BatchPart of its own, whose notes are merged at the end.
 template <class Work>
-Parts in_parts(std::int64_t count, const TeamShare& share, const Work& work) {
+Parts in_parts(std::int64_t count, const TeamShare& share, Leaving& leaving, const Work& work) {
   const BatchPart* const outer = BatchPart::current();
   Parts parts{List<Part>(static_cast<std::size_t>(count)),
               share.team != nullptr ? share.team->share(count) : Run{0, count}};
@@ -134,8 +177,10 @@ Parts in_parts(std::int64_t count, const TeamShare& share, const Work& work) {
       const std::int64_t number = parts.own.first + static_cast<std::int64_t>(i);
       BatchPart scope(static_cast<std::uint64_t>(number), outer);
       work(own[i], number);
+      leaving.end(number);
       own[i].notes = scope.take_notes();
     });
+    parts.sums = leaving.take();
   };
   if (share.team != nullptr)
     exchange(parts, *share.team, run);
@@ -172,7 +217,8 @@ BatchGradients gradients_in_parts(const AnyModel& model, TensorList inputs, Tens
                                   const BatchGradientsOptions& options, const TeamShare& share) {
   const BatchCut cut(rows_in_all(inputs, targets, share), options.parts);
   const Run given = cut.given(inputs, share);
-  Parts parts = in_parts(cut.parts, share, [&](Part& part, std::int64_t i) {
+  Leaving leaving(share, cut.parts);
+  Parts parts = in_parts(cut.parts, share, leaving, [&](Part& part, std::int64_t i) {
     const double weight =
         options.reduction == Reduction::sum ? 1.0 : static_cast<double>(cut.size(i)) / static_cast<double>(cut.rows);
     Tape tape;
@@ -180,8 +226,9 @@ BatchGradients gradients_in_parts(const AnyModel& model, TensorList inputs, Tens
                             ? model.loss_of(inputs, targets)
                             : model.loss_of(rows_of_part(cut, i, inputs, given), rows_of_part(cut, i, targets, given));
     // The weight goes into the sweep's cotangent, so that the gradients come out weighted.
-    part.gradients =
-        loss.size() == 1 ? tape.backward(loss, full(loss.shape(), weight, loss.dtype())) : tape.backward(loss);
+    part.gradients = loss.size() == 1
+                         ? tape.backward(loss, full(loss.shape(), weight, loss.dtype()), leaving.options(i))
+                         : tape.backward(loss);
     part.loss = weight * loss.item();
   });
   std::vector<double> losses;
@@ -194,7 +241,8 @@ std::vector<Tensor> outputs_in_parts(const AnyModel& model, TensorList inputs, s
                                      const TeamShare& share, TensorList others) {
   const BatchCut cut(rows_in_all(inputs, inputs, share), parts);
   const Run given = cut.given(inputs, share);
-  Parts found = in_parts(cut.parts, share, [&](Part& part, std::int64_t i) {
+  Leaving nothing;
+  Parts found = in_parts(cut.parts, share, nothing, [&](Part& part, std::int64_t i) {
     const Pause pause;
     part.outputs = model.outputs(rows_of_part(cut, i, inputs, given));
     for (Tensor& x : rows_of_part(cut, i, others, given)) part.outputs.push_back(std::move(x));
@@ -208,10 +256,11 @@ Gradients gradients_of_outputs(const AnyModel& model, TensorList inputs, TensorL
                                const TeamShare& share) {
   const BatchCut cut(rows_in_all(inputs, inputs, share), parts);
   const Run given = cut.given(inputs, share);
-  Parts found = in_parts(cut.parts, share, [&](Part& part, std::int64_t i) {
+  Leaving leaving(share, cut.parts);
+  Parts found = in_parts(cut.parts, share, leaving, [&](Part& part, std::int64_t i) {
     Tape tape;
     const std::vector<Tensor> outputs = model.outputs(rows_of_part(cut, i, inputs, given));
-    part.gradients = tape.backward(outputs, rows_of_part(cut, i, cotangents, {0, cut.parts}));
+    part.gradients = tape.backward(outputs, rows_of_part(cut, i, cotangents, {0, cut.parts}), leaving.options(i));
   });
   return combine(found, share);
 }

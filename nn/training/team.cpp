@@ -60,6 +60,12 @@ void Team::read_leaves(MessageReader& message, std::vector<SharedLeaf>& leaves) 
   }
 }
 
+void Team::expect(std::span<const SharedLeaf> leaves) {
+  expected_.clear();
+  for (auto leaf = leaves.rbegin(); leaf != leaves.rend(); ++leaf)
+    if (!leaf->rows) expected_.push_back(leaf->tensor);
+}
+
 void Team::write_notes(MessageWriter& message, const BatchPart::Notes& notes) const {
   message << std::uint64_t{notes.size()};
   for (const auto& [memory, calls] : notes) {

@@ -22,7 +22,7 @@ class Team {
 
   Ranks& ranks() const { return ranks_; }
   bool first() const { return ranks_.rank() == 0; }
-  /// See sum_over_ranks.
+  /// See GradientSum.
   std::size_t bucket_bytes() const { return bucket_bytes_; }
   /// This rank's of so many things.
   Run share(std::int64_t count) const { return share_of(count, ranks_.size(), ranks_.rank()); }
@@ -32,6 +32,10 @@ class Team {
   void write_leaves(MessageWriter& message, std::span<const Gradients* const> gradients) const;
   /// Puts those of a message to the others.
   void read_leaves(MessageReader& message, std::vector<SharedLeaf>& leaves) const;
+  /// The leaves of the batch before, of which this one's dense gradients are expected: the last ones that its tape met
+  /// first, as its sweep passes them. None at first.
+  const std::vector<Tensor>& expected() const { return expected_; }
+  void expect(std::span<const SharedLeaf> leaves);
   /// ValueError for the memory of a layer that the model does not know.
   void write_notes(MessageWriter& message, const BatchPart::Notes& notes) const;
   BatchPart::Notes read_notes(MessageReader& message) const;
@@ -44,12 +48,13 @@ class Team {
   std::size_t bucket_bytes_;
   std::vector<Tensor> leaves_;
   TensorIndex index_;
+  std::vector<Tensor> expected_;
   std::vector<NamedMemory> memories_;
 };
 
 /// Of a batch of so many rows of which one of a team has those of its parts, or all. Without a team all are there.
 struct TeamShare {
-  const Team* team = nullptr;
+  Team* team = nullptr;
   std::int64_t rows = 0;
 };
 

@@ -37,7 +37,9 @@ bool exchanges(nn::Ranks& ranks) {
     from_sizes.push_back(numbers * sizeof(int));
   }
   from.resize(expected.size());
-  ranks.exchange(bytes_of(to), to_sizes, std::as_writable_bytes(std::span(from)), from_sizes);
+  const auto exchange =
+      ranks.start_exchange(bytes_of(to), to_sizes, std::as_writable_bytes(std::span(from)), from_sizes);
+  while (!exchange->over()) std::this_thread::yield();
   return from == expected;
 }
 

@@ -11,12 +11,6 @@ using namespace xgrad;
 
 namespace {
 
-std::string text_of(const std::exception_ptr& error) {
-  return expect::error_of([&] {
-    if (error != nullptr) std::rethrow_exception(error);
-  });
-}
-
 bool ends_with(const std::string& text, const std::string& end) { return text.ends_with(end); }
 
 }  // namespace
@@ -36,7 +30,7 @@ TEST_CASE("each rank hears what all have written, in the order of ranks") {
            if (rank == 2 && message.read<Tensor>().defined()) throw ValueError("an empty handle has values");
          }
        }))
-    CHECK(text_of(error) == "no error");
+    CHECK(thrown(error) == "no error");
 }
 
 TEST_CASE("what some ranks throw ends all: they with their own error, the others with the lowest one's") {
@@ -56,10 +50,10 @@ TEST_CASE("what some ranks throw ends all: they with their own error, the others
         fail(2);
       });
     });
-    CHECK(text_of(errors[1]) == "ShapeError: of one");
+    CHECK(thrown(errors[1]) == "ShapeError: of one");
     CHECK_THROWS_AS(std::rethrow_exception(errors[3]), int);
     for (const std::size_t rank : {0u, 2u}) {
-      CHECK(ends_with(text_of(errors[rank]), "rank 1: of one"));
+      CHECK(ends_with(thrown(errors[rank]), "rank 1: of one"));
       CHECK_THROWS_AS(std::rethrow_exception(errors[rank]), nn::RankError);
     }
   }
@@ -91,8 +85,7 @@ TEST_CASE("the first particular that differs is named on every rank") {
     require(ranks, {{"epochs", "3"}, {"batches.size", odd ? "64" : "128"}, {"parts", odd ? "1" : "2"}});
   });
   for (const auto& error : errors)
-    CHECK(
-        ends_with(text_of(error), "fit: batches.size is 64 on rank 1 and 128 on rank 0; need the same on every rank"));
+    CHECK(ends_with(thrown(error), "fit: batches.size is 64 on rank 1 and 128 on rank 0; need the same on every rank"));
   for (const auto& error : ThreadRanks::run(2, [&](nn::Ranks& ranks) { require(ranks, {{"a", "1"}}); }))
     CHECK(error == nullptr);
   const auto missing = ThreadRanks::run(2, [&](nn::Ranks& ranks) {
@@ -100,11 +93,11 @@ TEST_CASE("the first particular that differs is named on every rank") {
     if (ranks.rank() == 0) list.push_back({"b", "2"});
     require(ranks, list);
   });
-  CHECK(ends_with(text_of(missing[0]), "fit: b is missing on rank 1 and 2 on rank 0; need the same on every rank"));
+  CHECK(ends_with(thrown(missing[0]), "fit: b is missing on rank 1 and 2 on rank 0; need the same on every rank"));
   const auto renamed = ThreadRanks::run(2, [&](nn::Ranks& ranks) {
     require(ranks, {{ranks.rank() == 0 ? "parameter a" : "parameter b", "float32 (3,)"}});
   });
-  CHECK(ends_with(text_of(renamed[1]),
+  CHECK(ends_with(thrown(renamed[1]),
                   "fit: rank 1 has parameter b where rank 0 has parameter a; need the same on every rank"));
 }
 

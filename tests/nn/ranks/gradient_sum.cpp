@@ -7,6 +7,7 @@
 #include <nn/ranks/gradient_sum.hpp>
 
 #include <cstdint>
+#include <thread>
 #include <vector>
 
 using namespace xgrad;
@@ -141,5 +142,89 @@ TEST_CASE("a power of two of ranks sends each gradient's bytes twice at most, le
     });
     const std::uint64_t bytes = 4u << 20, all = static_cast<std::uint64_t>(count);
     for (const std::uint64_t of_rank : sent) CHECK(of_rank == 2 * bytes * (all - 1) / all);
+  }
+}
+
+TEST_CASE("sums that leave while parts still tell of leaves, in any order and from any thread, have the same bits") {
+  const std::vector<Tensor> leaves = some_leaves();
+  for (const std::int64_t parts : {3, 16}) {
+    const std::vector<Gradients> gradients = some_gradients(leaves, parts);
+    std::vector<std::vector<double>> expected;
+    for (const Tensor& leaf : leaves) expected.push_back(expect::values(sum_of(leaf, gradients)));
+    for (const std::int64_t count : {1, 2, 3, 8})
+      for (const std::size_t bucket_bytes : {64u, 1000u, 1u << 20}) {
+        CAPTURE(parts);
+        CAPTURE(count);
+        CAPTURE(bucket_bytes);
+        std::vector<std::vector<std::vector<double>>> found(static_cast<std::size_t>(count));
+        const auto errors = ThreadRanks::run(count, [&](nn::Ranks& ranks) {
+          nn::GradientSum sum(ranks, PartTree(parts), leaves, bucket_bytes);
+          sum.begin();
+          sum.add(0, *some_gradients({zeros({2})}, 1)[0].begin());  // no leaf of these
+          const Run run = nn::share_of(parts, count, ranks.rank());
+          std::vector<std::thread> threads;  // one a part; every second one begins at the last leaf
+          for (std::int64_t part = run.first; part < run.last; ++part)
+            threads.emplace_back([&, part] {
+              for (std::size_t i = 0; i < leaves.size(); ++i) {
+                const Tensor& leaf = leaves[part % 2 == 0 ? i : leaves.size() - 1 - i];
+                if (const auto* entry = gradients[static_cast<std::size_t>(part)].entry(leaf)) {
+                  sum.add(part, *entry);
+                  sum.add(part, *entry);  // what has been told is not told again
+                }
+              }
+              sum.end(part);
+            });
+          for (std::thread& thread : threads) thread.join();
+          const Gradients all = sum.take();
+          for (const Tensor& leaf : leaves)
+            found[static_cast<std::size_t>(ranks.rank())].push_back(expect::values(all[leaf]));
+        });
+        for (std::size_t rank = 0; rank < found.size(); ++rank) {
+          CHECK(errors[rank] == nullptr);
+          CHECK(found[rank] == expected);
+        }
+      }
+  }
+}
+
+TEST_CASE("a bucket is on its way before the next leaf is told of") {
+  const std::vector<Tensor> leaves = {zeros({1000}), zeros({1000})};
+  std::vector<Gradients> gradients(2);
+  for (Gradients& part : gradients)
+    for (const Tensor& leaf : leaves) part.set(leaf, ones({1000}));
+  for (const auto& error : ThreadRanks::run(2, [&](nn::Ranks& ranks) {
+         nn::GradientSum sum(ranks, PartTree(2), leaves, 4000);
+         sum.begin();
+         const Gradients& own = gradients[static_cast<std::size_t>(ranks.rank())];
+         sum.add(ranks.rank(), *own.entry(leaves[0]));
+         while (ranks.sent_bytes() < 4000) std::this_thread::yield();  // half of it to the owner, half of its sum back
+         if (ranks.sent_bytes() != 4000) throw ValueError("more than one bucket");
+         sum.add(ranks.rank(), *own.entry(leaves[1]));
+         sum.end(ranks.rank());
+         const Gradients all = sum.take();
+         for (const Tensor& leaf : leaves)
+           if (expect::values(all[leaf]) != std::vector<double>(1000, 2.0)) throw ValueError("another sum");
+       }))
+    CHECK(thrown(error) == "no error");
+}
+
+TEST_CASE("a rank that gives up in the middle sends what others wait for, and leaves nothing on its way") {
+  const std::vector<Tensor> leaves = some_leaves();
+  const std::vector<Gradients> gradients = some_gradients(leaves, 8);
+  for (const std::size_t bucket_bytes : {64u, 1u << 20}) {
+    const auto errors = ThreadRanks::run(4, [&](nn::Ranks& ranks) {
+      nn::GradientSum sum(ranks, PartTree(8), leaves, bucket_bytes);
+      sum.begin();
+      const Run run = nn::share_of(8, 4, ranks.rank());
+      for (std::int64_t part = run.first; part < run.last; ++part) {
+        for (const auto& entry : gradients[static_cast<std::size_t>(part)]) {
+          sum.add(part, entry);
+          if (ranks.rank() == 2) throw ValueError("in the middle");
+        }
+        sum.end(part);
+      }
+      if (sum.take().size() != leaves.size()) throw ValueError("fewer sums");
+    });
+    for (std::size_t rank = 0; rank < 4; ++rank) CHECK((errors[rank] != nullptr) == (rank == 2));
   }
 }

@@ -1,14 +1,21 @@
 #pragma once
 
+#include "tests/support/expect.hpp"
+
 #include <nn/ranks/ranks.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <cstring>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 /// Ranks that are threads of the test: the same code as over MPI, without it.
@@ -30,29 +37,14 @@ class ThreadRanks final : public xgrad::nn::Ranks {
         meeting.leave();
       });
     for (std::thread& thread : threads) thread.join();
+    if (!meeting.exchanges.empty() || !meeting.shares.empty())
+      throw std::logic_error("ThreadRanks: some ranks started a transfer that others did not");
     return errors;
   }
 
   std::int64_t rank() const override { return rank_; }
   std::int64_t size() const override { return static_cast<std::int64_t>(meeting_.given.size()); }
-  std::uint64_t sent_bytes() const override { return sent_; }
-
-  void exchange(std::span<const std::byte> to, std::span<const std::size_t> to_sizes, std::span<std::byte> from,
-                std::span<const std::size_t> from_sizes) override {
-    meeting_.given[here()] = {to.data(), to_sizes.data()};
-    meeting_.wait();
-    std::size_t place = 0;
-    for (std::size_t q = 0; q < from_sizes.size(); ++q) {
-      const Given& given = meeting_.given[q];
-      std::size_t before = 0;
-      for (std::size_t i = 0; i < here(); ++i) before += given.sizes[i];
-      if (given.sizes[here()] != from_sizes[q]) throw xgrad::nn::RankError("ThreadRanks: sizes do not fit");
-      if (from_sizes[q] > 0) std::memcpy(from.data() + place, given.bytes + before, from_sizes[q]);
-      place += from_sizes[q];
-      if (q != here()) sent_ += to_sizes[q];
-    }
-    meeting_.wait();
-  }
+  std::uint64_t sent_bytes() const override { return sent_; }  // any thread may ask
 
   void share(std::span<std::byte> all, std::span<const std::size_t> sizes) override {
     meeting_.given[here()] = {all.data(), sizes.data()};
@@ -66,11 +58,78 @@ class ThreadRanks final : public xgrad::nn::Ranks {
     meeting_.wait();
   }
 
+  std::unique_ptr<xgrad::nn::Transfer> start_share(std::span<std::byte> all,
+                                                   std::span<const std::size_t> sizes) override {
+    sent_ += sizes[here()] * (sizes.size() - 1);
+    return start(meeting_.shares, shares_++, {all.data(), sizes.data()},
+                 [all, sizes](std::size_t q, const Given& given) {
+                   std::size_t place = 0;
+                   for (std::size_t i = 0; i < q; ++i) place += sizes[i];
+                   if (given.bytes != all.data() && sizes[q] > 0)
+                     std::memcpy(all.data() + place, given.bytes + place, sizes[q]);
+                 });
+  }
+
+  std::unique_ptr<xgrad::nn::Transfer> start_exchange(std::span<const std::byte> to,
+                                                      std::span<const std::size_t> to_sizes, std::span<std::byte> from,
+                                                      std::span<const std::size_t> from_sizes) override {
+    for (std::size_t q = 0; q < to_sizes.size(); ++q)
+      if (q != here()) sent_ += to_sizes[q];
+    return start(meeting_.exchanges, exchanges_++, {to.data(), to_sizes.data()},
+                 [from, from_sizes, here = here()](std::size_t q, const Given& given) {
+                   std::size_t place = 0, before = 0;
+                   for (std::size_t i = 0; i < q; ++i) place += from_sizes[i];
+                   for (std::size_t i = 0; i < here; ++i) before += given.sizes[i];
+                   if (given.sizes[here] != from_sizes[q]) throw xgrad::nn::RankError("ThreadRanks: sizes do not fit");
+                   if (from_sizes[q] > 0) std::memcpy(from.data() + place, given.bytes + before, from_sizes[q]);
+                 });
+  }
+
  private:
   struct Given {
     const std::byte* bytes = nullptr;
     const std::size_t* sizes = nullptr;
   };
+  using Take = std::function<void(std::size_t rank, const Given& given)>;
+  /// What all ranks start together: over for a rank when it has the others' pieces, and they have its own.
+  struct Round {
+    std::vector<Given> given;
+    std::size_t started = 0, taken = 0;
+  };
+  using Rounds = std::map<std::size_t, std::shared_ptr<Round>>;
+  class RoundTransfer final : public xgrad::nn::Transfer {
+   public:
+    RoundTransfer(std::mutex& mutex, std::shared_ptr<Round> round, Take take)
+        : mutex_(mutex), round_(std::move(round)), take_(std::move(take)) {}
+    ~RoundTransfer() override {
+      while (!over()) std::this_thread::yield();
+    }
+    bool over() override {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (round_->started < round_->given.size()) return false;
+      if (take_ != nullptr) {
+        ++round_->taken;
+        const Take take = std::exchange(take_, nullptr);
+        for (std::size_t q = 0; q < round_->given.size(); ++q) take(q, round_->given[q]);
+      }
+      return round_->taken == round_->given.size();
+    }
+
+   private:
+    std::mutex& mutex_;
+    const std::shared_ptr<Round> round_;
+    Take take_;  // until it has been called
+  };
+  std::unique_ptr<xgrad::nn::Transfer> start(Rounds& rounds, std::size_t number, const Given& given, Take take) {
+    const std::lock_guard<std::mutex> lock(meeting_.mutex);
+    std::shared_ptr<Round>& round = rounds[number];
+    if (round == nullptr) round = std::make_shared<Round>(Round{.given = std::vector<Given>(meeting_.given.size())});
+    round->given[here()] = given;
+    auto transfer = std::make_unique<RoundTransfer>(meeting_.mutex, round, std::move(take));
+    if (++round->started == meeting_.given.size()) rounds.erase(number);
+    return transfer;
+  }
+
   /// Where the ranks wait for each other.
   struct Meeting {
     explicit Meeting(std::size_t count) : given(count), expected(count) {}
@@ -93,6 +152,7 @@ class ThreadRanks final : public xgrad::nn::Ranks {
     }
 
     std::vector<Given> given;
+    Rounds exchanges, shares;
     std::size_t expected, arrived = 0, generation = 0;
     std::mutex mutex;
     std::condition_variable changed;
@@ -102,5 +162,13 @@ class ThreadRanks final : public xgrad::nn::Ranks {
 
   Meeting& meeting_;
   std::int64_t rank_;
-  std::uint64_t sent_ = 0;
+  std::atomic<std::uint64_t> sent_ = 0;
+  std::size_t exchanges_ = 0, shares_ = 0;  // started
 };
+
+/// Of what a rank threw; "no error" if it did not.
+inline std::string thrown(const std::exception_ptr& error) {
+  return expect::error_of([&] {
+    if (error != nullptr) std::rethrow_exception(error);
+  });
+}

@@ -1,6 +1,7 @@
 #include "tests/nn/ranks/thread_ranks.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
+#include "tests/support/with_threads.hpp"
 
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
@@ -14,6 +15,7 @@
 #include <mutex>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 // fit on ranks that are threads of this process, held against fit without ranks.
@@ -115,7 +117,7 @@ std::vector<Outcome> on_ranks(std::int64_t count, const Work& work) {
          // The training holds them no longer than this call.
          outcomes[static_cast<std::size_t>(ranks.rank())] = work(std::shared_ptr<nn::Ranks>(&ranks, [](nn::Ranks*) {}));
        }))
-    CHECK(error == nullptr);
+    CHECK(thrown(error) == "no error");
   return outcomes;
 }
 
@@ -193,6 +195,175 @@ TEST_CASE("ranks train to the bits of one process: sums, and a transform that dr
   options.batches.prefetch = true;
   options.transform = [](const nn::Batch& batch) { return nn::Batch{batch.inputs * 2.0, batch.targets}; };
   check_like_one_process(training<Plain, nn::SGD>(summed, examples(230, 1), options));
+}
+
+TEST_CASE("ranks train to the bits of one process: buckets of every size, with every number of threads") {
+  FitOptions options = in_16_parts();
+  options.epochs = 2;
+  options.batches.drop_last = true;
+  const Work work = training<Normed, nn::SGD>(nn::cross_entropy, examples(150, 1), options);
+  const Outcome alone = work(nullptr);
+  CHECK(alone.error == "no error");
+  for (const std::size_t bucket_bytes : {64u, 500u, 1u << 20}) {
+    options.bucket_bytes = bucket_bytes;
+    const Work in_buckets = training<Normed, nn::SGD>(nn::cross_entropy, examples(150, 1), options);
+    for (const std::int64_t count : {2, 3, 8})
+      for (const int threads : {1, 3})
+        for (const Outcome& outcome :
+             on_ranks(count, [&](auto ranks) { return with_threads(threads, [&] { return in_buckets(ranks); }); })) {
+          CAPTURE(bucket_bytes);
+          CAPTURE(count);
+          CAPTURE(threads);
+          CHECK(outcome.error == alone.error);
+          CHECK(outcome.losses == alone.losses);
+          CHECK(outcome.digest == alone.digest);
+        }
+  }
+}
+
+namespace {
+
+/// Which of its layers has a part in the loss depends on the rows: other gradients than the batch before had.
+struct Fickle : Plain {
+  nn::Linear other = add("other", nn::Linear(features, classes));
+  Tensor operator()(const Tensor& x) const {
+    const double first = expect::values(x)[0];
+    const Tensor y = first > 0.4 ? other(x) : Plain::operator()(x);
+    return first < -0.4 ? y + other(x) : y;
+  }
+};
+
+/// Its table's gradient is one of rows in some batches and dense in others.
+struct FickleLookup : Lookup {
+  Tensor operator()(const Tensor& ids) const {
+    const Tensor y = Lookup::operator()(ids);
+    return expect::values(ids)[0] > 30 ? y + sum(table.weight) : y;
+  }
+};
+
+/// x, with a word to say when its gradient comes by.
+template <class Said>
+Tensor heard(const Tensor& x, const Said& said) {
+  return custom(
+      "heard", [](const Tensor& in) { return in.clone(); },
+      [said](const Call& call) {
+        said();
+        return call.cotangent();
+      },
+      x);
+}
+
+}  // namespace
+
+TEST_CASE("ranks train to the bits of one process: batches whose gradients are not those of the batch before") {
+  FitOptions options = in_16_parts();
+  options.batches.size = 20;
+  check_like_one_process(training<Fickle, nn::SGD>(nn::cross_entropy, examples(130, 1), options));
+  std::vector<double> ids, labels;
+  for (int row = 0; row < 100; ++row) {
+    ids.push_back(row * row % 47);
+    labels.push_back(row % 3);
+  }
+  const nn::Dataset data(tensor(ids, {100}, int64), tensor(labels, {100}, int64));
+  check_like_one_process(training<FickleLookup, nn::SGD>(nn::cross_entropy, data, options));
+}
+
+TEST_CASE("gradients of the last layer are on their way while the sweep has yet to come to the first one") {
+  for (const auto& error : ThreadRanks::run(2, [](nn::Ranks& ranks) {
+         const DefaultGenerator numbers(Generator(5));
+         const Plain net;
+         std::vector<Tensor> weights = net.parameters();
+         int batches = 0;
+         const auto model = [&](const Tensor& x) {
+           ++batches;
+           const std::uint64_t before = ranks.sent_bytes();
+           return net.output(heard(tanh(net.hidden(x)), [&ranks, before, batches] {
+             while (batches > 1 && ranks.sent_bytes() == before) std::this_thread::yield();
+           }));
+         };
+         nn::SGD optimizer(weights, {.learning_rate = 0.1});
+         nn::fit(model, nn::cross_entropy, optimizer, examples(12, 1),
+                 {.epochs = 3,
+                  .batches = {.size = 4},
+                  .parts = 2,
+                  .ranks = std::shared_ptr<nn::Ranks>(&ranks, [](nn::Ranks*) {}),
+                  .compare_ranks = 0,
+                  .bucket_bytes = 64});
+         if (batches != 9) throw ValueError("another number of batches");
+       }))
+    CHECK(thrown(error) == "no error");
+}
+
+TEST_CASE("what a rank throws in the middle of a sweep ends the training on all, with nothing on its way") {
+  for (const std::int64_t thrower : {0, 2})
+    for (const int at : {1, 4}) {
+      const auto errors = ThreadRanks::run(3, [&](nn::Ranks& ranks) {
+        const DefaultGenerator numbers(Generator(5));
+        const Plain net;
+        std::vector<Tensor> weights = net.parameters();
+        std::atomic<int> sweeps = 0;
+        const auto model = [&](const Tensor& x) {
+          return net.output(heard(tanh(net.hidden(x)), [&] {
+            if (ranks.rank() == thrower && ++sweeps == at) throw ValueError("a sweep that fails");
+          }));
+        };
+        nn::SGD optimizer(weights, {.learning_rate = 0.1});
+        nn::fit(model, nn::cross_entropy, optimizer, examples(60, 1),
+                {.epochs = 1,
+                 .batches = {.size = 12},
+                 .parts = 6,
+                 .ranks = std::shared_ptr<nn::Ranks>(&ranks, [](nn::Ranks*) {}),
+                 .bucket_bytes = 64});
+      });
+      for (std::size_t rank = 0; rank < 3; ++rank) {
+        const std::string text = thrown(errors[rank]);
+        CHECK_MESSAGE(contains(text, static_cast<std::int64_t>(rank) == thrower
+                                         ? "ValueError: a sweep that fails"
+                                         : "rank " + std::to_string(thrower) + ": a sweep that fails"),
+                      text);
+      }
+    }
+}
+
+TEST_CASE("a power of two of ranks sends at most twice the parameters' bytes a step, and 1 % besides") {
+  struct Wide : nn::Module {
+    nn::Linear hidden = add("hidden", nn::Linear(features, 20000));
+    nn::Linear output = add("output", nn::Linear(20000, classes));
+    Tensor operator()(const Tensor& x) const { return output(tanh(hidden(x))); }
+  };
+  for (const std::int64_t count : {2, 4, 8}) {
+    CAPTURE(count);
+    for (const auto& error : ThreadRanks::run(count, [&](nn::Ranks& ranks) {
+           const DefaultGenerator numbers(Generator(5));
+           const Wide net;
+           std::uint64_t bytes = 0;
+           for (const Tensor& weight : net.parameters()) bytes += weight.size() * sizeof(float);
+           nn::SGD optimizer(net.parameters(), {.learning_rate = 0.1});
+           std::vector<std::uint64_t> sent;
+           const auto loss = [&](const Tensor& logits, const Tensor& labels) {
+             sent.push_back(ranks.sent_bytes());  // before the sweep, once a step: a rank has one part
+             return nn::cross_entropy(logits, labels);
+           };
+           const auto model = [&](const Tensor& x) { return net(x); };
+           nn::fit(model, loss, optimizer, examples(8 * 6, 1),
+                   {.epochs = 1,
+                    .batches = {.size = 8},
+                    .parts = count,
+                    .ranks = std::shared_ptr<nn::Ranks>(&ranks, [](nn::Ranks*) {}),
+                    .compare_ranks = 0});
+           for (std::size_t step = 1; step < sent.size(); ++step) {
+             const double of_step = static_cast<double>(sent[step] - sent[step - 1]);
+             if (of_step > 2.02 * static_cast<double>(bytes)) throw ValueError("more bytes");
+             const double share = static_cast<double>(count - 1) / static_cast<double>(count);
+             if (of_step < 2 * share * static_cast<double>(bytes))
+               throw ValueError("fewer bytes than can do: " + std::to_string(of_step / static_cast<double>(bytes)));
+             if (of_step > 2.02 * share * static_cast<double>(bytes))
+               throw ValueError("more than each twice: " + std::to_string(of_step / static_cast<double>(bytes)));
+           }
+           if (sent.size() != 6) throw ValueError("another number of steps");
+         }))
+      CHECK(thrown(error) == "no error");
+  }
 }
 
 TEST_CASE("the first rank calls back, shows progress and measures; what it changes reaches the others") {
