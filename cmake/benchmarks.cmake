@@ -18,3 +18,9 @@ xgrad_own_target(xgrad_machine)
 target_compile_options(xgrad_machine PRIVATE ${XGRAD_ARCH_FLAG})
 target_include_directories(xgrad_machine SYSTEM PRIVATE ${OpenBLAS_INCLUDE_DIRS})
 target_link_libraries(xgrad_machine PRIVATE ${OpenBLAS_LIBRARIES})
+
+# nn::fit on ranks against threads, what sending costs, and LibTorch: tests/benchmark/ranks.py
+if(TARGET xgrad_distributed)
+  xgrad_measures(xgrad_ranks_benchmark ranks.cpp)
+  target_link_libraries(xgrad_ranks_benchmark PRIVATE xgrad::distributed)
+endif()

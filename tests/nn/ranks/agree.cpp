@@ -33,6 +33,19 @@ TEST_CASE("each rank hears what all have written, in the order of ranks") {
     CHECK(thrown(error) == "no error");
 }
 
+TEST_CASE("messages of every length come whole: of none, of one call, of two") {
+  const auto text = [](std::int64_t rank, std::size_t longest) {
+    return std::string(rank == 1 ? longest : static_cast<std::size_t>(rank), static_cast<char>('a' + rank));
+  };
+  for (const std::size_t longest : {0u, 247u, 248u, 249u, 100'000u})
+    for (const auto& error : ThreadRanks::run(3, [&](nn::Ranks& ranks) {
+           const std::vector<std::string> all = ranks.gather(text(ranks.rank(), longest));
+           if (all != std::vector{text(0, longest), text(1, longest), text(2, longest)})
+             throw ValueError("another message");
+         }))
+      CHECK(thrown(error) == "no error");
+}
+
 TEST_CASE("what some ranks throw ends all: they with their own error, the others with the lowest one's") {
   // before a message, in one, after the last one
   for (const int when : {0, 1, 2}) {
