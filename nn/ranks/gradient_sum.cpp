@@ -142,10 +142,7 @@ class GradientSum::Work {
   Work(const Work&) = delete;
   Work& operator=(const Work&) = delete;
 
-  void begin() {
-    begun_ = true;
-    thread_ = std::thread([this] { run(); });
-  }
+  void begin() { begun_ = true; }
 
   void add(std::int64_t part, const Gradients::Entry& entry) {
     const std::uint32_t leaf = index_.find(entry.tensor().body_or_null());
@@ -197,8 +194,16 @@ class GradientSum::Work {
     const std::size_t place = leaf * own_parts() + static_cast<std::size_t>(part - own_.first);
     if (std::exchange(told_[place], char{1}) != 0) return;
     gradients_[place] = gradient;
+    bool filled = false;
     for (const std::size_t bucket : buckets_of_leaf_[leaf])
-      if (--open_[bucket] == 0) changed_.notify_one();
+      if (--open_[bucket] == 0) {
+        filled = true;
+        ++full_;
+      }
+    // When all are full, this rank has no more to do than to wait: then it carries on by itself.
+    if (!filled || !begun_ || full_ == buckets_.size()) return;
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+    changed_.notify_one();
   }
 
   void prepare(Moving& moving, const Bucket& bucket) const {
@@ -345,6 +350,7 @@ class GradientSum::Work {
   std::mutex mutex_;  // of these
   std::condition_variable changed_;
   std::vector<std::size_t> open_;  // of each bucket: what parts have not told yet
+  std::size_t full_ = 0;           // buckets
   std::vector<std::vector<std::size_t>> buckets_of_leaf_;
   std::vector<char> told_;         // of each leaf, of each own part
   std::vector<Tensor> gradients_;  // alike; read without the lock, once all of a bucket are there

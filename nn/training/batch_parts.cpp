@@ -118,8 +118,11 @@ class Leaving {
   Leaving() = default;
   /// For so many parts.
   Leaving(const TeamShare& share, std::int64_t parts) {
-    if (share.team == nullptr || share.team->expected().empty()) return;
+    if (share.team == nullptr) return;
     Team& team = *share.team;
+    std::size_t bytes = 0;
+    for (const Tensor& leaf : team.expected()) bytes += leaf.size() * size_of(leaf.dtype());
+    if (bytes <= team.bucket_bytes()) return;  // one bucket is full at the end of the sweeps, no earlier
     sum_ = std::make_unique<GradientSum>(team.ranks(), PartTree(parts), team.expected(), team.bucket_bytes());
     agree(team.ranks(), [](MessageWriter&) {});  // nobody has thrown: from here on all send what they expect
     sum_->begin();
