@@ -1,6 +1,6 @@
 // Training steps of nn::fit on ranks, as ranks.py measures them: microseconds, one JSON line of the first rank.
 //
-// Usage: xgrad_ranks_benchmark WAY NETWORK BATCH PARTS STEPS THREADS
+// Usage: xgrad_ranks_benchmark WAY NETWORK BATCH PARTS STEPS THREADS [BUCKET_BYTES]
 //   together  the ranks train one model, BATCH rows a step cut into PARTS parts; without mpirun it is one process
 //   apart     each rank trains a model of its own on its share of BATCH and PARTS: the same work without sending
 //   sending   the ranks add up the network's gradients, and do nothing else
@@ -40,7 +40,7 @@ struct Net : nn::Module {
 };
 
 std::vector<double> train(const std::vector<std::int64_t>& widths, std::int64_t rows, std::int64_t parts,
-                          std::int64_t steps, std::shared_ptr<nn::Ranks> ranks) {
+                          std::int64_t steps, std::size_t bucket_bytes, std::shared_ptr<nn::Ranks> ranks) {
   seed(1);
   Net net(widths);
   nn::SGD optimizer(net.parameters(), {.learning_rate = 0.01, .momentum = 0.9});
@@ -59,13 +59,14 @@ std::vector<double> train(const std::vector<std::int64_t>& widths, std::int64_t 
            .batches = {.size = rows},
            .schedule = look_at_clock,
            .parts = parts,
-           .ranks = std::move(ranks)});
+           .ranks = std::move(ranks),
+           .bucket_bytes = bucket_bytes});
   samples.erase(samples.begin());  // in the first step nobody knows which gradients will come
   return samples;
 }
 
 std::vector<double> send(const std::vector<std::int64_t>& widths, std::int64_t parts, std::int64_t steps,
-                         nn::Ranks& ranks) {
+                         std::size_t bucket_bytes, nn::Ranks& ranks) {
   const Net net(widths);
   Gradients gradients;
   std::vector<nn::SharedLeaf> leaves;
@@ -79,7 +80,7 @@ std::vector<double> send(const std::vector<std::int64_t>& widths, std::int64_t p
   for (std::int64_t step = 0; step < steps; ++step) {
     ranks.gather("");
     const double before = benchmark::seconds_now();
-    nn::sum_over_ranks(ranks, nn::PartTree(parts), own, leaves, nn::FitOptions().bucket_bytes);
+    nn::sum_over_ranks(ranks, nn::PartTree(parts), own, leaves, bucket_bytes);
     samples.push_back(1e6 * (benchmark::seconds_now() - before));
   }
   return samples;
@@ -88,8 +89,9 @@ std::vector<double> send(const std::vector<std::int64_t>& widths, std::int64_t p
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count != 7) {
-    std::fprintf(stderr, "usage: %s together|apart|sending NETWORK BATCH PARTS STEPS THREADS\n", arguments[0]);
+  if (count != 7 && count != 8) {
+    std::fprintf(stderr, "usage: %s together|apart|sending NETWORK BATCH PARTS STEPS THREADS [BUCKET_BYTES]\n",
+                 arguments[0]);
     return 2;
   }
   const std::string way = arguments[1];
@@ -101,10 +103,12 @@ int main(int count, char** arguments) {
   try {
     const auto world = nn::distributed::world({.threads = std::atoll(arguments[6])});
     const std::uint64_t sent = world->sent_bytes();
-    const std::vector<double> samples = way == "sending" ? send(widths, parts, steps, *world)
+    const std::size_t bucket_bytes = count == 8 ? std::stoull(arguments[7]) : nn::FitOptions().bucket_bytes;
+    const std::int64_t ranks = world->size();
+    const std::vector<double> samples = way == "sending" ? send(widths, parts, steps, bucket_bytes, *world)
                                         : way == "apart"
-                                            ? train(widths, rows / world->size(), parts / world->size(), steps, nullptr)
-                                            : train(widths, rows, parts, steps, world);
+                                            ? train(widths, rows / ranks, parts / ranks, steps, bucket_bytes, nullptr)
+                                            : train(widths, rows, parts, steps, bucket_bytes, world);
     const benchmark::Figures times = benchmark::figures(samples);
     if (world->rank() == 0)
       std::printf("{\"median_us\": %.6g, \"min_us\": %.6g, \"spread\": %.4f, \"steps\": %zu, \"sent\": %.6g}\n",

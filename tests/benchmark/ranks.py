@@ -59,8 +59,8 @@ def mpirun(*command):
     return ["mpirun", "-n", "2", *command]
 
 
-def ours(way, network, batch, parts, steps, threads):
-    return [OURS, way, network, str(batch), str(parts), str(steps), str(threads)]
+def ours(way, network, batch, parts, steps, threads, bucket_bytes=1 << 20):
+    return [OURS, way, network, str(batch), str(parts), str(steps), str(threads), str(bucket_bytes)]
 
 
 class Link:
@@ -157,6 +157,11 @@ def model(rounds):
                 found = in_turns({way: start(*ours(way, network, batch, 2, steps, 1))
                                   for way in ("apart", "sending", "together")}, rounds)
                 rows.append((network, parameters(network), batch, rate / 1e6, *found.values()))
+            count = {bucket: -(-4 * parameters(FASHION) // bucket) for bucket in (1 << 20, 1 << 14)}
+            found = in_turns({bucket: start(*ours("sending", FASHION, 512, 2, 60, 1, bucket)) for bucket in count},
+                             rounds)
+            few, many = count
+            print(f"  a message more costs {(found[many] - found[few]) / (2 * (count[many] - count[few])):.1f} us")
     print("| network | parameters | batch | Mbit/s | without sending, ms | sending alone, ms | training, ms |")
     print("|---|---|---|---|---|---|---|")
     for network, count, batch, rate, *times in rows:
