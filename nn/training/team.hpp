@@ -34,7 +34,8 @@ class Team {
   void read_leaves(MessageReader& message, std::vector<SharedLeaf>& leaves) const;
   /// The leaves of the batch before, of which this one's dense gradients are expected: the last ones that its tape met
   /// first, as its sweep passes them. None at first.
-  const std::vector<Tensor>& expected() const { return expected_; }
+  const std::vector<Tensor>& expected() const& { return expected_; }
+  std::vector<Tensor> expected() const&& { return expected_; }
   void expect(std::span<const SharedLeaf> leaves);
   /// ValueError for the memory of a layer that the model does not know.
   void write_notes(MessageWriter& message, const BatchPart::Notes& notes) const;

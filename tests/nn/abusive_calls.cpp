@@ -642,7 +642,7 @@ TEST_CASE("abusive calls of nn end in an error that names the function, or in a 
           "per_example_gradients_of loss_of_parameters saved_state are_clonable_model_and_loss are_model_and_loss "
           "call_loss call_with output_list rows_of evaluate_on check_metrics "
           "throw_tensor_count require_shapes"},
-         {"it is what a transport has to give: tests/nn/ranks", "Ranks"},
+         {"it is what a transport has to give: tests/nn/ranks", "Ranks Transfer"},
          {"it starts a program or prints to a terminal",
           "Picture::png Picture::svg Picture::write Report::write require_gnuplot operator<<"},
          {"it is of files that are open: tests/nn/files has every way in which they may be wrong",
