@@ -83,11 +83,10 @@ class MpiRanks final : public Ranks {
     size_ = size;
   }
 
-  ~MpiRanks() override {
-    int ended = 0;
-    MPI_Finalized(&ended);
-    if (ended != 0) return;
-    for (MPI_Comm* const made : {&communicator_, &of_exchanges_, &of_shares_}) MPI_Comm_free(made);
+  /// Before MPI ends.
+  void end() {
+    for (MPI_Comm* const made : {&communicator_, &of_exchanges_, &of_shares_})
+      if (*made != MPI_COMM_NULL) MPI_Comm_free(made);
   }
 
   std::int64_t rank() const override { return rank_; }
@@ -141,20 +140,20 @@ class MpiRanks final : public Ranks {
 };
 
 /// Ends MPI with the program: for all ranks, if this one failed.
-void end_mpi(int status, void*) {
+void end_mpi(int status, void* world) {
   std::cout.flush();
   std::fflush(nullptr);
   int ended = 0, size = 1;
   MPI_Finalized(&ended);
   if (ended != 0) return;
   MPI_Comm_size(MPI_COMM_WORLD, &size);
-  if (status == 0 || size == 1)
-    MPI_Finalize();
-  else
-    MPI_Abort(MPI_COMM_WORLD, status);
+  if (status != 0 && size > 1) MPI_Abort(MPI_COMM_WORLD, status);
+  if (const auto& ranks = *static_cast<std::shared_ptr<MpiRanks>*>(world)) ranks->end();
+  MPI_Finalize();
 }
 
-void start_mpi() {
+/// world: to be ended with MPI.
+void start_mpi(std::shared_ptr<MpiRanks>& world) {
   int started = 0, ended = 0, level = 0;
   MPI_Initialized(&started);
   MPI_Finalized(&ended);
@@ -163,7 +162,7 @@ void start_mpi() {
     check("MPI_Init_thread", MPI_Init_thread(nullptr, nullptr, MPI_THREAD_MULTIPLE, &level));
   else
     check("MPI_Query_thread", MPI_Query_thread(&level));
-  on_exit(end_mpi, nullptr);
+  on_exit(end_mpi, &world);
   if (level != MPI_THREAD_MULTIPLE)
     throw_as<RankError>(
         "distributed::world: this MPI has the thread level {}; need MPI_THREAD_MULTIPLE: {}",
@@ -197,10 +196,10 @@ std::shared_ptr<Ranks> world(const WorldOptions& options) {
     throw_as<ValueError>("distributed::world: {} threads; need 0 (chosen) or more", options.threads);
   // As MPI is: one in a program.
   static std::mutex mutex;
-  static std::shared_ptr<Ranks> ranks;
+  static std::shared_ptr<MpiRanks> ranks;
   const std::lock_guard<std::mutex> lock(mutex);
   if (ranks == nullptr) {
-    start_mpi();
+    start_mpi(ranks);
     ranks = std::make_shared<MpiRanks>(MPI_COMM_WORLD);
   }
   if (options.threads > 0)
