@@ -8,10 +8,12 @@
 #include <nn/nn.hpp>
 
 #include "command_line.hpp"
+#include "training.hpp"
 
 #include <iostream>
 #include <iterator>
 #include <numeric>
+#include <vector>
 #include <xtensor/xmath.hpp>
 
 using namespace xgrad;
@@ -68,6 +70,7 @@ int main(int argc, char** argv) {
   line.seed(random_seed);
   line.epochs(epochs);
   line.learning_rate(learning_rate);
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     const Tensor x = normal({64, 6});
     const Tensor y = argmax(slice(x, 1, 0, 3) + slice(x, 1, 3, 6), 1);  // a rule to learn
@@ -89,7 +92,8 @@ int main(int argc, char** argv) {
     // 3. Training.
     nn::SGD optimizer(net.parameters(), {.learning_rate = learning_rate, .momentum = 0.9});
     double loss_value = 0;
-    examples::repeat(epochs, [&](std::int64_t epoch) {
+    const std::vector<nn::CheckpointPart> parts = {{"net", net}, {"optimizer", optimizer}, {"loss", loss_value}};
+    checkpoints.repeat(epochs, parts, [&](std::int64_t epoch) {
       Tape tape;
       const Tensor loss = nn::cross_entropy(net(x), y);
       if (epoch == 0) line.out() << "what the tape recorded\n" << tape << '\n';

@@ -5,9 +5,9 @@
 
 #include "command_line.hpp"
 #include "drawing.hpp"
+#include "training.hpp"
 
 #include <fmt/core.h>
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
   line.flag("units", units, "hidden units of each of three layers", {1, 10000});
   line.flag("penalty", penalty_weight, "weight of the penalty on the critic's gradient", {0, 1e6});
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     const std::int64_t noise = 2;
     nn::Sequential generator = network(noise, units, 2), critic = network(2, units, 1);
@@ -81,9 +82,7 @@ int main(int argc, char** argv) {
       panel.x_range = panel.y_range = {{-3, 3}};
       chart.panels.push_back(panel);
     };
-    const std::vector<std::int64_t> looks = {0, steps / 20, steps / 4};
-    examples::repeat(steps, [&](std::int64_t step) {
-      if (std::find(looks.begin(), looks.end(), step) != looks.end()) look(step);
+    const auto train = [&](std::int64_t step) {
       generator_step.learning_rate(rate(step));
       critic_step.learning_rate(rate(step));
       for (int i = 0; i < 3; ++i) {
@@ -99,7 +98,19 @@ int main(int argc, char** argv) {
       Tape tape;
       const Tensor loss = -mean(critic(generator(normal({batch, noise}))));
       generator_step.step(tape.backward(loss, {.only = generator.parameters()}));  // and no work for the critic's
-    });
+    };
+    const std::vector<nn::CheckpointPart> parts = {
+        {"generator", generator}, {"critic", critic}, {"generator_step", generator_step}, {"critic_step", critic_step}};
+    // In pieces, each with a checkpoint of its own: what is looked at between them is drawn again by a run that goes
+    // on.
+    std::int64_t begin = 0;
+    for (const std::int64_t end : {steps / 20, steps / 4, steps}) {
+      if (end == begin) continue;
+      look(begin);
+      checkpoints.repeat(
+          end - begin, parts, [&](std::int64_t step) { train(begin + step); }, fmt::format("{}-steps", end));
+      begin = end;
+    }
     look(steps);
     const auto share = static_cast<std::int64_t>(0.25 * static_cast<double>(samples) / modes);
     std::int64_t close = 0, complete = 0;

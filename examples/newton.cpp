@@ -6,6 +6,7 @@
 
 #include "command_line.hpp"
 #include "drawing.hpp"
+#include "training.hpp"
 
 #include <fmt/core.h>
 #include <cmath>
@@ -65,6 +66,7 @@ int main(int argc, char** argv) {
   line.flag("decay", decay, "precision of the weights' prior", {1e-6, 1e6});
   line.flag("descent-steps", descent_steps, "steps of gradient descent, for comparison", {1, 100000});
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     const DefaultDType doubles(float64);
     const auto [x, t] = two_clouds(rows);
@@ -78,18 +80,23 @@ int main(int argc, char** argv) {
     };
 
     Path newton{zeros({3})}, descent{zeros({3})};
-    for (double size = 1; size > 1e-10 && newton.gradients.size() < 30;) {
+    const auto newton_step = [&](std::int64_t) {
+      if (!newton.gradients.empty() && newton.gradients.back() <= 1e-10) return;
       const Tensor g = gradient(loss, newton.w);
-      newton.gradients.push_back(size = length(g));
+      const double size = length(g);
+      newton.gradients.push_back(size);
       // Solved the better the closer the minimum: the convergence is quadratic (Dembo et al. 1982).
-      newton.w = newton.w - conjugate_gradients(product(newton.w), g, std::min(0.1 * size, size * size));
-    }
+      newton.w.assign(newton.w - conjugate_gradients(product(newton.w), g, std::min(0.1 * size, size * size)));
+    };
+    checkpoints.repeat(30, {{"w", newton.w}, {"gradients", newton.gradients}}, newton_step, "newton");
     const double rate = 1 / (0.25 * sum(square(x)).item() + decay);  // one over a bound of the curvature
-    examples::repeat(descent_steps, [&](std::int64_t) {
+    const auto descent_step = [&](std::int64_t) {
       const Tensor g = gradient(loss, descent.w);
       descent.gradients.push_back(length(g));
-      descent.w = descent.w - rate * g;
-    });
+      descent.w.assign(descent.w - rate * g);
+    };
+    checkpoints.repeat(descent_steps, {{"w", descent.w}, {"gradients", descent.gradients}}, descent_step, "descent");
+    if (examples::interrupted()) return;
 
     // In closed form: g = Xᵀ (p - t) + λ w, H = Xᵀ diag(p (1 - p)) X + λ I, the doubt of a row's sum xᵀ w is xᵀ H⁻¹ x.
     const Tensor& w = newton.w;

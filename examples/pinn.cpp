@@ -5,8 +5,10 @@
 
 #include "command_line.hpp"
 #include "drawing.hpp"
+#include "training.hpp"
 
 #include <fmt/core.h>
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -45,18 +47,20 @@ struct Network : nn::Module {
   Tensor operator()(const Tensor& x) const { return output(tanh(hidden(x))); }
 };
 
-/// Trains by Adam with a rate that falls to nothing; milliseconds a step.
-double train(Network& net, const std::function<Tensor()>& loss, std::int64_t steps, double rate) {
+/// Trains by Adam with a rate that falls to nothing; milliseconds a step of this run.
+double train(Network& net, const std::function<Tensor()>& loss, std::int64_t steps, double rate,
+             examples::Checkpoints& checkpoints, const std::string& name) {
   nn::Adam optimizer(net.parameters());
   const nn::Schedule schedule = nn::cosine_decay(rate, steps);
   const auto begin = std::chrono::steady_clock::now();
-  const std::int64_t done = examples::repeat(steps, [&](std::int64_t step) {
+  const auto train_once = [&](std::int64_t step) {
     optimizer.learning_rate(schedule(step));
     Tape tape;
     optimizer.step(tape.backward(loss()));
-  });
+  };
+  const std::int64_t done = checkpoints.repeat(steps, {{"net", net}, {"optimizer", optimizer}}, train_once, name);
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count() /
-         static_cast<double>(done);
+         static_cast<double>(std::max<std::int64_t>(done, 1));
 }
 
 struct Solution {
@@ -77,12 +81,12 @@ nn::Panel compare(std::string title, const std::string& y_label, const Tensor& x
 
 /// -u'' = π² sin πx + 2.25 π² sin 3πx on (0, 1), u = 0 at both ends: u = sin πx + sin 3πx / 4. The factor x (1 - x)
 /// gives the ends their values.
-Solution poisson(std::int64_t points, std::int64_t units, std::int64_t steps) {
+Solution poisson(std::int64_t points, std::int64_t units, std::int64_t steps, examples::Checkpoints& checkpoints) {
   Network net(1, units);
   const Function u = [&](const Tensor& x) { return x * (1.0 - x) * net(x); };
   const Tensor x = examples::evenly(0, 1, points), source = pi * pi * (sin(pi * x) + 2.25 * sin(3 * pi * x));
   const double ms = train(
-      net, [&] { return mean_square(derivative(u, x, 2) + source); }, steps, 0.02);
+      net, [&] { return mean_square(derivative(u, x, 2) + source); }, steps, 0.02, checkpoints, "poisson");
   const Tensor fine = examples::evenly(0, 1, 501), exact = sin(pi * fine) + sin(3 * pi * fine) / 4.0;
   const Tensor drawn = examples::evenly(0, 1, 41);
   nn::Panel panel = compare("−u″ = f (Poisson)", "u", fine, u(fine), exact);
@@ -91,7 +95,7 @@ Solution poisson(std::int64_t points, std::int64_t units, std::int64_t steps) {
 }
 
 /// u_t = κ u_xx on (0, 1) × (0, 1), u = 0 at both ends, u = sin πx at first: u = sin πx exp(-κ π² t).
-Solution heat(std::int64_t units, std::int64_t steps) {
+Solution heat(std::int64_t units, std::int64_t steps, examples::Checkpoints& checkpoints) {
   const double kappa = 0.1;
   Network net(2, units);
   const auto u = [&](const Tensor& x, const Tensor& t) {
@@ -103,7 +107,7 @@ Solution heat(std::int64_t units, std::int64_t steps) {
     return in_time - kappa * derivative([&](const Tensor& v) { return u(v, t); }, x, 2);
   };
   const double ms = train(
-      net, [&] { return mean_square(residual()); }, steps, 0.02);
+      net, [&] { return mean_square(residual()); }, steps, 0.02, checkpoints, "heat");
   double error = 0;
   nn::Panel panel = {.title = "u_t = κ u_xx (heat)", .x_label = "x", .y_label = "t"};
   panel.surface = examples::surface(
@@ -120,7 +124,7 @@ Solution heat(std::int64_t units, std::int64_t steps) {
 
 /// u'''' = 1 on (0, 1), clamped at 0 (u = u' = 0, by the factor x²), free at 1 (u'' = u''' = 0, in the loss):
 /// u = x² (6 - 4x + x²) / 24.
-Solution beam(std::int64_t points, std::int64_t units, std::int64_t steps) {
+Solution beam(std::int64_t points, std::int64_t units, std::int64_t steps, examples::Checkpoints& checkpoints) {
   Network net(1, units);
   const Function u = [&](const Tensor& x) { return square(x) * net(x); };
   const Tensor x = examples::evenly(0, 1, points), end = ones({1, 1});
@@ -128,7 +132,7 @@ Solution beam(std::int64_t points, std::int64_t units, std::int64_t steps) {
     return mean_square(derivative(u, x, 4) - 1.0) + mean_square(derivative(u, end, 2)) +
            mean_square(derivative(u, end, 3));
   };
-  const double ms = train(net, loss, steps, 0.005);
+  const double ms = train(net, loss, steps, 0.005, checkpoints, "beam");
   const Tensor fine = examples::evenly(0, 1, 41), exact = square(fine) * (6.0 - 4.0 * fine + square(fine)) / 24.0;
   return {"beam", largest(u(fine) - exact), 1e-3, ms, compare("u⁗ = 1 (beam)", "u", fine, u(fine), exact)};
 }
@@ -144,13 +148,15 @@ int main(int argc, char** argv) {
   line.flag("units", units, "hidden units", {1, 10000});
   line.flag("steps", steps, "steps of Adam", {1, 1000000});
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     const DefaultDType doubles(float64);
     TextTable table = {{"equation", "largest error", "ms a step"}};
     nn::Chart chart = {.title = "Solutions"};
-    for (const auto& solve : std::vector<std::function<Solution()>>{[&] { return poisson(points, units, steps); },
-                                                                    [&] { return heat(units, steps); },
-                                                                    [&] { return beam(points, units, steps); }}) {
+    const std::vector<std::function<Solution()>> equations = {
+        [&] { return poisson(points, units, steps, checkpoints); }, [&] { return heat(units, steps, checkpoints); },
+        [&] { return beam(points, units, steps, checkpoints); }};
+    for (const auto& solve : equations) {
       seed(first_seed);
       const Solution solution = solve();
       table.push_back({solution.name, fmt::format("{:.1e}", solution.error), fmt::format("{:.3f}", solution.step_ms)});

@@ -14,6 +14,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,6 +23,9 @@ namespace examples {
 
 using namespace xgrad;
 
+namespace {
+
+/// The options with the end that Ctrl-C and SIGTERM ask for.
 nn::FitOptions interruptible(nn::FitOptions options) {
   options.on_step = [on_step = options.on_step](const nn::StepRecord& record) {
     const nn::Next next = on_step ? on_step(record) : nn::Next::go_on;
@@ -30,22 +34,64 @@ nn::FitOptions interruptible(nn::FitOptions options) {
   return options;
 }
 
+}  // namespace
+
 Checkpoints::Checkpoints(CommandLine& line) {
   line.output_flag("checkpoint", saved_, "save the training to this file, and the one before to FILE.1");
   line.flag("checkpoint-every", every_, "steps between checkpoints", {1, 1e9});
   line.flag("resume", resumed_, "go on from this checkpoint");
 }
 
-nn::FitOptions Checkpoints::of(nn::FitOptions options, const std::string& name) {
-  options = interruptible(std::move(options));
+Checkpoints::Files Checkpoints::files_of(const std::string& name) {
   const auto file = [&name](const std::string& path) {
     return path.empty() || name.empty() ? path : path + "-" + name;
   };
-  options.checkpoint.path = file(saved_);
+  Files files{file(saved_), file(resumed_)};
+  // The first one must be there: a wrong name is an error. One that begins after Ctrl-C may stand on what an earlier
+  // one did not come to, and leaves nothing.
+  if (std::exchange(any_, true)) {
+    if (!std::filesystem::exists(files.resumed)) files.resumed.clear();
+    if (interrupted()) files.saved.clear();
+  }
+  if (resumed_.empty() && run_.empty())
+    run_ = fmt::format("{:08x}{:08x}", std::random_device()(), std::random_device()());
+  return files;
+}
+
+nn::SavedState Checkpoints::same_run() {
+  const auto load = [this](const std::string& run) {
+    if (!run.empty() && !run_.empty() && run != run_)
+      throw FileError("it is of another run than the first training's; remove it, then that training begins anew");
+    run_ = run;
+  };
+  return {[this] { return run_; }, load};
+}
+
+nn::FitOptions Checkpoints::of(nn::FitOptions options, const std::string& name) {
+  options = interruptible(std::move(options));
+  const Files files = files_of(name);
+  options.checkpoint.path = files.saved;
   options.checkpoint.every = every_;
-  // The first one must be there: a wrong name is an error.
-  if (!std::exchange(any_, true) || std::filesystem::exists(file(resumed_))) options.resume = file(resumed_);
+  if (!name.empty()) options.checkpoint.also["run"] = same_run();
+  options.resume = files.resumed;
   return options;
+}
+
+std::int64_t Checkpoints::repeat(std::int64_t times, std::vector<nn::CheckpointPart> parts,
+                                 const std::function<void(std::int64_t)>& step, const std::string& name) {
+  const Files files = files_of(name);
+  if (!name.empty()) parts.emplace_back("run", same_run());
+  const std::int64_t first = files.resumed.empty() ? 0 : nn::load_checkpoint(files.resumed, parts);
+  std::int64_t done = first;
+  const auto save = [&] {
+    if (!files.saved.empty()) nn::save_checkpoint(files.saved, parts, done);
+  };
+  while (done < times && !interrupted()) {
+    step(done++);
+    if (done % every_ == 0 && done < times) save();
+  }
+  save();
+  return done - first;
 }
 
 Training::Training(CommandLine& line, const std::string& title) : checkpoints(line), page{.title = title}, line_(line) {

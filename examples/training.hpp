@@ -8,6 +8,7 @@
 #include <nn/report/report.hpp>
 #include <nn/saving/model_file.hpp>
 #include <nn/training/nonfinite.hpp>
+#include <nn/training/save_checkpoint.hpp>
 #include <nn/training/training.hpp>
 
 #include "command_line.hpp"
@@ -15,14 +16,13 @@
 #include <algorithm>
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace examples {
-
-/// The options with the end that Ctrl-C and SIGTERM ask for.
-xgrad::nn::FitOptions interruptible(xgrad::nn::FitOptions options);
 
 /// Where a program keeps what it takes to go on with its trainings, to the same bits: --checkpoint FILE,
 /// --checkpoint-every and --resume FILE.
@@ -32,11 +32,23 @@ class Checkpoints {
 
   /// The options of a training, saved to FILE, every so many steps and where it ends, and gone on with from there;
   /// interruptible. A program that makes several gives each a name, `seed-3`, for FILE-seed-3; those that the one that
-  /// was interrupted had not begun begin anew.
+  /// was interrupted had not begun begin anew. FileError for a file that an older run left under such a name.
   xgrad::nn::FitOptions of(xgrad::nn::FitOptions options, const std::string& name = {});
 
+  /// step(0), step(1), ... step(times - 1) of a training loop of one's own, which change nothing but the parts and
+  /// default_generator; saved, gone on with and interruptible in the same way. How many there were this time.
+  std::int64_t repeat(std::int64_t times, std::vector<xgrad::nn::CheckpointPart> parts,
+                      const std::function<void(std::int64_t)>& step, const std::string& name = {});
+
  private:
+  struct Files {
+    std::string saved, resumed;  // none: empty
+  };
+  Files files_of(const std::string& name);
+  xgrad::nn::SavedState same_run();
+
   std::string saved_, resumed_;
+  std::string run_;  // which one its files are of
   std::int64_t every_ = 100;
   bool any_ = false;
 };

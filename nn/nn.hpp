@@ -54,5 +54,6 @@
 #include <nn/training/metrics.hpp>
 #include <nn/training/nonfinite.hpp>
 #include <nn/training/progress.hpp>
+#include <nn/training/save_checkpoint.hpp>
 #include <nn/training/snapshot.hpp>
 #include <nn/training/training.hpp>

@@ -6,6 +6,7 @@
 
 #include <examples/command_line.hpp>
 #include <examples/drawing.hpp>
+#include <examples/training.hpp>
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -136,7 +137,7 @@ struct Dying : nn::Module {
   double dead(const Tensor& x) const { return mean(le(max(hidden(x), {0}), 0.0)).item(); }
 };
 
-void show_dying(examples::CommandLine& line, std::uint64_t first_seed) {
+void show_dying(examples::CommandLine& line, std::uint64_t first_seed, examples::Checkpoints& checkpoints) {
   line.out() << "\n16 hidden units that begin with a bias of −1.5, which no row reaches\n";
   TextTable table = {{"activation", "dead before", "dead after", "loss after"}};
   double relu_after = 0, others_after = 0, relu_loss = 0, others_loss = 0;
@@ -147,10 +148,11 @@ void show_dying(examples::CommandLine& line, std::uint64_t first_seed) {
     Dying net(name);
     const double before = net.dead(x);
     nn::Adam optimizer(net.parameters(), {.learning_rate = 0.05});
-    examples::repeat(1500, [&](std::int64_t) {
+    const auto step = [&](std::int64_t) {
       Tape tape;
       optimizer.step(tape.backward(nn::mse(net(x), y)));
-    });
+    };
+    checkpoints.repeat(1500, {{"net", net}, {"optimizer", optimizer}}, step, name);
     const double after = net.dead(x);
     const double loss = nn::mse(net(x), y).item();
     table.push_back({name, fmt::format("{:.0f} %", 100 * before), fmt::format("{:.0f} %", 100 * after),
@@ -176,9 +178,10 @@ int main(int argc, char** argv) {
   examples::CommandLine line("activations", "draws activation functions, vanishing gradients and dying units");
   line.seed(first_seed);
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     draw_all(line);
     show_vanishing(line, first_seed);
-    show_dying(line, first_seed);
+    show_dying(line, first_seed, checkpoints);
   });
 }

@@ -6,6 +6,7 @@
 
 #include <examples/command_line.hpp>
 #include <examples/drawing.hpp>
+#include <examples/training.hpp>
 
 #include <fmt/core.h>
 #include <cmath>
@@ -42,12 +43,14 @@ struct Table {
 /// One layer of tanh, whose outputs are to be 1 for the animal and -1 for the others.
 Tensor tanh_layer(const nn::Linear& layer, const Tensor& x) { return tanh(layer(x)); }
 
-void train(const nn::Linear& layer, const Tensor& x, const Tensor& t, std::int64_t steps) {
+void train(const nn::Linear& layer, const Tensor& x, const Tensor& t, std::int64_t steps,
+           examples::Checkpoints& checkpoints, const std::string& name) {
   nn::SGD optimizer(layer.parameters(), {.learning_rate = 0.1});
-  examples::repeat(steps, [&](std::int64_t) {
+  const auto step = [&](std::int64_t) {
     Tape tape;
     optimizer.step(tape.backward(nn::sse(tanh_layer(layer, x), t)));
-  });
+  };
+  checkpoints.repeat(steps, {{"layer", layer}, {"optimizer", optimizer}}, step, name);
 }
 
 }  // namespace
@@ -59,6 +62,7 @@ int main(int argc, char** argv) {
   line.seed(first_seed);
   line.flag("steps", steps, "steps on the whole table", {1, 1000000});
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     const Table table;
     const Tensor targets = nn::OneHotEncoder{.classes = table.names.size(), .low = -1}.encode(table.labels);
@@ -71,11 +75,11 @@ int main(int argc, char** argv) {
       neuron.weight.assign(slice(together.weight, 1, k, k + 1));
       neuron.bias.assign(slice(together.bias, 0, k, k + 1));
     }
-    train(together, table.inputs, targets, steps);
+    train(together, table.inputs, targets, steps, checkpoints, "together");
     std::vector<Tensor> outputs;
     for (std::int64_t k = 0; k < table.names.size(); ++k) {
       const nn::Linear& neuron = neurons[static_cast<std::size_t>(k)];
-      train(neuron, table.inputs, slice(targets, 1, k, k + 1), steps);
+      train(neuron, table.inputs, slice(targets, 1, k, k + 1), steps, checkpoints, fmt::format("neuron-{}", k + 1));
       outputs.push_back(tanh_layer(neuron, table.inputs));
     }
     const Tensor at_once = tanh_layer(together, table.inputs), one_by_one = concatenate(outputs, 1);
@@ -83,10 +87,11 @@ int main(int argc, char** argv) {
     // The same layer with softmax and cross-entropy: its outputs are probabilities.
     nn::Linear classes(3, table.names.size());
     nn::SGD optimizer(classes.parameters(), {.learning_rate = 0.5});
-    examples::repeat(steps, [&](std::int64_t) {
+    const auto step = [&](std::int64_t) {
       Tape tape;
       optimizer.step(tape.backward(nn::cross_entropy(classes(table.inputs), table.labels)));
-    });
+    };
+    checkpoints.repeat(steps, {{"layer", classes}, {"optimizer", optimizer}}, step, "softmax");
     const Tensor probabilities = softmax(classes(table.inputs));
 
     TextTable text = {{"animal", "size", "fur", "talks"}};

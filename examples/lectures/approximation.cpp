@@ -6,6 +6,7 @@
 
 #include <examples/command_line.hpp>
 #include <examples/drawing.hpp>
+#include <examples/training.hpp>
 
 #include <fmt/core.h>
 #include <cmath>
@@ -43,6 +44,7 @@ int main(int argc, char** argv) {
   line.seed(first_seed);
   line.flag("steps", steps, "steps of Adam on 200 points", {1, 1000000}, 2000);
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     const Tensor x = examples::evenly(-2, 2, 200), y = target(x), fine = examples::evenly(-2, 2, 81);
     nn::Chart chart = {
@@ -54,11 +56,12 @@ int main(int argc, char** argv) {
       Net net(units);
       nn::Adam optimizer(net.parameters());
       const nn::Schedule rate = nn::cosine_decay(0.01, steps);
-      examples::repeat(steps, [&](std::int64_t step) {
+      const auto train_once = [&](std::int64_t step) {
         optimizer.learning_rate(rate(step));
         Tape tape;
         optimizer.step(tape.backward(nn::mse(net(x), y)));
-      });
+      };
+      checkpoints.repeat(steps, {{"net", net}, {"optimizer", optimizer}}, train_once, fmt::format("{}-units", units));
       const Tensor error = abs(net(fine) - target(fine));
       errors.push_back(std::sqrt(mean(square(error)).item()));
       table.push_back({std::to_string(units), std::to_string(net.parameter_count()),

@@ -6,6 +6,7 @@
 
 #include <examples/command_line.hpp>
 #include <examples/drawing.hpp>
+#include <examples/training.hpp>
 
 #include <fmt/core.h>
 #include <cmath>
@@ -118,7 +119,7 @@ void show_spread(examples::CommandLine& line, std::int64_t depth, std::uint64_t 
 }
 
 /// Exclusive or by 8 hidden units that begin alike: they get the same gradients and stay alike, as one unit.
-void show_symmetry(examples::CommandLine& line, std::uint64_t first_seed) {
+void show_symmetry(examples::CommandLine& line, std::uint64_t first_seed, examples::Checkpoints& checkpoints) {
   const Tensor x = tensor({{0, 0}, {0, 1}, {1, 0}, {1, 1}}), y = tensor({{0}, {1}, {1}, {0}});
   TextTable table = {{"8 tanh units, exclusive or", "largest difference of units", "mean squared error"}};
   double difference = 1, zero_loss = 0, xavier_loss = 1;
@@ -131,10 +132,11 @@ void show_symmetry(examples::CommandLine& line, std::uint64_t first_seed) {
     }
     nn::Sequential net(hidden, nn::Tanh(), output);
     nn::Adam optimizer(net.parameters(), {.learning_rate = 0.02});
-    examples::repeat(1000, [&](std::int64_t) {
+    const auto step = [&](std::int64_t) {
       Tape tape;
       optimizer.step(tape.backward(nn::mse(net(x), y)));
-    });
+    };
+    checkpoints.repeat(1000, {{"net", net}, {"optimizer", optimizer}}, step, fmt::format("way-{}", which));
     const double apart = max(max(hidden.weight, {1}) - min(hidden.weight, {1})).item(),
                  loss = nn::mse(net(x), y).item();
     table.push_back({ways[which].name, fmt::format("{:.1e}", apart), fmt::format("{:.4f}", loss)});
@@ -158,8 +160,9 @@ int main(int argc, char** argv) {
   line.seed(first_seed);
   line.flag("depth", depth, "layers", {2, 1000});
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     show_spread(line, depth, first_seed);
-    show_symmetry(line, first_seed);
+    show_symmetry(line, first_seed, checkpoints);
   });
 }

@@ -7,6 +7,7 @@
 #include <examples/command_line.hpp>
 #include <examples/drawing.hpp>
 #include <examples/playground_data.hpp>
+#include <examples/training.hpp>
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -102,6 +103,7 @@ int main(int argc, char** argv) {
   line.flag("steps", steps, "steps of Adam on all rows", {1, 100000}, 400);
   line.flag("cells", cells, "cells of the picture in each direction", {3, 200}, 15);
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     const DefaultDType doubles(float64);
     const auto [inputs, labels] =
@@ -120,11 +122,12 @@ int main(int argc, char** argv) {
       Weights w = initial(depth);
       nn::Adam optimizer(w);
       const nn::Schedule rate = nn::cosine_decay(0.01, steps);
-      examples::repeat(steps, [&](std::int64_t step) {
+      const auto train_once = [&](std::int64_t step) {
         optimizer.learning_rate(rate(step));
         Tape tape;
         optimizer.step(tape.backward(loss(w)));
-      });
+      };
+      checkpoints.repeat(steps, {{"optimizer", optimizer}}, train_once, skips ? "with-skips" : "without-skips");
 
       const Weights a = direction(w), b = direction(w);
       nn::Panel panel = {.title = name, .x_label = "α, first direction", .y_label = "β, second direction"};

@@ -6,6 +6,7 @@
 
 #include <examples/command_line.hpp>
 #include <examples/drawing.hpp>
+#include <examples/training.hpp>
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -41,17 +42,19 @@ nn::Dataset line_with_outliers(double share) {
 }
 
 /// Slope and offset that make the loss least.
-nn::Linear fitted(const nn::Dataset& data, const Loss& loss, std::int64_t steps) {
+nn::Linear fitted(const nn::Dataset& data, const Loss& loss, std::int64_t steps, examples::Checkpoints& checkpoints,
+                  const std::string& name) {
   nn::Linear layer(1, 1);
   layer.to(float64);
   nn::Adam optimizer(layer.parameters());
   const nn::Schedule rate = nn::cosine_decay(0.1, steps);
   const auto [x, y] = data.all();
-  examples::repeat(steps, [&, x = x, y = y](std::int64_t step) {
+  const auto train_once = [&, x = x, y = y](std::int64_t step) {
     optimizer.learning_rate(rate(step));
     Tape tape;
     optimizer.step(tape.backward(loss(layer(x), y)));
-  });
+  };
+  checkpoints.repeat(steps, {{"layer", layer}, {"optimizer", optimizer}}, train_once, name);
   return layer;
 }
 
@@ -87,6 +90,7 @@ int main(int argc, char** argv) {
   line.seed(first_seed);
   line.flag("steps", steps, "steps of each fit", {10, 1000000}, 500);
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     classification_table(line);
 
@@ -103,7 +107,9 @@ int main(int argc, char** argv) {
       panel.traces.push_back(examples::trace("data", x, y, nn::Mark::points));
       const Tensor ends = tensor({{-2}, {2}}, float64);
       for (const auto& [name, loss] : regression_losses) {
-        const nn::Linear layer = fitted(data, loss, steps);
+        const nn::Linear layer =
+            fitted(data, loss, steps, checkpoints,
+                   fmt::format("{}-of-{:.0f}-percent", name.substr(0, name.find_first_of(" ,")), 100 * share));
         const double slope = layer.weight.item(), offset = layer.bias.item();
         table.push_back(
             {fmt::format("{:.0f} %", 100 * share), name, fmt::format("{:.3f}", slope), fmt::format("{:.3f}", offset)});

@@ -6,6 +6,7 @@
 
 #include <examples/command_line.hpp>
 #include <examples/drawing.hpp>
+#include <examples/training.hpp>
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -97,7 +98,7 @@ nn::Panel drawn(const nn::NetworkGraph& graph) {
   return panel;
 }
 
-void train_skips(examples::CommandLine& line, std::uint64_t first_seed) {
+void train_skips(examples::CommandLine& line, std::uint64_t first_seed, examples::Checkpoints& checkpoints) {
   const Tensor x = tensor({{0, 0}, {0, 1}, {1, 0}, {1, 1}}), y = tensor({{0}, {1}, {1}, {0}});
   const std::int64_t tries = 10;
   std::int64_t learned = 0;
@@ -106,10 +107,11 @@ void train_skips(examples::CommandLine& line, std::uint64_t first_seed) {
     seed(first_seed + static_cast<std::uint64_t>(k));
     nn::NetworkGraph graph(skipping);
     nn::Adam optimizer(graph.parameters(), {.learning_rate = 0.1});
-    examples::repeat(1500, [&](std::int64_t) {
+    const auto step = [&](std::int64_t) {
       Tape tape;
       optimizer.step(tape.backward(nn::binary_cross_entropy(graph(x), y)));
-    });
+    };
+    checkpoints.repeat(1500, {{"graph", graph}, {"optimizer", optimizer}}, step, fmt::format("try-{}", k + 1));
     const double error = max(abs(graph(x) - y)).item();
     learned += error < 0.1;
     if (error < best) {
@@ -171,10 +173,11 @@ int main(int argc, char** argv) {
   examples::CommandLine line("network_graph", "evaluates and trains networks that are graphs of single nodes");
   line.seed(first_seed);
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     show_sharks(line);
     line.out() << '\n';
-    train_skips(line, first_seed);
+    train_skips(line, first_seed, checkpoints);
     compare_layers(line);
   });
 }

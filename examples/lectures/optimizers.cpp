@@ -29,7 +29,7 @@ struct Path {
   std::vector<double> x, y, loss;
 };
 
-Path descend(double learning_rate, double momentum, std::int64_t steps) {
+Path descend(double learning_rate, double momentum, std::int64_t steps, examples::Checkpoints& checkpoints) {
   Tensor point = tensor({10, 1}, float64);
   point.requires_gradient();
   nn::SGD optimizer(std::vector<Tensor>{point}, {.learning_rate = learning_rate, .momentum = momentum});
@@ -40,15 +40,17 @@ Path descend(double learning_rate, double momentum, std::int64_t steps) {
     path.loss.push_back(valley(point).item());
   };
   note();
-  examples::repeat(steps, [&](std::int64_t) {
+  const auto step = [&](std::int64_t) {
     Tape tape;
     optimizer.step(tape.backward(valley(point)));
     note();
-  });
+  };
+  checkpoints.repeat(steps, {{"optimizer", optimizer}, {"x", path.x}, {"y", path.y}, {"loss", path.loss}}, step,
+                     fmt::format("valley-{:.3f}", learning_rate));
   return path;
 }
 
-void show_valley(examples::CommandLine& line) {
+void show_valley(examples::CommandLine& line, examples::Checkpoints& checkpoints) {
   const std::int64_t steps = 40;
   const double best = 2 / (flat + steep);
   struct Setting {
@@ -66,7 +68,7 @@ void show_valley(examples::CommandLine& line) {
   TextTable table = {{"learning rate", "f after 40 steps", "theory"}};
   std::vector<double> last;
   for (const auto& [name, rate, momentum] : settings) {
-    const Path path = descend(rate, momentum, steps);
+    const Path path = descend(rate, momentum, steps, checkpoints);
     nn::Panel panel = {.title = name, .x_label = "x", .y_label = "y"};
     panel.surface = examples::surface(
         [](const Tensor& points) {
@@ -94,7 +96,7 @@ void show_valley(examples::CommandLine& line) {
 }
 
 /// Batch, mini-batch and stochastic descent over the contours of a linear regression with two weights.
-void show_noise(examples::CommandLine& line, std::uint64_t first_seed) {
+void show_noise(examples::CommandLine& line, std::uint64_t first_seed, examples::Checkpoints& checkpoints) {
   const std::int64_t rows = 64;
   seed(first_seed);
   const Tensor x = normal({rows, 2}) * tensor({1, 0.5}),
@@ -111,13 +113,16 @@ void show_noise(examples::CommandLine& line, std::uint64_t first_seed) {
       way.y.push_back(layer.weight.item({1, 0}));
     };
     note();
-    nn::fit(layer, nn::mse, optimizer, {x, y},
-            examples::interruptible({.epochs = 5,
-                                     .batches = {.size = batch, .shuffle = true, .seed = first_seed},
-                                     .on_step = [&](const nn::StepRecord& record) {
-                                       if (batch > 1 || record.step % 4 == 3) note();  // of the many every fourth
-                                       return nn::Next::go_on;
-                                     }}));
+    nn::FitOptions options = checkpoints.of({.epochs = 5,
+                                             .batches = {.size = batch, .shuffle = true, .seed = first_seed},
+                                             .on_step =
+                                                 [&](const nn::StepRecord& record) {
+                                                   if (batch > 1 || record.step % 4 == 3) note();  // every fourth
+                                                   return nn::Next::go_on;
+                                                 }},
+                                            fmt::format("noise-{}", batch));
+    options.checkpoint.also.insert({{"x", nn::saved_state(way.x)}, {"y", nn::saved_state(way.y)}});
+    nn::fit(layer, nn::mse, optimizer, {x, y}, options);
     nn::Panel panel = {.title = batch == rows ? "batch (64 rows a step)"
                                 : batch == 8  ? "mini-batch (8)"
                                               : "stochastic (1)",
@@ -140,17 +145,16 @@ nn::Sequential net() {
 
 /// Trains a network on the Playground's circle and gives the loss of every epoch.
 std::vector<double> losses(std::int64_t epochs, std::int64_t batch, double rate, double momentum,
-                           std::uint64_t first_seed) {
+                           std::uint64_t first_seed, examples::Checkpoints& checkpoints, const std::string& name) {
   const nn::Dataset data = examples::playground_data("circle", {.noise = 0.1, .seed = first_seed});
   seed(first_seed);
   nn::Sequential model = net();
   nn::SGD optimizer(model.parameters(), {.learning_rate = rate, .momentum = momentum});
   std::vector<double> result;
   try {
-    for (const nn::EpochRecord& epoch : nn::fit(model, nn::mse, optimizer, data,
-                                                examples::interruptible({.epochs = epochs,
-                                                .batches = {.size = batch, .shuffle = true, .seed = first_seed}}))
-                                            .epochs)
+    const nn::FitOptions options =
+        checkpoints.of({.epochs = epochs, .batches = {.size = batch, .shuffle = true, .seed = first_seed}}, name);
+    for (const nn::EpochRecord& epoch : nn::fit(model, nn::mse, optimizer, data, options).epochs)
       result.push_back(epoch.loss);
   } catch (const nn::NonFiniteLoss& failure) {
     for (const nn::EpochRecord& epoch : failure.history.epochs)
@@ -160,24 +164,25 @@ std::vector<double> losses(std::int64_t epochs, std::int64_t batch, double rate,
   return result;
 }
 
-void show_curves(examples::CommandLine& line, std::int64_t epochs, std::uint64_t first_seed) {
+void show_curves(examples::CommandLine& line, std::int64_t epochs, std::uint64_t first_seed,
+                 examples::Checkpoints& checkpoints) {
   nn::LinePlot plot = {.title = "Circle with noise: loss by epoch",
                        .x_label = "epoch",
                        .y_label = "mean squared error",
                        .logarithmic = true};
   for (std::int64_t epoch = 1; epoch <= epochs; ++epoch) plot.x.push_back(static_cast<double>(epoch));
-  plot.series = {{"batch", losses(epochs, 500, 0.1, 0, first_seed)},
-                 {"batch, momentum 0.9", losses(epochs, 500, 0.1, 0.9, first_seed)},
-                 {"mini-batch of 16", losses(epochs, 16, 0.1, 0, first_seed)},
-                 {"stochastic", losses(epochs, 1, 0.02, 0, first_seed)}};
+  plot.series = {{"batch", losses(epochs, 500, 0.1, 0, first_seed, checkpoints, "batch")},
+                 {"batch, momentum 0.9", losses(epochs, 500, 0.1, 0.9, first_seed, checkpoints, "momentum")},
+                 {"mini-batch of 16", losses(epochs, 16, 0.1, 0, first_seed, checkpoints, "mini-batch")},
+                 {"stochastic", losses(epochs, 1, 0.02, 0, first_seed, checkpoints, "stochastic")}};
   line.draw("curves", plot);
 }
 
 /// The range test (Smith 2017): while the rate rises from step to step the loss falls, fastest at a rate that suits,
 /// until it explodes.
-void range_test(examples::CommandLine& line, std::uint64_t first_seed) {
+void range_test(examples::CommandLine& line, std::uint64_t first_seed, examples::Checkpoints& checkpoints) {
   const nn::Dataset data = examples::playground_data("circle", {.noise = 0.1, .seed = first_seed});
-  const std::int64_t steps = 320;
+  const std::int64_t batch = 32, steps = 320;  // 20 epochs of 16 batches
   const double lowest = 1e-4, highest = 10;
   seed(first_seed);
   nn::Sequential model = net();
@@ -185,23 +190,28 @@ void range_test(examples::CommandLine& line, std::uint64_t first_seed) {
   nn::Trace curve = {.name = "loss, smoothed", .mark = nn::Mark::line};
   double smooth = 0, least = INFINITY;
   try {
-    nn::fit(model, nn::mse, optimizer, data,
-            examples::interruptible({.epochs = 1000,
-                                     .batches = {.size = 32, .shuffle = true, .seed = first_seed},
-                                     .schedule =
-                                         [&](std::int64_t step) {
-                                           return lowest * std::pow(highest / lowest, static_cast<double>(step) /
-                                                                                          static_cast<double>(steps));
-                                         },
-                                     .on_step =
-                                         [&](const nn::StepRecord& record) {
-                                           smooth = record.step == 0 ? record.loss : 0.9 * smooth + 0.1 * record.loss;
-                                           least = std::min(least, smooth);
-                                           curve.x.push_back(record.learning_rate);
-                                           curve.y.push_back(smooth);
-                                           return record.step + 1 == steps || smooth > 4 * least ? nn::Next::stop
-                                                                                                 : nn::Next::go_on;
-                                         }}));
+    const auto rising = [&](std::int64_t step) {
+      return lowest * std::pow(highest / lowest, static_cast<double>(step) / static_cast<double>(steps));
+    };
+    const auto exploded = [&] { return smooth > 4 * least; };
+    const auto note = [&](const nn::StepRecord& record) {
+      if (exploded()) return nn::Next::stop;  // in the run that this one goes on from
+      smooth = record.step == 0 ? record.loss : 0.9 * smooth + 0.1 * record.loss;
+      least = std::min(least, smooth);
+      curve.x.push_back(record.learning_rate);
+      curve.y.push_back(smooth);
+      return exploded() ? nn::Next::stop : nn::Next::go_on;
+    };
+    nn::FitOptions options = checkpoints.of({.epochs = 20,
+                                             .batches = {.size = batch, .shuffle = true, .seed = first_seed},
+                                             .schedule = rising,
+                                             .on_step = note},
+                                            "range-test");
+    options.checkpoint.also.insert({{"smooth", nn::saved_state(smooth)},
+                                    {"least", nn::saved_state(least)},
+                                    {"rates", nn::saved_state(curve.x)},
+                                    {"losses", nn::saved_state(curve.y)}});
+    nn::fit(model, nn::mse, optimizer, data, options);
   } catch (const nn::NonFiniteLoss&) {  // the end that is looked for
   }
   const auto lowest_loss = std::min_element(curve.y.begin(), curve.y.end()) - curve.y.begin();
@@ -215,9 +225,11 @@ void range_test(examples::CommandLine& line, std::uint64_t first_seed) {
       {.name = fmt::format("suggestion {:.2g}", suggestion), .x = {suggestion, suggestion}, .y = {0, curve.y.front()}});
   line.draw("range_test", nn::Chart{.panels = {panel}, .width = 420, .height = 220});
   const std::int64_t epochs = 20;
-  const double small = losses(epochs, 32, suggestion / 100, 0, first_seed).back(),
-               right = losses(epochs, 32, suggestion, 0, first_seed).back(),
-               large = losses(epochs, 32, suggestion * 30, 0, first_seed).back();
+  const auto last_loss = [&](double rate, const std::string& name) {
+    return losses(epochs, batch, rate, 0, first_seed, checkpoints, name).back();
+  };
+  const double small = last_loss(suggestion / 100, "small"), right = last_loss(suggestion, "right"),
+               large = last_loss(suggestion * 30, "large");
   line.table({{"learning rate", "loss after 20 epochs"},
               {fmt::format("{:.2g}, a hundredth", suggestion / 100), fmt::format("{:.4f}", small)},
               {fmt::format("{:.2g}, as suggested", suggestion), fmt::format("{:.4f}", right)},
@@ -237,10 +249,11 @@ int main(int argc, char** argv) {
   line.seed(first_seed);
   line.epochs(epochs, 20);
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
-    show_valley(line);
-    show_noise(line, first_seed);
-    show_curves(line, epochs, first_seed);
-    range_test(line, first_seed);
+    show_valley(line, checkpoints);
+    show_noise(line, first_seed, checkpoints);
+    show_curves(line, epochs, first_seed, checkpoints);
+    range_test(line, first_seed, checkpoints);
   });
 }

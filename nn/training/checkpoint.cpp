@@ -2,9 +2,9 @@
 #include <autograd/parallel/parts.hpp>
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/json.hpp>
-#include <autograd/text/words.hpp>
 #include <nn/training/checkpoint.hpp>
 #include <nn/training/checkpoint_file.hpp>
+#include <nn/training/checkpoint_json.hpp>
 
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -19,6 +19,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr const char* state_key = "state";
+constexpr const char* optimizer_name = "optimizer";  // of its moments
 
 template <class T>
 Json maybe(const std::optional<T>& value) {
@@ -68,9 +69,6 @@ History history_of(const Json& json) {
   return history;
 }
 
-Json to_json(const Generator::State& state) { return {state.seed, state.stream, state.position}; }
-Generator::State generator_of(const Json& json) { return {json.at(0), json.at(1), json.at(2)}; }
-
 /// What the place in an epoch depends on.
 Json sampler_of(const FitOptions& options, const Batches& batches) {
   const BatchesOptions& sampler = options.batches;
@@ -80,7 +78,6 @@ Json sampler_of(const FitOptions& options, const Batches& batches) {
 }
 
 std::string numbered(const char* name, std::size_t i) { return fmt::format("{}.{}", name, i); }
-std::string moment_name(std::size_t kind, std::size_t i) { return fmt::format("optimizer.{}.{}", kind, i); }
 
 void add_all(TensorFile& file, const char* name, const std::vector<Tensor>& tensors) {
   for (std::size_t i = 0; i < tensors.size(); ++i) file.tensors[numbered(name, i)] = tensors[i];
@@ -93,26 +90,6 @@ std::vector<Tensor> take_all(const TensorFile& file, const char* name) {
        found = file.tensors.find(numbered(name, tensors.size())))
     tensors.push_back(found->second);
   return tensors;
-}
-
-Json to_json(const OptimizerState& state) {
-  return {{"steps", state.steps},
-          {"learning_rate", json_of_number(state.learning_rate)},
-          {"updates", state.updates},
-          {"kinds", state.moments.size()}};
-}
-
-OptimizerState optimizer_of(const Json& json, const TensorFile& file, std::size_t kinds, std::size_t parameters) {
-  OptimizerState state{.steps = json.at("steps"),
-                       .learning_rate = number_of_json(json.at("learning_rate")),
-                       .updates = json.at("updates"),
-                       .moments = {}};
-  if (json.at("kinds").get<std::size_t>() == kinds) state.moments.assign(kinds, std::vector<Tensor>(parameters));
-  for (std::size_t kind = 0; kind < state.moments.size(); ++kind)
-    for (std::size_t i = 0; i < parameters; ++i)
-      if (const auto found = file.tensors.find(moment_name(kind, i)); found != file.tensors.end())
-        state.moments[kind][i] = found->second;
-  return state;
 }
 
 /// A checkpoint's text taken apart, before anything is set.
@@ -158,10 +135,7 @@ std::vector<NamedTensor> CheckpointWriter::tensors() const {
 
 std::vector<NamedTensor> CheckpointWriter::tensors_with_moments(const OptimizerState& optimizer) const {
   std::vector<NamedTensor> list = tensors();
-  for (std::size_t kind = 0; kind < optimizer.moments.size(); ++kind)
-    for (std::size_t i = 0; i < optimizer.moments[kind].size(); ++i)
-      if (const Tensor& moment = optimizer.moments[kind][i]; moment.defined())
-        list.push_back({moment_name(kind, i), moment});
+  add_moments(list, optimizer_name, optimizer);
   return list;
 }
 
@@ -176,11 +150,7 @@ TensorFile CheckpointWriter::content(const TrainingState& state) const {
   add_all(file, "best", state.stopping.best);
   add_all(file, "epoch_begin", state.stopping.epoch_begin);
 
-  Json streams = Json::object(), also = Json::object();
-  for (const auto& [path, stream] : model_.streams()) {
-    const LayerStream::State at = stream.state();
-    streams[path] = {{"start", to_json(at.start)}, {"calls", at.calls}};
-  }
+  Json also = Json::object();
   for (const auto& [name, saved] : options_.checkpoint.also) also[name] = saved.save();
   const Json json = {{"history", to_json(state.history)},
                      {"epochs_done", state.epochs_done},
@@ -193,7 +163,7 @@ TensorFile CheckpointWriter::content(const TrainingState& state) const {
                      {"optimizer", to_json(optimizer)},
                      {"sampler", sampler_of(options_, batches_)},
                      {"generator", to_json(batches_.generator_of_next())},
-                     {"streams", streams},
+                     {"streams", to_json(model_.streams())},
                      {"also", also}};
   try {
     file.metadata[state_key] = json.dump();
@@ -237,12 +207,10 @@ TrainingState CheckpointWriter::take(const TensorFile& file, const std::string& 
                                     .epochs_without_improvement = stopping.at("epochs_without_improvement"),
                                     .best = take_all(file, "best"),
                                     .epoch_begin = take_all(file, "epoch_begin")}};
-    parsed.optimizer =
-        optimizer_of(json.at("optimizer"), file, optimizer_.state().moments.size(), optimizer_.parameters().size());
+    parsed.optimizer = optimizer_of(json.at("optimizer"), file, optimizer_name, optimizer_);
     parsed.sampler = json.at("sampler");
     parsed.generator = generator_of(json.at("generator"));
-    for (const auto& [name, stream] : json.at("streams").items())
-      parsed.streams[name] = {generator_of(stream.at("start")), stream.at("calls")};
+    parsed.streams = streams_of(json.at("streams"));
     parsed.also = json.at("also");
   } catch (const Json::exception& error) {
     refuse(fmt::format("the state of the training is not what fit writes: {}", error.what()));
@@ -261,22 +229,13 @@ TrainingState CheckpointWriter::take(const TensorFile& file, const std::string& 
 
   // All is checked before anything is set.
   const std::vector<NamedTensor> present = tensors();
-  std::vector<std::string> names;
-  for (const auto& [name, tensor] : file.tensors) names.push_back(name);
-  for (const auto& [name, tensor] : present) {
-    const auto found = file.tensors.find(name);
-    if (found == file.tensors.end()) refuse("has no " + name + did_you_mean(name, names));
-    const Tensor& saved = found->second;
-    if (saved.shape() != tensor.shape() || saved.dtype() != tensor.dtype())
-      refuse(fmt::format("has {} as {} {}, the model as {} {}; need the model that was saved", name, saved.dtype(),
-                         saved.shape(), tensor.dtype(), tensor.shape()));
-  }
+  require_tensors(file, present, refuse);
   const auto is_of_model = [](const std::string& name) {
     return name.starts_with("model.") || name.starts_with("parameter.");
   };
   std::unordered_set<std::string> known;
   for (const NamedTensor& named : present) known.insert(named.path);
-  for (const std::string& name : names)
+  for (const auto& [name, tensor] : file.tensors)
     if (is_of_model(name) && !known.contains(name)) refuse("has " + name + ", which the model has not");
   const auto check_like = [&](const char* what, const std::vector<Tensor>& saved, const std::vector<Tensor>& as) {
     bool fits = saved.empty() || saved.size() == as.size();

@@ -45,7 +45,9 @@ std::string older(const std::string& path, std::int64_t age) {
 void move_back(const std::string& path, std::int64_t keep) {
   std::error_code error;
   if (keep < 2 || !std::filesystem::exists(path, error)) return;
-  for (std::int64_t age = keep - 1; age > 1; --age) std::rename(older(path, age - 1).c_str(), older(path, age).c_str());
+  std::int64_t oldest = 1;  // the last one, or the first place that is free
+  while (oldest < keep - 1 && std::filesystem::exists(older(path, oldest), error)) ++oldest;
+  for (std::int64_t age = oldest; age > 1; --age) std::rename(older(path, age - 1).c_str(), older(path, age).c_str());
   const std::string second = older(path, 1);
   std::filesystem::remove(second, error);
   // Some file systems have no links.

@@ -342,6 +342,16 @@ void training(Abuse& abuse) {
         good(tensor({0.25, 0.75}), labels, 0.5), [](const Tensor& p, const Tensor& t, double threshold) {
           seen(nn::ConfusionMatrix::binary(p, t, threshold).total(), nn::binary_f1.from_logits()(p, t));
         });
+  abuse("save_checkpoint load_checkpoint saved_state CheckpointPart xgrad_test",
+        good(std::string("run"), std::string("x"), zeros({4}), three, two),
+        [](const std::string& file, const std::string& name, const Tensor& x, Int step, Int keep) {
+          static const Folder folder;
+          double value = 0;
+          std::vector<double> values = {1, 2};
+          const std::vector<nn::CheckpointPart> parts = {{name, x}, {"value", value}, {"values", values}};
+          nn::save_checkpoint(folder.file(file), parts, step, keep);
+          seen(nn::load_checkpoint(folder.file(file), parts));
+        });
   abuse("digest", [](const std::vector<Tensor>& list) { return nn::digest(list); });
   abuse("Snapshot Snapshot::save Snapshot::restore Snapshot::largest_change Snapshot::relative_changes",
         good(std::vector<Tensor>{inputs.clone()}), [](const std::vector<Tensor>& list) {
@@ -639,7 +649,7 @@ TEST_CASE("abusive calls of nn end in an error that names the function, or in a 
           "Module::torch_forms Module::named_streams Module::named_memories Module::add_stream Module::add_statistics "
           "Batches::generator_of_next "
           "ReduceOnPlateau::state Snapshot::values nonfinite_origin sgd_update adam_update sum_in_tree "
-          "per_example_gradients_of loss_of_parameters saved_state are_clonable_model_and_loss are_model_and_loss "
+          "per_example_gradients_of loss_of_parameters are_clonable_model_and_loss are_model_and_loss "
           "call_loss call_with output_list rows_of evaluate_on check_metrics "
           "throw_tensor_count require_shapes"},
          {"it is what a transport has to give: tests/nn/ranks", "Ranks Transfer"},
