@@ -2,7 +2,7 @@
 #include <autograd/tensor/error.hpp>
 #include <autograd/tensor/format.hpp>
 #include <autograd/text/json.hpp>
-#include <autograd/text/words.hpp>
+#include <autograd/text/utf8.hpp>
 #include <nn/training/checkpoint_file.hpp>
 #include <nn/training/checkpoint_json.hpp>
 #include <nn/training/save_checkpoint.hpp>
@@ -77,14 +77,18 @@ CheckpointPart::CheckpointPart(const std::string& name, SavedState state) : name
 /// All parts together, each tensor once.
 class CheckpointParts {
  public:
-  explicit CheckpointParts(const std::vector<CheckpointPart>& parts) {
+  CheckpointParts(const char* operation, const std::vector<CheckpointPart>& parts) : operation_(operation) {
     std::unordered_set<std::string> names;
     std::unordered_set<const TensorBody*> seen;
     for (const CheckpointPart& part : parts) {
       if (!names.insert(part.name_).second)
-        throw_as<ValueError>("a checkpoint has two parts of the name '{}'; need a name for each", part.name_);
-      for (const NamedTensor& named : part.tensors_)
+        throw_as<ValueError>("{}: two parts have the name '{}'; need a name for each", operation, part.name_);
+      if (!is_utf8(part.name_)) throw_as<ValueError>("{}: the name of a part is not UTF-8", operation);
+      for (const NamedTensor& named : part.tensors_) {
+        if (!named.tensor.defined())
+          throw_as<ValueError>("{}: '{}' has no value; need a tensor that has one", operation, named.path);
         if (seen.insert(named.tensor.body_or_null()).second) tensors_.push_back(named);
+      }
       streams_.insert(streams_.end(), part.streams_.begin(), part.streams_.end());
       if (part.optimizer_ != nullptr) optimizers_.emplace_back(part.name_, part.optimizer_);
       if (part.state_.save) states_.emplace_back(part.name_, part.state_);
@@ -103,7 +107,7 @@ class CheckpointParts {
     TensorFile file;
     for (const auto& [name, tensor] : tensors)
       if (!file.tensors.emplace(name, tensor).second)
-        throw_as<ValueError>("a checkpoint has two tensors of the name '{}'; need other names of its parts", name);
+        throw_as<ValueError>("{}: two tensors have the name '{}'; need other names of the parts", operation_, name);
     try {
       file.metadata[state_key] = Json({{"step", step},
                                        {"generator", to_json(default_generator().state())},
@@ -112,15 +116,13 @@ class CheckpointParts {
                                        {"states", states}})
                                      .dump();
     } catch (const Json::exception&) {
-      throw ValueError("save_checkpoint: the name of a part, or what one saves, is not UTF-8");
+      throw_as<ValueError>("{}: what a part saves is not UTF-8", operation_);
     }
     return file;
   }
 
   std::int64_t take(const TensorFile& file, const std::string& from) const {
-    const auto refuse = [&from](const std::string& what) {
-      throw_as<FileError>("load_checkpoint: {}: {}", from, what);
-    };
+    const auto refuse = [&](const std::string& what) { throw_as<FileError>("{}: {}: {}", operation_, from, what); };
     const auto text = file.metadata.find(state_key);
     if (text == file.metadata.end()) refuse("is not of save_checkpoint; what fit saved goes to its option resume");
 
@@ -182,6 +184,7 @@ class CheckpointParts {
   }
 
  private:
+  const char* operation_;
   std::vector<NamedTensor> tensors_;
   std::vector<NamedStream> streams_;
   std::vector<std::pair<std::string, Optimizer*>> optimizers_;
@@ -193,11 +196,11 @@ void save_checkpoint(const std::string& path, const std::vector<CheckpointPart>&
   if (step < 0 || keep < 1)
     throw_as<ValueError>("save_checkpoint: step {} and keep {}; need a step of 0 or more and keep of 1 or more", step,
                          keep);
-  write_checkpoint(path, CheckpointParts(parts).content(step), keep);
+  write_checkpoint(path, CheckpointParts("save_checkpoint", parts).content(step), keep);
 }
 
 std::int64_t load_checkpoint(const std::string& path, const std::vector<CheckpointPart>& parts) {
-  return CheckpointParts(parts).take(read_checkpoint(path), path);
+  return CheckpointParts("load_checkpoint", parts).take(read_checkpoint(path), path);
 }
 
 }  // namespace xgrad::nn

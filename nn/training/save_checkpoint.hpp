@@ -50,12 +50,13 @@ class CheckpointPart {
 ///
 /// A loop that goes on ends with the bits of one that was left alone, if its steps change nothing but the parts, and
 /// draw from default_generator or a model's own streams. FileError when the system refuses; ValueError for two parts of
-/// one name, a name or text that is not UTF-8, a number of steps below 0 or a `keep` below 1.
+/// one name, a tensor without a value, a name or text that is not UTF-8, a number of steps below 0 or a `keep` below 1.
 void save_checkpoint(const std::string& path, const std::vector<CheckpointPart>& parts, std::int64_t step,
                      std::int64_t keep = 2);
 
 /// Sets the parts and default_generator to what was saved, and gives the steps that were done. FileError for a file
-/// that is missing, damaged, or of other parts, shapes, dtypes or optimizers; then nothing has changed.
+/// that is missing, damaged, or of other parts, shapes, dtypes or optimizers, ValueError for parts that could not be
+/// saved; then nothing has changed.
 std::int64_t load_checkpoint(const std::string& path, const std::vector<CheckpointPart>& parts);
 
 /// Of numbers that a training collects, to the bit, NaN and infinity too; for CheckpointOptions::also.

@@ -84,6 +84,59 @@ TEST_CASE("--checkpoint-every saves during the training, and a checkpoint that i
 
 namespace {
 
+/// A program of two trainings in loops of its own; with a signal, it is sent in the first or second. Both digests.
+std::string run_loops(std::vector<const char*> arguments, std::optional<int> signal = {}, std::int64_t at = 0,
+                      int expected_code = 0) {
+  examples::CommandLine line("program", "trains twice");
+  examples::Checkpoints checkpoints(line);
+  arguments.insert(arguments.begin(), "program");
+  arguments.push_back("--quiet");
+  std::string digests;
+  const int code = line.run(static_cast<int>(arguments.size()), arguments.data(), [&] {
+    seed(6);
+    std::int64_t steps = 0;
+    for (const char* name : {"a", "b"}) {
+      nn::Linear layer(2, 1);
+      nn::Adam optimizer(layer.parameters());
+      const auto step = [&](std::int64_t) {
+        Tape tape;
+        optimizer.step(tape.backward(mean(square(layer(normal({3, 2}))))));
+        if (signal && ++steps == at) raise(*signal);
+      };
+      checkpoints.repeat(10, {{"layer", layer}, {"optimizer", optimizer}}, step, name);
+      digests += nn::digest(layer.parameters());
+    }
+  });
+  CHECK(code == expected_code);
+  return digests;
+}
+
+}  // namespace
+
+TEST_CASE("several loops of a program are saved each by its name, and go on where they were") {
+  const std::string expected = run_loops({});
+  for (const std::int64_t at : {1, 5, 10, 11, 19, 20}) {
+    const Folder folder;
+    const std::string path = folder.file("run");
+    run_loops({"--checkpoint", path.c_str(), "--checkpoint-every", "4"}, SIGTERM, at, 128 + SIGTERM);
+    CHECK(std::filesystem::exists(path + "-a"));
+    CHECK(std::filesystem::exists(path + "-b") == (at > 10));
+    CHECK(run_loops({"--checkpoint", path.c_str(), "--resume", path.c_str()}) == expected);
+  }
+}
+
+TEST_CASE("a file that an older run left is not taken for one of the run that goes on") {
+  const Folder folder;
+  const std::string path = folder.file("run");
+  const std::string expected = run_loops({"--checkpoint", path.c_str()});
+  run_loops({"--checkpoint", path.c_str()}, SIGINT, 5, 128 + SIGINT);
+  run_loops({"--resume", path.c_str()}, {}, 0, 1);
+  std::filesystem::remove(path + "-b");
+  CHECK(run_loops({"--resume", path.c_str()}) == expected);
+}
+
+namespace {
+
 /// What --json has, and the page if there is one, of a program that tests a model on rows.
 template <class Loss>
 std::pair<nlohmann::json, std::string> tested(const nn::Linear& model, const Loss& loss, const nn::Dataset& rows,

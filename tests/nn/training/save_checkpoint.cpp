@@ -208,13 +208,16 @@ TEST_CASE("what cannot be saved is an error") {
   const auto error = [&](const std::vector<nn::CheckpointPart>& parts, std::int64_t step, std::int64_t keep) {
     return expect::error_of([&] { nn::save_checkpoint(folder.file("run"), parts, step, keep); });
   };
-  CHECK(error({{"x", x}, {"x", y}}, 0, 2).find("ValueError: a checkpoint has two parts of the name 'x'") == 0);
+  CHECK(error({{"x", x}, {"x", y}}, 0, 2).find("ValueError: save_checkpoint: two parts have the name 'x'") == 0);
   CHECK(error({{"x", x}}, -1, 2).find("ValueError: save_checkpoint: step -1") == 0);
   CHECK(error({{"x", x}}, 0, 0).find("ValueError: save_checkpoint: step 0 and keep 0") == 0);
   CHECK(error({{"\xff", x}}, 0, 2).find("ValueError: save_checkpoint: the name of a part") == 0);
-  const Tensor a = zeros({1}), b = zeros({1});
+  const Tensor a = zeros({1}), none;
   nn::Linear layer(1, 1);
-  CHECK(error({{"layer", layer}, {"layer.weight", a}}, 0, 2).find("two tensors of the name 'layer.weight'") !=
+  CHECK(error({{"layer", layer}, {"layer.weight", a}}, 0, 2).find("two tensors have the name 'layer.weight'") !=
         std::string::npos);
+  CHECK(error({{"none", none}}, 0, 2).find("ValueError: save_checkpoint: 'none' has no value") == 0);
+  nn::CheckpointPart raw("raw", nn::SavedState{[] { return std::string("\xff"); }, [](const std::string&) {}});
+  CHECK(error({raw}, 0, 2).find("ValueError: save_checkpoint: what a part saves is not UTF-8") == 0);
   CHECK(folder.entries() == 0);
 }
