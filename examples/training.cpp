@@ -58,10 +58,10 @@ Checkpoints::Files Checkpoints::files_of(const std::string& name) {
   return files;
 }
 
-nn::SavedState Checkpoints::same_run() {
-  const auto load = [this](const std::string& run) {
+nn::SavedState Checkpoints::same_run(const std::string& resumed) {
+  const auto load = [this, resumed](const std::string& run) {
     if (!run.empty() && !run_.empty() && run != run_)
-      throw FileError("it is of another run than the first training's; remove it, then that training begins anew");
+      throw FileError(resumed + " is of another run than the first training; remove it, then this one begins anew");
     run_ = run;
   };
   return {[this] { return run_; }, load};
@@ -72,7 +72,7 @@ nn::FitOptions Checkpoints::of(nn::FitOptions options, const std::string& name) 
   const Files files = files_of(name);
   options.checkpoint.path = files.saved;
   options.checkpoint.every = every_;
-  if (!name.empty()) options.checkpoint.also["run"] = same_run();
+  if (!name.empty()) options.checkpoint.also["run"] = same_run(files.resumed);
   options.resume = files.resumed;
   return options;
 }
@@ -80,7 +80,7 @@ nn::FitOptions Checkpoints::of(nn::FitOptions options, const std::string& name) 
 std::int64_t Checkpoints::repeat(std::int64_t times, std::vector<nn::CheckpointPart> parts,
                                  const std::function<void(std::int64_t)>& step, const std::string& name) {
   const Files files = files_of(name);
-  if (!name.empty()) parts.emplace_back("run", same_run());
+  if (!name.empty()) parts.emplace_back("run", same_run(files.resumed));
   const std::int64_t first = files.resumed.empty() ? 0 : nn::load_checkpoint(files.resumed, parts);
   std::int64_t done = first;
   const auto save = [&] {

@@ -45,7 +45,7 @@ class Checkpoints {
     std::string saved, resumed;  // none: empty
   };
   Files files_of(const std::string& name);
-  xgrad::nn::SavedState same_run();
+  xgrad::nn::SavedState same_run(const std::string& resumed);
 
   std::string saved_, resumed_;
   std::string run_;  // which one its files are of
