@@ -47,21 +47,24 @@ Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* c
 template <class F, class... In>
 requires(sizeof...(In) >= 1 && (std::is_convertible_v<const In&, const Tensor&> && ...)) Tensor
     pointwise_with(const PointwiseHints& hints, const char* name, F f, const In&... inputs) {
-  constexpr std::size_t arity = sizeof...(In);
-  static_assert(arity <= kernels::max_pointwise_arity, "pointwise takes 1 to 4 tensors");
-  static_assert(
-      std::is_trivially_copyable_v<F>,
-      "a pointwise lambda captures numbers only; a captured tensor would lose its gradient: pass it as an argument");
-  static_assert(sizeof(F) <= kernels::max_closure_bytes, "a pointwise lambda captures at most 48 bytes");
-  const Tensor* const list[] = {&inputs...};
-  return kernels::call_pointwise(name, kernels::rule_of<F, arity>, &f, std::is_empty_v<F> ? 0 : sizeof(F), hints,
-                                 Inputs(list, arity));
+  // Symbols first, here and in pointwise: what does not compile is said once, close to the user's line.
+  if constexpr (sizeof(f(kernels::symbol_for<In>()...)) != 0) {
+    constexpr std::size_t arity = sizeof...(In);
+    static_assert(arity <= kernels::max_pointwise_arity, "pointwise takes 1 to 4 tensors");
+    static_assert(
+        std::is_trivially_copyable_v<F>,
+        "a pointwise lambda captures numbers only; a captured tensor would lose its gradient: pass it as an argument");
+    static_assert(sizeof(F) <= kernels::max_closure_bytes, "a pointwise lambda captures at most 48 bytes");
+    const Tensor* const list[] = {&inputs...};
+    return kernels::call_pointwise(name, kernels::rule_of<F, arity>, &f, std::is_empty_v<F> ? 0 : sizeof(F), hints,
+                                   Inputs(list, arity));
+  }
 }
 
 template <class F, class... In>
 requires(sizeof...(In) >= 1 && (std::is_convertible_v<const In&, const Tensor&> && ...)) Tensor
     pointwise(const char* name, F f, const In&... inputs) {
-  return pointwise_with({}, name, f, inputs...);
+  if constexpr (sizeof(f(kernels::symbol_for<In>()...)) != 0) return pointwise_with({}, name, f, inputs...);
 }
 
 }  // namespace xgrad

@@ -29,6 +29,9 @@ TEST_CASE("xgrad's names can be used beside all of the standard library's") {
   CHECK(sum(pointwise(
                 "twice", [](auto v) { return v + v; }, x))
             .item() == 4);
+  CHECK(sum(pointwise(
+                "square", [](auto v) { return pow(v, 2) + 0 * abs(v) + 0.0F * tanh(v); }, x))
+            .item() == 14);
   CHECK(sum(transpose(reshape(concatenate({x, x}), {2, 3}))).item() == 4);
   CHECK(accumulate(x, x).item({0}) == 2);
   CHECK(lt(x, 0.0).item({1}) == 1);

@@ -18,10 +18,16 @@ struct Symbol {
   explicit Symbol(At at) : step(at.step) {}
   template <class Scalar>
   requires std::is_arithmetic_v<Scalar> Symbol(Scalar x) : step(literal(static_cast<double>(x))) {}
+  /// Compilers show this line to whoever hands an argument of a pointwise lambda to a function of double.
+  operator double() const = delete;  // for std::tanh(x) write tanh(x); a lambda's x fits no function of double
 
  private:
   static std::uint32_t literal(double x);
 };
+
+/// Where nothing is evaluated: the argument for an input.
+template <class Input>
+Symbol symbol_for();
 
 /// 1 where it holds, 0 elsewhere.
 struct SymbolMask {
@@ -55,6 +61,32 @@ inline SymbolMask operator>=(Symbol a, Symbol b) { return b <= a; }
 inline SymbolMask operator!=(Symbol a, Symbol b) { return !(a == b); }
 inline SymbolMask operator&&(SymbolMask a, SymbolMask b) { return a & b; }
 inline SymbolMask operator||(SymbolMask a, SymbolMask b) { return a | b; }
+
+// With a number beside it, exactly: C++'s own operators, by way of double, would fit as well.
+template <class A, class B>
+concept SymbolAndNumber = (std::same_as<A, Symbol> && std::is_arithmetic_v<B>) ||
+                          (std::is_arithmetic_v<A> && std::same_as<B, Symbol>);
+template <class A, class B>
+requires SymbolAndNumber<A, B> Symbol operator+(A a, B b) { return Symbol(a) + Symbol(b); }
+template <class A, class B>
+requires SymbolAndNumber<A, B> Symbol operator-(A a, B b) { return Symbol(a) - Symbol(b); }
+template <class A, class B>
+requires SymbolAndNumber<A, B> Symbol operator*(A a, B b) { return Symbol(a) * Symbol(b); }
+template <class A, class B>
+requires SymbolAndNumber<A, B> Symbol operator/(A a, B b) { return Symbol(a) / Symbol(b); }
+template <class A, class B>
+requires SymbolAndNumber<A, B> SymbolMask operator<(A a, B b) { return Symbol(a) < Symbol(b); }
+template <class A, class B>
+requires SymbolAndNumber<A, B> SymbolMask operator<=(A a, B b) { return Symbol(a) <= Symbol(b); }
+template <class A, class B>
+requires SymbolAndNumber<A, B> SymbolMask operator>(A a, B b) { return Symbol(a) > Symbol(b); }
+template <class A, class B>
+requires SymbolAndNumber<A, B> SymbolMask operator>=(A a, B b) { return Symbol(a) >= Symbol(b); }
+template <class A, class B>
+requires SymbolAndNumber<A, B> SymbolMask operator==(A a, B b) { return Symbol(a) == Symbol(b); }
+template <class A, class B>
+requires SymbolAndNumber<A, B> SymbolMask operator!=(A a, B b) { return Symbol(a) != Symbol(b); }
+
 inline SymbolMask isnan(Symbol a) { return a != a; }
 Symbol where(SymbolMask mask, Symbol a, Symbol b);
 
@@ -79,6 +111,8 @@ Symbol mish(Symbol a);
 Symbol mish_derivative(Symbol a);
 inline Symbol scaled_exp(double factor, Symbol a) { return factor * exp(a); }
 Symbol pow(Symbol a, Symbol b);
+template <class A, class B>
+requires SymbolAndNumber<A, B> Symbol pow(A a, B b) { return pow(Symbol(a), Symbol(b)); }
 Symbol power_derivative_by_base(Symbol a, Symbol b);
 Symbol power_derivative_by_exponent(Symbol a, Symbol b);
 Symbol tie(Symbol a, Symbol b);

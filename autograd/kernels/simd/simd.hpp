@@ -35,14 +35,8 @@ struct Mask {
   using Number = Vec<T>;
   xsimd::batch_bool<T> bits;
 
-  /// For `if` and `?:`, which a pointwise lambda cannot use.
-  template <std::same_as<bool> B>
-  explicit operator B() const {
-    static_assert(!std::same_as<B, bool>,
-                  "a pointwise lambda works on many numbers at once and takes no branch: for "
-                  "`if (x > 0)` and `x > 0 ? a : b` write where(x > 0, a, b)");
-    return false;
-  }
+  /// Defined nowhere: a lambda that branches has been refused with SymbolMask already, once and not for every vector.
+  explicit operator bool() const;
 
   friend Mask operator&(Mask a, Mask b) { return {a.bits & b.bits}; }
   friend Mask operator|(Mask a, Mask b) { return {a.bits | b.bits}; }
