@@ -73,9 +73,8 @@ int main(int argc, char** argv) {
       const Tensor points = generator(normal({samples, noise}));
       found = hits(points);
       nn::Panel panel = {.title = fmt::format("after {} steps", step), .x_label = "x₁", .y_label = "x₂"};
-      panel.surface = examples::surface(critic, {-3, 3}, {-3, 3});
-      panel.surface->label = "critic";
-      const Tensor few = slice(points, 0, 0, 300);
+      panel.surface = examples::surface(critic, {-3, 3}, {-3, 3}, 24);
+      const Tensor few = slice(points, 0, 0, 64);
       panel.traces = {
           examples::trace("generated", slice(few, 1, 0, 1), slice(few, 1, 1, 2), nn::Mark::points),
           examples::trace("centres", slice(centres(), 1, 0, 1), slice(centres(), 1, 1, 2), nn::Mark::points)};

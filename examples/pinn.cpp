@@ -88,7 +88,7 @@ Solution poisson(std::int64_t points, std::int64_t units, std::int64_t steps, ex
   const double ms = train(
       net, [&] { return mean_square(derivative(u, x, 2) + source); }, steps, 0.02, checkpoints, "poisson");
   const Tensor fine = examples::evenly(0, 1, 501), exact = sin(pi * fine) + sin(3 * pi * fine) / 4.0;
-  const Tensor drawn = examples::evenly(0, 1, 41);
+  const Tensor drawn = examples::evenly(0, 1, 21);
   nn::Panel panel = compare("−u″ = f (Poisson)", "u", fine, u(fine), exact);
   panel.traces[1] = examples::trace("network", drawn, u(drawn), nn::Mark::points);
   return {"Poisson", largest(u(fine) - exact), 1e-4, ms, std::move(panel)};
@@ -116,7 +116,7 @@ Solution heat(std::int64_t units, std::int64_t steps, examples::Checkpoints& che
         error = largest(value - sin(pi * at) * exp(-kappa * pi * pi * when));
         return value;
       },
-      {0, 1}, {0, 1});
+      {0, 1}, {0, 1}, 32);
   panel.surface->label = "u(x, t)";
   panel.surface->contours = {0.2, 0.4, 0.6, 0.8};
   return {"heat", error, 1e-3, ms, std::move(panel)};
