@@ -145,6 +145,105 @@ Work optimizer_step(const Workload& workload) {
           }};
 }
 
+/// LibTorch's optimizers take the gradient of rows in SGD alone.
+Work rows_of_table(const Workload& workload) {
+  if (workload.operation != "SGD") return {};
+  const auto table = draw({workload.widths[0], workload.widths[1]}, -1, 1, 1).requires_grad_();
+  const auto ids = draw_indices({workload.size}, workload.widths[0], 2);
+  const auto optimizer = std::make_shared<torch::optim::SGD>(std::vector<torch::Tensor>{table},
+                                                             torch::optim::SGDOptions(benchmark::learning_rate));
+  const auto loss = [table, ids] { return 0.5 * torch::embedding(table, ids, -1, false, true).square().sum(); };
+  return {[table, optimizer, loss] {
+            table.mutable_grad() = torch::Tensor();
+            loss().backward();
+            optimizer->step();
+          },
+          [table, loss] {
+            table.mutable_grad() = torch::Tensor();
+            const torch::Tensor value = loss();
+            value.backward();
+            return value.item<double>() + absolute_sum(table.grad().coalesce().values());
+          }};
+}
+
+Work generator_step(const Workload& workload) {
+  const auto generator = std::make_shared<Training>(workload.widths, benchmark::learning_rate);
+  const auto critic = std::make_shared<Training>(benchmark::critic_widths, benchmark::learning_rate);
+  const auto noise = draw({workload.size, workload.widths.front()}, -1, 1, 3);
+  std::vector<torch::Tensor> variables = generator->parameters;
+  if (workload.operation == "all")
+    variables.insert(variables.end(), critic->parameters.begin(), critic->parameters.end());
+  const torch::Tensor loss = -critic->predict(generator->predict(noise)).mean();
+  const auto sweep = [loss, variables] { return torch::autograd::grad({loss}, variables, {}, true); };
+  return {[sweep] { sweep(); },
+          [loss, sweep] {
+            double total = std::abs(loss.item<double>());
+            for (const auto& gradient : sweep()) total += absolute_sum(gradient);
+            return total;
+          }};
+}
+
+/// Gradients of each example, for which LibTorch has no vmap, or of the batch.
+Work gradients_without_step(const Workload& workload, bool each) {
+  const auto training = std::make_shared<Training>(workload.widths, benchmark::learning_rate);
+  const auto x = draw({workload.size, workload.widths.front()}, -1, 1, 1);
+  const auto labels = draw_indices({workload.size}, workload.widths.back(), 2);
+  const std::int64_t rows = each ? 1 : workload.size;
+  const auto pass = [=](std::int64_t first) {
+    const torch::Tensor y = training->predict(x.slice(0, first, first + rows));
+    return torch::autograd::grad({torch::nn::functional::cross_entropy(y, labels.slice(0, first, first + rows))},
+                                 training->parameters);
+  };
+  const auto norm = [](const std::vector<torch::Tensor>& gradients) {
+    torch::Tensor total = torch::zeros({});
+    for (const auto& gradient : gradients) total = total + gradient.square().sum();
+    return total.sqrt();
+  };
+  const bool norms = workload.operation == "norms";
+  return {[=] {
+            for (std::int64_t first = 0; first < workload.size; first += rows)
+              if (const auto gradients = pass(first); norms) norm(gradients);
+          },
+          [=] {
+            double total = 0;
+            for (std::int64_t first = 0; first < workload.size; first += rows) {
+              const auto gradients = pass(first);
+              if (norms) total += norm(gradients).item<double>();
+              for (std::size_t i = 0; i < gradients.size() && !norms; ++i) total += absolute_sum(gradients[i]);
+            }
+            return total;
+          }};
+}
+
+Work poisson(const Workload& workload) {
+  const std::int64_t units = workload.widths[1];
+  const auto doubles = [](const torch::Tensor& x) { return x.to(torch::kDouble); };
+  std::vector<torch::Tensor> w = {doubles(draw({1, units}, -4, 4, 0)), doubles(draw({units}, -4, 4, 1)),
+                                  doubles(draw({units, 1}, -1, 1, 2)), torch::zeros({1}, torch::kDouble)};
+  for (auto& x : w) x.requires_grad_();
+  const auto optimizer = std::make_shared<torch::optim::Adam>(w, torch::optim::AdamOptions(benchmark::learning_rate));
+  const double pi = std::acos(-1.0);
+  const auto x = torch::linspace(0, 1, workload.size, torch::kDouble).unsqueeze(1).requires_grad_();
+  const auto source = (pi * pi * (torch::sin(pi * x) + 2.25 * torch::sin(3 * pi * x))).detach();
+  const auto loss = [=] {
+    const torch::Tensor net = torch::addmm(w[3], torch::tanh(torch::addmm(w[1], x, w[0])), w[2]);
+    const torch::Tensor slope = torch::autograd::grad({(x * (1 - x) * net).sum()}, {x}, {}, true, true)[0];
+    const torch::Tensor curvature = torch::autograd::grad({slope.sum()}, {x}, {}, true, true)[0];
+    return (curvature + source).square().mean();
+  };
+  return {[=] {
+            const auto gradients = torch::autograd::grad({loss()}, w, {}, false, false, true);
+            for (std::size_t i = 0; i < w.size(); ++i) w[i].mutable_grad() = gradients[i];
+            optimizer->step();
+          },
+          [=] {
+            const torch::Tensor value = loss();
+            double total = value.item<double>();
+            for (const auto& gradient : torch::autograd::grad({value}, w)) total += absolute_sum(gradient);
+            return total;
+          }};
+}
+
 struct Images {
   torch::Tensor inputs, targets;
 };
@@ -188,6 +287,16 @@ Work make(const Workload& workload, const Options& options) {
       return operation(workload);
     case benchmark::Kind::optimizer_step:
       return optimizer_step(workload);
+    case benchmark::Kind::rows_of_table:
+      return rows_of_table(workload);
+    case benchmark::Kind::generator_step:
+      return generator_step(workload);
+    case benchmark::Kind::example_gradients:
+      return gradients_without_step(workload, true);
+    case benchmark::Kind::batch_gradients:
+      return gradients_without_step(workload, false);
+    case benchmark::Kind::poisson:
+      return poisson(workload);
     case benchmark::Kind::fashion_mnist:
       return fashion_mnist(workload, options.data);
   }

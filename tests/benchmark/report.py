@@ -163,6 +163,13 @@ def targets(rows, programs, figures, machine):
         of("fashion-mnist", lambda row: 100 * abs(row.checksums()[0] - row.checksums()[1])))
     add("SGD, 10M parameters, ours / LibTorch", "≤", 1.0, of("sgd-10M", lambda row: row.ratio()))
     add("SGD, 10M parameters, share of the triad bandwidth", "≥", 0.8, of("sgd-10M", lambda row: 1 / to_limit(row)))
+    for name, bound in (("rows-SGD", 200), ("rows-Adam", 200), ("poisson", 100)):
+        add(f"{name}, µs", "≤", bound, of(name, lambda row: row.best(ours)[0]))
+    add("poisson, ours / LibTorch", "≤", 0.3, of("poisson", lambda row: row.ratio()))
+    for name, whole, bound in (("generator-only", "generator-all", 0.75), ("example-gradients-norms", "batch-gradients", 3)):
+        if whole in named:
+            add(f"{name} / {whole}", "≤", bound,
+                of(name, lambda row: row.best(ours)[0] / named[whole].best(ours)[0]))
     for name, bound in PROGRAM_BOUNDS.items():
         if name in figures:
             add(f"{name}, {figures[name]['unit']}", "≤", bound, figures[name][ours.name])

@@ -168,6 +168,123 @@ Work optimizer_step(const Workload& workload) {
           }};
 }
 
+template <class Optimizer>
+Work rows_of_table(const Workload& workload, double rate) {
+  Tensor table = draw({workload.widths[0], workload.widths[1]}, -1, 1, 1);
+  table.requires_gradient();
+  const auto optimizer = std::make_shared<Optimizer>(std::vector<Tensor>{table});
+  optimizer->learning_rate(rate);
+  const Tensor ids = from(benchmark::indices(static_cast<std::size_t>(workload.size), workload.widths[0], 2),
+                          {workload.size}, DType::int64);
+  const auto loss = [table, ids] { return 0.5 * sum(square(take(table, ids))); };
+  return {[optimizer, loss] {
+            Tape tape;
+            optimizer->step(tape.backward(loss()));
+          },
+          [table, loss] {
+            Tape tape;
+            const Tensor value = loss();
+            return value.item() + absolute_sum(tape.backward(value)[table]);
+          }};
+}
+
+Work generator_step(const Workload& workload) {
+  const auto generator = std::make_shared<Network>(workload.widths);
+  const auto critic = std::make_shared<Network>(benchmark::critic_widths);
+  const Tensor noise = draw({workload.size, workload.widths.front()}, -1, 1, 3);
+  const BackwardOptions options = {
+      .keep = true, .only = workload.operation == "only" ? generator->parameters() : std::vector<Tensor>{}};
+  const auto tape = std::make_shared<Tape>();
+  const Tensor loss = -mean((*critic)((*generator)(noise)));
+  return {[=] { static_cast<void>(tape->backward(loss, options)); },
+          [=] {
+            const Gradients gradients = tape->backward(loss, options);
+            double total = std::abs(loss.item());
+            for (const auto& network : {generator, critic})
+              for (const Tensor& x : network->parameters())
+                if (gradients.contains(x)) total += absolute_sum(gradients[x]);
+            return total;
+          }};
+}
+
+struct Rows {
+  std::shared_ptr<Network> network;
+  Tensor x, labels;
+
+  explicit Rows(const Workload& workload)
+      : network(std::make_shared<Network>(workload.widths)),
+        x(draw({workload.size, workload.widths.front()}, -1, 1, 1)),
+        labels(from(benchmark::indices(static_cast<std::size_t>(workload.size), workload.widths.back(), 2),
+                    {workload.size}, DType::int64)) {}
+
+  /// Of PerExampleGradients or Gradients.
+  double total(const auto& gradients) const {
+    double sum = 0;
+    for (const Tensor& parameter : network->parameters()) sum += absolute_sum(gradients[parameter]);
+    return sum;
+  }
+};
+
+Work example_gradients(const Workload& workload) {
+  const Rows rows(workload);
+  const auto each = [rows] { return nn::per_example_gradients(*rows.network, nn::cross_entropy, rows.x, rows.labels); };
+  if (workload.operation == "norms")
+    return {[=] { static_cast<void>(each().norms()); }, [=] { return absolute_sum(each().norms()); }};
+  return {[=] {
+            const nn::PerExampleGradients gradients = each();
+            for (const Tensor& parameter : rows.network->parameters()) static_cast<void>(gradients[parameter]);
+          },
+          [=] { return rows.total(each()); }};
+}
+
+Work batch_gradients(const Workload& workload) {
+  const Rows rows(workload);
+  const auto all = [rows] {
+    Tape tape;
+    return tape.backward(nn::cross_entropy((*rows.network)(rows.x), rows.labels));
+  };
+  return {[=] { static_cast<void>(all()); }, [=] { return rows.total(all()); }};
+}
+
+/// As examples/pinn.cpp.
+Work poisson(const Workload& workload) {
+  struct Net : nn::Module {
+    nn::Linear hidden, output;
+    explicit Net(std::int64_t units)
+        : hidden(add("hidden", nn::Linear(1, units))), output(add("output", nn::Linear(units, 1))) {
+      hidden.weight.assign(draw(hidden.weight.shape(), -4, 4, 0).to(float64));
+      hidden.bias.assign(draw(hidden.bias.shape(), -4, 4, 1).to(float64));
+      output.weight.assign(draw(output.weight.shape(), -1, 1, 2).to(float64));
+      output.bias.assign(zeros(output.bias.shape(), float64));
+    }
+    Tensor operator()(const Tensor& x) const { return output(tanh(hidden(x))); }
+  };
+  const DefaultDType doubles(float64);
+  const auto net = std::make_shared<Net>(workload.widths[1]);
+  const auto optimizer = std::make_shared<nn::Adam>(net->parameters());
+  optimizer->learning_rate(benchmark::learning_rate);
+  const double pi = std::acos(-1.0);
+  const Tensor x = reshape(arange(workload.size, float64) / (workload.size - 1.0), {workload.size, 1});
+  const Tensor source = pi * pi * (sin(pi * x) + 2.25 * sin(3 * pi * x));
+  const auto loss = [net, x, source] {
+    const auto u = [&](const Tensor& v) { return sum(v * (1.0 - v) * (*net)(v)); };
+    const auto slope = [&](const Tensor& v) { return sum(gradient(u, v)); };
+    return mean(square(gradient(slope, x) + source));
+  };
+  return {[=] {
+            Tape tape;
+            optimizer->step(tape.backward(loss()));
+          },
+          [=] {
+            Tape tape;
+            const Tensor value = loss();
+            const Gradients gradients = tape.backward(value);
+            double total = value.item();
+            for (const Tensor& parameter : net->parameters()) total += absolute_sum(gradients[parameter]);
+            return total;
+          }};
+}
+
 nn::Dataset standardized(const nn::Dataset& images) {
   return {images.inputs().rescale(1 / (255 * benchmark::pixel_deviation),
                                   -benchmark::pixel_mean / benchmark::pixel_deviation),
@@ -205,6 +322,17 @@ Work make(const Workload& workload, const Options& options) {
       return operation(workload);
     case benchmark::Kind::optimizer_step:
       return optimizer_step(workload);
+    case benchmark::Kind::rows_of_table:
+      return workload.operation == "Adam" ? rows_of_table<nn::Adam>(workload, benchmark::learning_rate)
+                                          : rows_of_table<nn::SGD>(workload, benchmark::learning_rate);
+    case benchmark::Kind::generator_step:
+      return generator_step(workload);
+    case benchmark::Kind::example_gradients:
+      return example_gradients(workload);
+    case benchmark::Kind::batch_gradients:
+      return batch_gradients(workload);
+    case benchmark::Kind::poisson:
+      return poisson(workload);
     case benchmark::Kind::fashion_mnist:
       return fashion_mnist(workload, options.data);
   }

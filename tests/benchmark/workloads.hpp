@@ -20,7 +20,13 @@ enum class Kind {
   multiply_add_chain,  ///< y = y·x + x, then sum(y), forward and backward, per iteration
   operation,           ///< y = f(arguments), then sum(y) unless y is one number, forward and backward
   optimizer_step,      ///< SGD with momentum 0.9 on four matrices of given gradients
-  fashion_mnist,       ///< training on Fashion-MNIST, per epoch; checksum is the test accuracy
+  rows_of_table,      ///< 0.5·Σ of squares of the rows that indices take from a table: forward, backward, SGD or Adam
+  generator_step,     ///< backward alone of a GAN's generator step, widths[0] numbers of noise, by the generator's
+                      ///< parameters only or by both networks
+  example_gradients,  ///< of each row's loss by all parameters: their norms, or every one written down
+  batch_gradients,    ///< of the batch's loss by all parameters, without a step
+  poisson,            ///< mean of (u″ + f)² for u = x (1 - x) net(x), float64: forward, backward, Adam
+  fashion_mnist,      ///< training on Fashion-MNIST, per epoch; checksum is the test accuracy
 };
 
 /// A tensor of float32, drawn evenly from [low, high), with or without gradient; of indices, 0, ..., high - 1; or of
@@ -360,6 +366,43 @@ inline void add_training(std::vector<Workload>& table) {
   table.push_back(w);
 }
 
+/// The widths of the GAN of examples/gan.cpp, generator and then critic.
+inline const std::vector<int> generator_widths = {2, 64, 64, 64, 2}, critic_widths = {2, 64, 64, 64, 1};
+
+/// What custom models ask for: rows of large tables, chosen gradients, gradients by examples, derivatives in the loss.
+inline void add_custom_models(std::vector<Workload>& table) {
+  const std::string group = "Custom models";
+  const std::size_t first = table.size();
+  for (const char* optimizer : {"SGD", "Adam"}) {
+    table.push_back({std::string("rows-") + optimizer,
+                     group,
+                     std::string("256 rows of a table of 1M × 32, ") + optimizer,
+                     Kind::rows_of_table,
+                     {1000000, 32},
+                     256});
+    table.back().operation = optimizer;
+  }
+  for (const char* which : {"only", "all"}) {
+    table.push_back({std::string("generator-") + which, group,
+                     std::string("backward of a generator's step, batch 256, ") +
+                         (std::string(which) == "all" ? "by both networks" : "by the generator only"),
+                     Kind::generator_step, generator_widths, 256});
+    table.back().operation = which;
+  }
+  const std::vector<int> widths = {784, 256, 128, 10};
+  for (const char* what : {"norms", "written"}) {
+    table.push_back({std::string("example-gradients-") + what, group,
+                     std::string("gradients of each of 128 rows, 784-256-128-10, ") +
+                         (std::string(what) == "norms" ? "their norms" : "written down: 120 MB"),
+                     Kind::example_gradients, widths, 128});
+    table.back().operation = what;
+  }
+  table.push_back(
+      {"batch-gradients", group, "gradients of these 128 rows' mean loss", Kind::batch_gradients, widths, 128});
+  table.push_back({"poisson", group, "Poisson's equation, 64 points, 32 units, a step", Kind::poisson, {1, 32, 1}, 64});
+  for (std::size_t i = first; i < table.size(); ++i) table[i].seconds = 0.3;
+}
+
 /// How cost grows with depth, batch and width: every power of two, and what lies half way to the next.
 inline void add_sweeps(std::vector<Workload>& table) {
   const auto add = [&](const std::string& what, int size, const std::vector<int>& widths, int batch) {
@@ -391,7 +434,7 @@ inline const std::vector<Workload>& workloads() {
   static const std::vector<Workload> table = [] {
     std::vector<Workload> rows;
     for (const auto add : {add_step_times, add_large_elementwise, add_operations, add_reductions,
-                           add_softmax_and_products, add_training, add_sweeps})
+                           add_softmax_and_products, add_training, add_custom_models, add_sweeps})
       add(rows);
     return rows;
   }();
