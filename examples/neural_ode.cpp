@@ -5,6 +5,7 @@
 
 #include "command_line.hpp"
 #include "drawing.hpp"
+#include "training.hpp"
 
 #include <fmt/core.h>
 #include <algorithm>
@@ -130,6 +131,7 @@ int main(int argc, char** argv) {
   line.flag("steps", steps, "steps of Adam", {1, 1000000}, 600);
   line.flag("units", units, "hidden units", {1, 10000});
   line.draws();
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
     const DefaultDType doubles(float64);
     // A pendulum with friction, let go near the top: angle φ and speed ω every 0.05; dφ/dt = ω, dω/dt = -sin φ - ω/10.
@@ -163,7 +165,7 @@ int main(int argc, char** argv) {
     nn::Adam optimizer(w);
     const nn::Schedule rate = nn::cosine_decay(0.01, steps);
     std::vector<double> losses;
-    examples::repeat(steps, [&](std::int64_t step) {
+    const auto train_once = [&](std::int64_t step) {
       optimizer.learning_rate(rate(step));
       const Tensor from = integers({32}, 0, states - horizon);
       Tape tape;
@@ -171,7 +173,8 @@ int main(int argc, char** argv) {
       const Tensor loss = nn::mse(end, take(motion, from + horizon));
       losses.push_back(loss.item());
       optimizer.step(tape.backward(loss));
-    });
+    };
+    checkpoints.repeat(steps, {{"optimizer", optimizer}, {"losses", losses}}, train_once);
 
     State learned = {path.front()};
     while (learned.size() < states) learned.push_back(integrate(slope_of(w), {learned.back()}, interval, 5)[0]);

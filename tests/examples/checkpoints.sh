@@ -23,6 +23,7 @@ declare -A short=(
   [losses]="--steps 1000"
   [network_graph]=""
   [newton]="--descent-steps 1000"
+  [neural_ode]="--steps 100"
   [optimizers]="--epochs 10"
   [pinn]="--steps 300"
 )
