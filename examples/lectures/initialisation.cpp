@@ -2,6 +2,7 @@
 /// Lecture: Introduction to Deep Learning II
 
 #include <autograd/autograd.hpp>
+#include <autograd/text/numbers.hpp>
 #include <nn/nn.hpp>
 
 #include <examples/command_line.hpp>
@@ -94,8 +95,8 @@ void show_spread(examples::CommandLine& line, std::int64_t depth, std::uint64_t 
       const std::string name_shown = way.name == "zero" ? "zero (stays 0)" : way.name;
       values.traces.push_back({.name = name_shown, .x = layers, .y = s.activations, .mark = nn::Mark::both});
       gradients.traces.push_back({.name = name_shown, .x = layers, .y = s.gradients, .mark = nn::Mark::both});
-      table.push_back({way.name, fmt::format("{:.1e}", s.activations.front()),
-                       fmt::format("{:.1e}", s.activations.back()), fmt::format("{:.1e}", s.gradients.front())});
+      table.push_back({way.name, short_number(s.activations.front(), 2), short_number(s.activations.back(), 2),
+                       short_number(s.gradients.front(), 2)});
       const double kept = s.activations.back() / s.activations.front();
       if (way.name == "He" && function == static_cast<Tensor (*)(const Tensor&)>(relu)) he = kept;
       if (way.name == "Xavier" && function == static_cast<Tensor (*)(const Tensor&)>(relu)) xavier = kept;

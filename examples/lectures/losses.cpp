@@ -60,7 +60,6 @@ nn::Linear fitted(const nn::Dataset& data, const Loss& loss, std::int64_t steps,
 
 /// What cross-entropies charge for label 1, of two classes or of three, when it gets the probability p.
 void classification_table(examples::CommandLine& line) {
-  line.out() << "cross-entropy of label 1 / nat\n";
   TextTable table = {{"probability of the label", "binary (BCE)", "one-hot (CE), 3 classes", "−ln p", "lecture"}};
   for (const auto& [p, lecture] :
        std::vector<std::pair<double, std::string>>{{0.99, "0.01"}, {0.5, ""}, {0.01, "4.6"}}) {
@@ -78,6 +77,7 @@ void classification_table(examples::CommandLine& line) {
                  std::round(bce * (p > 0.5 ? 100 : 10)) / (p > 0.5 ? 100 : 10),
                  {.minimum = std::stod(lecture), .maximum = std::stod(lecture)});
   }
+  line.out() << "\ncross-entropy of label 1 / nat\n";
   line.table(table, 0);
 }
 
