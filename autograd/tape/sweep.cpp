@@ -217,17 +217,14 @@ Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& 
   const bool zero = std::exchange(vanishing(number), false);
   Tensor gradient = std::move(cotangent(number));
   const auto rows = rows_.empty() ? RowContributions::Terms() : rows_.of(number);
-  if (!gradient.defined() && !rows.empty()) {
-    into.append({entry.leaf, kernels::sum_rows(rows, entry.shape)});
-    return true;
-  }
+  if (!gradient.defined() && !rows.empty())
+    return into.append({entry.leaf, kernels::sum_rows(rows, entry.shape)}), true;
   if (!gradient.defined() && !zero) return false;
   if (!gradient.defined()) gradient = zeros(entry.shape, entry.dtype);
   if (options_.differentiable || !gradient.unique() || gradient.shape() != entry.shape)
     gradient = own_gradient(entry.leaf, std::move(gradient), options_.differentiable);
   if (!rows.empty()) kernels::add_rows(gradient, rows);
-  into.append({entry.leaf, std::move(gradient)});
-  return true;
+  return into.append({entry.leaf, std::move(gradient)}), true;
 }
 
 void Sweep::finish(std::uint32_t number) {

@@ -52,8 +52,7 @@ class Sweep {
   void add(std::uint32_t number, Tensor&& gradient);
   void keep_intermediate(std::uint32_t number, Tensor cotangent);
   Gradients collect();
-  /// Appends the gradient of a leaf, with a buffer of its own, out of where it gathered; false if there is no part in
-  /// it.
+  /// Appends what gathered as a leaf's gradient, with a buffer of its own; false if nothing did.
   bool take(std::uint32_t leaf, Gradients& into);
   /// Tells of it, with on_final.
   void finish(std::uint32_t leaf);
