@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -332,6 +333,26 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
                      described(compute, description), back, x);
 }
 
+namespace {
+
+bool all_normal_or_zero(const Tensor& x) {
+  return visit_floating(x.dtype(), [&](auto zero) {
+    const auto all = x.values<decltype(zero)>();
+    return std::all_of(all.begin(), all.end(), [](auto value) { return value == 0 || std::isnormal(value); });
+  });
+}
+
+/// What brings numbers of that norm to where norms are normal: a power of two, 1 for most.
+Tensor scale_of_norm(const Tensor& norm) {
+  return visit_floating(norm.dtype(), [&](auto zero) {
+    using Limits = std::numeric_limits<decltype(zero)>;
+    const auto scale = [](auto n) { return where(n > Limits::max(), 0x1p-64, where(n < Limits::min(), 0x1p64, 1)); };
+    return pointwise("norm", scale, detach(norm));
+  });
+}
+
+}  // namespace
+
 Tensor norm(const Tensor& x, const Axes& axes, bool keepdims) {
   const Flags reduced = checked_flags("norm", x, axes);
   const auto compute = [=](const Tensor& from) {  // the norm of norms is the norm of all
@@ -339,11 +360,14 @@ Tensor norm(const Tensor& x, const Axes& axes, bool keepdims) {
   };
   const auto description = [=, rank = x.rank()] { return of_axes(reduced, rank, keepdims); };
   // dx = g·x/norm, 0 for a norm of 0. The quotient is at most 1 and comes first.
+  const auto slope = [](auto g, auto a, auto n) { return where(n == 0, 0, g * (a / n)); };
   const auto back = [=](const Call& call) {
-    const Shape kept = kept_shape(call.input(0).shape(), reduced);
-    return pointwise(
-        "norm", [](auto g, auto a, auto n) { return where(n == 0, 0, g * (a / n)); }, reshape(call.cotangent(), kept),
-        call.input(0), reshape(call.output(), kept));
+    const Tensor& from = call.input(0);
+    const Shape kept = kept_shape(from.shape(), reduced);
+    const Tensor g = reshape(call.cotangent(), kept), n = reshape(call.output(), kept);
+    if (all_normal_or_zero(n)) return pointwise("norm", slope, g, from, n);
+    const Tensor scaled = from * scale_of_norm(n);
+    return pointwise("norm", slope, g, scaled, norm(scaled, axes, true));
   };
   return custom_with({Which::all(), Which::all(), Contribution::exact, true}, "norm", described(compute, description),
                      back, x);

@@ -149,6 +149,15 @@ TEST_CASE("norms neither overflow nor vanish, nor do their gradients") {
   CHECK(large[1][0] == doctest::Approx(0.6).epsilon(1e-15));
 }
 
+TEST_CASE_TEMPLATE("a norm that overflows, or is denormal, has the slope x / norm nevertheless", T, float, double) {
+  const T large = std::numeric_limits<T>::max(), least = std::numeric_limits<T>::denorm_min();
+  const auto f = [](const Tensor& x) { return sum(norm(reshape(x, {4, 2}), 1)); };
+  const auto slope = evaluate<T>(f, std::vector<T>{large, large, 2 * least, 3 * least, 3, 4, 0, 0})[1];
+  const std::vector<long double> expected = {
+      std::sqrt(0.5L), std::sqrt(0.5L), 2 / std::sqrt(13.0L), 3 / std::sqrt(13.0L), 0.6L, 0.8L, 0, 0};
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(units(slope[i], expected[i]) <= 2);
+}
+
 TEST_CASE("the variance of numbers beside a large mean is theirs, not that of roundings") {
   CHECK(var(full({1000}, 1e8 + 8, float32)).item() == 0);
   std::vector<float> steps(8);
