@@ -3,7 +3,8 @@ set -uo pipefail
 programs=$(realpath "$1")
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 folder=$(mktemp -d)
-trap 'rm -rf "$folder" "$folder".*' EXIT
+# Of this shell, not of a child that a signal ends before it becomes a program.
+trap '[[ $BASHPID -ne $$ ]] || rm -rf "$folder" "$folder".*' EXIT
 failures=0
 
 fail() {

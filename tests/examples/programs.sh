@@ -63,10 +63,11 @@ fi
 rm -f "$folder"/*
 ended_by() {
   local signal process
+  rm -f "$folder.out"  # of the one before
   "$programs/xor" --seeds 1000 --epochs 1000000 --json "$folder/a.json" >"$folder.out" 2>&1 &
   process=$!
   for _ in $(seq 200); do
-    grep -q "a single layer\|hand-set" "$folder.out" && break
+    grep -qs "a single layer\|hand-set" "$folder.out" && break
     sleep 0.05
   done
   for signal in "$@"; do
