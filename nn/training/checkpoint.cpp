@@ -207,7 +207,7 @@ TrainingState CheckpointWriter::take(const TensorFile& file, const std::string& 
                                     .epochs_without_improvement = stopping.at("epochs_without_improvement"),
                                     .best = take_all(file, "best"),
                                     .epoch_begin = take_all(file, "epoch_begin")}};
-    parsed.optimizer = optimizer_of(json.at("optimizer"), file, optimizer_name, optimizer_);
+    parsed.optimizer = optimizer_of(json.at("optimizer"), file, optimizer_name, optimizer_.state());
     parsed.sampler = json.at("sampler");
     parsed.generator = generator_of(json.at("generator"));
     parsed.streams = streams_of(json.at("streams"));

@@ -49,12 +49,12 @@ void add_moments(std::vector<NamedTensor>& list, const std::string& name, const 
 }
 
 OptimizerState optimizer_of(const nlohmann::json& json, const TensorFile& file, const std::string& name,
-                            const Optimizer& like) {
+                            const OptimizerState& like) {
   OptimizerState state{.steps = json.at("steps"),
                        .learning_rate = number_of_json(json.at("learning_rate")),
                        .updates = json.at("updates"),
                        .moments = {}};
-  const std::size_t kinds = like.state().moments.size(), parameters = like.parameters().size();
+  const std::size_t kinds = like.moments.size(), parameters = like.updates.size();
   if (json.at("kinds").get<std::size_t>() == kinds) state.moments.assign(kinds, std::vector<Tensor>(parameters));
   for (std::size_t kind = 0; kind < state.moments.size(); ++kind)
     for (std::size_t i = 0; i < parameters; ++i)

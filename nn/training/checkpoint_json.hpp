@@ -29,7 +29,7 @@ std::map<std::string, LayerStream::State> streams_of(const nlohmann::json& json)
 nlohmann::json to_json(const OptimizerState& state);
 void add_moments(std::vector<NamedTensor>& list, const std::string& name, const OptimizerState& state);
 OptimizerState optimizer_of(const nlohmann::json& json, const TensorFile& file, const std::string& name,
-                            const Optimizer& like);
+                            const OptimizerState& like);
 
 /// Calls `refuse`, which throws, unless the file has each of these tensors with its shape and dtype.
 void require_tensors(const TensorFile& file, const std::vector<NamedTensor>& present,

@@ -129,7 +129,8 @@ class CheckpointParts {
     std::int64_t step = 0;
     Generator::State generator;
     std::map<std::string, LayerStream::State> streams;
-    std::map<std::string, OptimizerState> optimizers;
+    std::map<std::string, OptimizerState> optimizers, before;
+    for (const auto& [name, optimizer] : optimizers_) before[name] = optimizer->state();
     std::map<std::string, std::string> states;
     try {
       const Json json = Json::parse(text->second);
@@ -139,7 +140,7 @@ class CheckpointParts {
       states = json.at("states");
       for (const auto& [name, optimizer] : optimizers_)
         if (const auto found = json.at("optimizers").find(name); found != json.at("optimizers").end())
-          optimizers[name] = optimizer_of(*found, file, name + ".moment", *optimizer);
+          optimizers[name] = optimizer_of(*found, file, name + ".moment", before.at(name));
       if (json.at("optimizers").size() != optimizers_.size() || optimizers.size() != optimizers_.size() ||
           streams.size() != streams_.size() || states.size() != states_.size())
         refuse("has other optimizers, random streams or numbers than the parts; need the parts that were saved");
@@ -149,7 +150,7 @@ class CheckpointParts {
     if (step < 0) refuse(fmt::format("was written after {} steps", step));
     require_tensors(file, tensors_, refuse);
     for (const auto& [name, optimizer] : optimizers_)
-      if (optimizers.at(name).moments.size() != optimizer->state().moments.size())
+      if (optimizers.at(name).moments.size() != before.at(name).moments.size())
         refuse(name + " was an optimizer of another kind; need the one that was saved");
     std::size_t moments = 0;
     for (const auto& [name, state] : optimizers)
@@ -170,7 +171,7 @@ class CheckpointParts {
         state.load(states.at(name));
       }
       for (const auto& [name, optimizer] : optimizers_) {
-        undo.push_back([optimizer = optimizer, before = optimizer->state()] { optimizer->state(before); });
+        undo.push_back([optimizer = optimizer, &state = before.at(name)] { optimizer->state(state); });
         optimizer->state(optimizers.at(name));
       }
     } catch (const Error& error) {
