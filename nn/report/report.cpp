@@ -113,10 +113,9 @@ std::string confusion_section(const ConfusionMatrix& matrix, const std::vector<s
               .shades = {},
               .shade_label = "fraction of the label's rows"};
   TextTable table = {{"class", "rows", "precision", "recall", "F1"}};
-  const auto score = [](double value) { return fixed_number(value); };
   const auto add_scores = [&](const std::string& name, std::int64_t rows, auto which) {
-    table.push_back({name, fmt::format("{}", rows), score(matrix.precision(which)), score(matrix.recall(which)),
-                     score(matrix.f1(which))});
+    table.push_back({name, fmt::format("{}", rows), fixed_number(matrix.precision(which)),
+                     fixed_number(matrix.recall(which)), fixed_number(matrix.f1(which))});
   };
   for (std::int64_t label = 0; label < classes; ++label) {
     map.rows.push_back(class_name(names, label));
@@ -133,7 +132,7 @@ std::string confusion_section(const ConfusionMatrix& matrix, const std::vector<s
   add_scores("macro average", matrix.total(), Average::macro);
   add_scores("micro average", matrix.total(), Average::micro);
   return section("Classes",
-                 paragraph(fmt::format("Accuracy {} of {} rows.", score(matrix.accuracy()), matrix.total())) +
+                 paragraph(fmt::format("Accuracy {} of {} rows.", fixed_number(matrix.accuracy()), matrix.total())) +
                      picture(map, "Confusion matrix, whose scores stand in the table below") + html::table(table, 1));
 }
 
