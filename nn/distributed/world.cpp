@@ -62,6 +62,7 @@ class MpiTransfer final : public Transfer {
     for (int i = 0; i < 8 && done == 0; ++i) check("MPI_Test", MPI_Test(&request_, &done, MPI_STATUS_IGNORE));
     return done != 0;
   }
+  void wait() override { check("MPI_Wait", MPI_Wait(&request_, MPI_STATUS_IGNORE)); }
 
  private:
   const Layout out_, in_;  // MPI reads them until the end

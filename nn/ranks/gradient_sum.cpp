@@ -336,7 +336,8 @@ class GradientSum::Work {
     stop();
     if (error_ != nullptr) std::rethrow_exception(error_);
     while (!over())
-      if (!carry_on()) std::this_thread::yield();
+      if (!carry_on())
+        (shared_ < under_way_.size() ? under_way_[shared_].exchange : under_way_.front().share)->wait();
   }
 
   Ranks& ranks_;

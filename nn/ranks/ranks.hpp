@@ -21,9 +21,10 @@ class Transfer {
   virtual ~Transfer() = default;
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
-  /// Whether this rank has what it gets, and its own may be overwritten. Carries on with it, and returns at once; once
-  /// true, it is not asked again.
+  /// Whether this rank has what it gets, and its own may be overwritten. Carries on with it, and returns at once.
   virtual bool over() = 0;
+  /// Returns when it is over, and carries on with others meanwhile.
+  virtual void wait() = 0;
 };
 
 /// Processes that train one model together, as one of them sees it: what fit needs of a transport, of which

@@ -101,7 +101,8 @@ class ThreadRanks final : public xgrad::nn::Ranks {
    public:
     RoundTransfer(std::mutex& mutex, std::shared_ptr<Round> round, Take take)
         : mutex_(mutex), round_(std::move(round)), take_(std::move(take)) {}
-    ~RoundTransfer() override {
+    ~RoundTransfer() override { wait(); }
+    void wait() override {
       while (!over()) std::this_thread::yield();
     }
     bool over() override {
