@@ -66,7 +66,7 @@ if(TARGET xgrad_distributed)
   set(leaks "LSAN_OPTIONS=print_suppressions=0:suppressions=${PROJECT_SOURCE_DIR}/cmake/open_mpi_leaks.txt")
   find_library(XGRAD_PMIX NAMES libpmix.so.2 pmix)  # see open_mpi_leaks.txt
   set(loaded $<$<BOOL:${XGRAD_PMIX}>:LD_PRELOAD=${XGRAD_PMIX}>)
-  set_tests_properties(${rank_tests} examples/ranks PROPERTIES TIMEOUT 1800
+  set_tests_properties(${rank_tests} examples/ranks PROPERTIES TIMEOUT 600
     ENVIRONMENT "${open_mpi};${races};${leaks};ASAN_OPTIONS=fast_unwind_on_malloc=0:verify_asan_link_order=0;${loaded}")
   # Its programs are killed; with frames for the leaks of Open MPI it takes minutes. The others look for leaks.
   set_tests_properties(nn/distributed/failures PROPERTIES TIMEOUT 1800 ENVIRONMENT "${open_mpi};${races};ASAN_OPTIONS=detect_leaks=0")
