@@ -7,6 +7,7 @@
 #include <nn/ranks/gradient_sum.hpp>
 
 #include <cstdint>
+#include <initializer_list>
 #include <thread>
 #include <vector>
 
@@ -52,35 +53,47 @@ Tensor sum_of(const Tensor& leaf, const std::vector<Gradients>& gradients) {
   return sum;
 }
 
-}  // namespace
-
-TEST_CASE("every number of ranks gets the bits that one process gets, in buckets of every size") {
-  const std::vector<Tensor> leaves = some_leaves();
-  for (const std::int64_t parts : {1, 2, 5, 8, 16}) {
+/// That add_up(ranks, the parts that it has, gradients of all parts, bucket_bytes) gives every rank the bits that one
+/// process gets, in buckets of every size.
+template <class AddUp>
+void check_bits(std::initializer_list<std::int64_t> numbers_of_parts, std::initializer_list<std::int64_t> counts,
+                const std::vector<Tensor>& leaves, const AddUp& add_up) {
+  for (const std::int64_t parts : numbers_of_parts) {
     const std::vector<Gradients> gradients = some_gradients(leaves, parts);
     std::vector<std::vector<double>> expected;
     for (const Tensor& leaf : leaves) expected.push_back(expect::values(sum_of(leaf, gradients)));
-    for (const std::int64_t count : {1, 2, 3, 4, 8, 16})
+    for (const std::int64_t count : counts)
       for (const std::size_t bucket_bytes : {64u, 1000u, 1u << 20}) {
         CAPTURE(parts);
         CAPTURE(count);
         CAPTURE(bucket_bytes);
         std::vector<std::vector<std::vector<double>>> found(static_cast<std::size_t>(count));
         const auto errors = ThreadRanks::run(count, [&](nn::Ranks& ranks) {
-          std::vector<const Gradients*> own;
-          const Run run = nn::share_of(parts, count, ranks.rank());
-          for (std::int64_t part = run.first; part < run.last; ++part)
-            own.push_back(&gradients[static_cast<std::size_t>(part)]);
-          const Gradients sum = nn::sum_over_ranks(ranks, PartTree(parts), own, dense(leaves), bucket_bytes);
+          const Run own = nn::share_of(parts, count, ranks.rank());
+          const Gradients sum = add_up(ranks, parts, own, gradients, bucket_bytes);
           for (const Tensor& leaf : leaves)
             found[static_cast<std::size_t>(ranks.rank())].push_back(expect::values(sum[leaf]));
         });
-        for (std::int64_t rank = 0; rank < count; ++rank) {
-          CHECK(errors[static_cast<std::size_t>(rank)] == nullptr);
-          CHECK(found[static_cast<std::size_t>(rank)] == expected);
+        for (std::size_t rank = 0; rank < found.size(); ++rank) {
+          CHECK(errors[rank] == nullptr);
+          CHECK(found[rank] == expected);
         }
       }
   }
+}
+
+}  // namespace
+
+TEST_CASE("every number of ranks gets the bits that one process gets, in buckets of every size") {
+  const std::vector<Tensor> leaves = some_leaves();
+  check_bits({1, 2, 5, 8, 16}, {1, 2, 3, 4, 8, 16}, leaves,
+             [&](nn::Ranks& ranks, std::int64_t parts, const Run& run, const std::vector<Gradients>& gradients,
+                 std::size_t bucket_bytes) {
+               std::vector<const Gradients*> own;
+               for (std::int64_t part = run.first; part < run.last; ++part)
+                 own.push_back(&gradients[static_cast<std::size_t>(part)]);
+               return nn::sum_over_ranks(ranks, PartTree(parts), own, dense(leaves), bucket_bytes);
+             });
 }
 
 TEST_CASE("gradients of rows are added up as rows where all parts have them") {
@@ -147,44 +160,27 @@ TEST_CASE("a power of two of ranks sends each gradient's bytes twice at most, le
 
 TEST_CASE("sums that leave while parts still tell of leaves, in any order and from any thread, have the same bits") {
   const std::vector<Tensor> leaves = some_leaves();
-  for (const std::int64_t parts : {3, 16}) {
-    const std::vector<Gradients> gradients = some_gradients(leaves, parts);
-    std::vector<std::vector<double>> expected;
-    for (const Tensor& leaf : leaves) expected.push_back(expect::values(sum_of(leaf, gradients)));
-    for (const std::int64_t count : {1, 2, 3, 8})
-      for (const std::size_t bucket_bytes : {64u, 1000u, 1u << 20}) {
-        CAPTURE(parts);
-        CAPTURE(count);
-        CAPTURE(bucket_bytes);
-        std::vector<std::vector<std::vector<double>>> found(static_cast<std::size_t>(count));
-        const auto errors = ThreadRanks::run(count, [&](nn::Ranks& ranks) {
-          nn::GradientSum sum(ranks, PartTree(parts), leaves, bucket_bytes);
-          sum.begin();
-          sum.add(0, *some_gradients({zeros({2})}, 1)[0].begin());  // no leaf of these
-          const Run run = nn::share_of(parts, count, ranks.rank());
-          std::vector<std::thread> threads;  // one a part; every second one begins at the last leaf
-          for (std::int64_t part = run.first; part < run.last; ++part)
-            threads.emplace_back([&, part] {
-              for (std::size_t i = 0; i < leaves.size(); ++i) {
-                const Tensor& leaf = leaves[part % 2 == 0 ? i : leaves.size() - 1 - i];
-                if (const auto* entry = gradients[static_cast<std::size_t>(part)].entry(leaf)) {
-                  sum.add(part, *entry);
-                  sum.add(part, *entry);  // what has been told is not told again
-                }
-              }
-              sum.end(part);
-            });
-          for (std::thread& thread : threads) thread.join();
-          const Gradients all = sum.take();
-          for (const Tensor& leaf : leaves)
-            found[static_cast<std::size_t>(ranks.rank())].push_back(expect::values(all[leaf]));
-        });
-        for (std::size_t rank = 0; rank < found.size(); ++rank) {
-          CHECK(errors[rank] == nullptr);
-          CHECK(found[rank] == expected);
-        }
-      }
-  }
+  check_bits({3, 16}, {1, 2, 3, 8}, leaves,
+             [&](nn::Ranks& ranks, std::int64_t parts, const Run& run, const std::vector<Gradients>& gradients,
+                 std::size_t bucket_bytes) {
+               nn::GradientSum sum(ranks, PartTree(parts), leaves, bucket_bytes);
+               sum.begin();
+               sum.add(0, *some_gradients({zeros({2})}, 1)[0].begin());  // no leaf of these
+               std::vector<std::thread> threads;  // one a part; every second one begins at the last leaf
+               for (std::int64_t part = run.first; part < run.last; ++part)
+                 threads.emplace_back([&, part] {
+                   for (std::size_t i = 0; i < leaves.size(); ++i) {
+                     const Tensor& leaf = leaves[part % 2 == 0 ? i : leaves.size() - 1 - i];
+                     if (const auto* entry = gradients[static_cast<std::size_t>(part)].entry(leaf)) {
+                       sum.add(part, *entry);
+                       sum.add(part, *entry);  // what has been told is not told again
+                     }
+                   }
+                   sum.end(part);
+                 });
+               for (std::thread& thread : threads) thread.join();
+               return sum.take();
+             });
 }
 
 TEST_CASE("a bucket is on its way before the next leaf is told of") {
