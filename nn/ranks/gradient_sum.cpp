@@ -336,8 +336,7 @@ class GradientSum::Work {
     stop();
     if (error_ != nullptr) std::rethrow_exception(error_);
     while (!over())
-      if (!carry_on())
-        (shared_ < under_way_.size() ? under_way_[shared_].exchange : under_way_.front().share)->wait();
+      if (!carry_on()) (shared_ < under_way_.size() ? under_way_[shared_].exchange : under_way_.front().share)->wait();
   }
 
   Ranks& ranks_;
