@@ -77,7 +77,8 @@ find_package(Python3 COMPONENTS Interpreter)
 if(TARGET playground AND Python3_FOUND)
   add_test(NAME examples/playground/server
            COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/examples/playground/server.py $<TARGET_FILE:playground>)
-  set_tests_properties(examples/playground/server PROPERTIES TIMEOUT 3600)
+  set_tests_properties(examples/playground/server PROPERTIES TIMEOUT 3600
+    ENVIRONMENT TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/cpp_httplib_races.txt)
 endif()
 
 # Programs that must not compile, and what the compilers say.

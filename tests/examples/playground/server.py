@@ -92,17 +92,20 @@ class Server(unittest.TestCase):
             self.assertEqual(playground.request("POST", f"/session/{first}", "{}")[0], 410)
 
     def test_ctrl_c_ends_it_with_pages_open(self):
-        session, _ = self.playground.open()
-        self.playground.command(session, "play")
-        reading = threading.Thread(target=lambda: list(self.playground.frames(session)))
-        reading.start()
+        reading = []
+        for _ in range(4):
+            session, _ = self.playground.open()
+            self.playground.command(session, "play")
+            reading.append(threading.Thread(target=lambda session=session: list(self.playground.frames(session))))
+            reading[-1].start()
         silent = socket.create_connection((self.playground.host, self.playground.port))
         silent.sendall(f"GET /session/{session}/frames HTTP/1.1\r\nHost: 127.0.0.1:{self.playground.port}\r\n\r\n".encode())
         half = socket.create_connection((self.playground.host, self.playground.port))
         half.sendall(b"POST /session HTTP/1.1\r\nContent-Length: 100\r\n")
         time.sleep(1.5)
         print(f"\nCtrl-C took {self.playground.end():.2f} s", end=" ")
-        reading.join()
+        for reader in reading:
+            reader.join()
         silent.close()
         half.close()
 
