@@ -69,7 +69,8 @@ if(TARGET xgrad_distributed)
   set_tests_properties(${rank_tests} examples/ranks PROPERTIES TIMEOUT 600
     ENVIRONMENT "${open_mpi};${races};${leaks};ASAN_OPTIONS=fast_unwind_on_malloc=0:verify_asan_link_order=0;${loaded}")
   # Its programs are killed; with frames for the leaks of Open MPI it takes minutes. The others look for leaks.
-  set_tests_properties(nn/distributed/failures PROPERTIES TIMEOUT 1800 ENVIRONMENT "${open_mpi};${races};ASAN_OPTIONS=detect_leaks=0")
+  # COST: it takes longest and is to begin first.
+  set_tests_properties(nn/distributed/failures PROPERTIES TIMEOUT 1800 COST 1000 ENVIRONMENT "${open_mpi};${races};ASAN_OPTIONS=detect_leaks=0")
 endif()
 
 # What the playground's server answers; the page itself is tried by .ci/run.
