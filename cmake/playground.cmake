@@ -4,6 +4,7 @@ list(FILTER playground_sources EXCLUDE REGEX "/server\\.cpp$")
 
 add_library(xgrad_playground STATIC ${playground_sources})
 xgrad_own_target(xgrad_playground CALLS)
+xgrad_rooms_as_units(xgrad_playground)
 target_link_libraries(xgrad_playground PUBLIC xgrad_examples nlohmann_json::nlohmann_json)
 
 find_package(PkgConfig)

@@ -13,6 +13,7 @@ endif()
 list(TRANSFORM test_sources PREPEND tests/ OUTPUT_VARIABLE test_files)
 add_executable(xgrad_tests tests/main.cpp tests/support/faulty_disk.cpp ${test_files})
 xgrad_own_target(xgrad_tests CALLS)
+xgrad_rooms_as_units(xgrad_tests)
 target_link_libraries(xgrad_tests PRIVATE
   xgrad::nn xgrad::tables xgrad_examples xgrad_playground doctest::doctest nlohmann_json::nlohmann_json ZLIB::ZLIB
   ${ADOLC_LIBRARY} $<TARGET_NAME_IF_EXISTS:xgrad_exchange>)
@@ -21,7 +22,12 @@ target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURC
   XGRAD_CHECKPOINT_VICTIM="$<TARGET_FILE:checkpoint_victim>")
 # What nearly every test includes, read once.
 target_precompile_headers(xgrad_tests PRIVATE <doctest/doctest.h> <autograd/autograd.hpp> <nn/nn.hpp>)
-set_source_files_properties(tests/main.cpp tests/support/faulty_disk.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+set_source_files_properties(tests/main.cpp tests/support/faulty_disk.cpp PROPERTIES
+  SKIP_PRECOMPILE_HEADERS ON SKIP_UNITY_BUILD_INCLUSION ON)
+# As users write them, those as large as a unit, and those that name the same things: each for itself.
+set(alone ${test_files})
+list(FILTER alone INCLUDE REGEX "tests/(usage|autograd/kernels|autograd/parallel|nn/files)/|tests/[^/]*/[^/]*$")
+set_source_files_properties(${alone} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 
 # A training that a test kills.
 add_executable(checkpoint_victim tests/support/checkpoint_victim.cpp)

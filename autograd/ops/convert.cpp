@@ -8,8 +8,8 @@ namespace xgrad {
 
 namespace {
 
-constexpr OperationTraits moves_values{Which::none(), Which::none(), Contribution::unbroadcast, true,
-                                       OperationKind::arrangement};
+constexpr OperationTraits copies_values{Which::none(), Which::none(), Contribution::unbroadcast, true,
+                                        OperationKind::arrangement};
 
 /// ValueError unless int64 has all of them, less their fractions.
 void check_has_integers(const Tensor& x) {
@@ -24,7 +24,7 @@ Tensor Tensor::clone() const {
   const auto copy = [](const Tensor& x) { return kernels::copy(x); };
   const auto back = [](const Call& call) { return call.unbroadcast_cotangent(); };
   check_defined("clone", "the tensor", *this);
-  return custom_with(moves_values, "clone", copy, back, *this);
+  return custom_with(copies_values, "clone", copy, back, *this);
 }
 
 Tensor Tensor::to(DType wanted) const {
@@ -35,7 +35,7 @@ Tensor Tensor::to(DType wanted) const {
     return kernels::cast(x, wanted);
   };
   const auto back = [from = dtype()](const Call& call) { return call.unbroadcast_cotangent().to(from); };
-  return custom_with(moves_values, "to", cast, back, *this);
+  return custom_with(copies_values, "to", cast, back, *this);
 }
 
 }  // namespace xgrad

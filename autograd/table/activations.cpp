@@ -2,11 +2,12 @@
 #include <autograd/table/op_table.hpp>
 #include <autograd/tensor/creation.hpp>
 
+#include <numbers>
+
 namespace xgrad {
 
 namespace {
 
-constexpr double ln2 = 0.6931471805599453;                    // OEIS A002162
 constexpr double sigmoid_1 = 0.7310585786300049;              // e/(1 + e), OEIS A001113
 constexpr double sigmoid_minus_1 = 0.2689414213699951;        // 1/(1 + e)
 constexpr double sigmoid_derivative_1 = 0.19661193324148185;  // e/(1 + e)²
@@ -61,14 +62,16 @@ void add_sigmoids(std::vector<OpRow>& rows) {
                     {-inf, 0, 0.0},
                     {-60, 8.75651076269652e-27, 8.75651076269652e-27},
                     {60, 1, 8.75651076269652e-27}}));
-  rows.push_back(unary("log_sigmoid", "-log(1 + e^-x)", log_sigmoid)
-                     .sample({{{33}, {-30, 30}}})
-                     .points({{1, 1 - softplus_1, sigmoid_minus_1}, {-1, -softplus_1, sigmoid_1}}, "1 - log(1 + e)")
-                     .extreme({{0, -ln2, 0.5}, {1e4, 0, 0.0}, {-1e4, -1e4, 1.0}, {inf, 0, 0.0}, {-inf, -inf, 1.0}}));
-  rows.push_back(unary("softplus", "log(1 + e^x)", softplus)
-                     .sample({{{33}, {-30, 30}}})
-                     .points({{1, softplus_1, sigmoid_1}, {-1, softplus_1 - 1, sigmoid_minus_1}}, "log(1 + e)")
-                     .extreme({{0, ln2, 0.5}, {1e4, 1e4, 1.0}, {-1e4, 0, 0.0}, {inf, inf, 1.0}, {-inf, 0, 0.0}}));
+  rows.push_back(
+      unary("log_sigmoid", "-log(1 + e^-x)", log_sigmoid)
+          .sample({{{33}, {-30, 30}}})
+          .points({{1, 1 - softplus_1, sigmoid_minus_1}, {-1, -softplus_1, sigmoid_1}}, "1 - log(1 + e)")
+          .extreme({{0, -std::numbers::ln2, 0.5}, {1e4, 0, 0.0}, {-1e4, -1e4, 1.0}, {inf, 0, 0.0}, {-inf, -inf, 1.0}}));
+  rows.push_back(
+      unary("softplus", "log(1 + e^x)", softplus)
+          .sample({{{33}, {-30, 30}}})
+          .points({{1, softplus_1, sigmoid_1}, {-1, softplus_1 - 1, sigmoid_minus_1}}, "log(1 + e)")
+          .extreme({{0, std::numbers::ln2, 0.5}, {1e4, 1e4, 1.0}, {-1e4, 0, 0.0}, {inf, inf, 1.0}, {-inf, 0, 0.0}}));
 }
 
 }  // namespace

@@ -1,12 +1,13 @@
 #include <autograd/ops/elementary.hpp>
 #include <autograd/table/op_table.hpp>
 
+#include <numbers>
+
 namespace xgrad {
 
 namespace {
 
 void add_exponentials(std::vector<OpRow>& rows) {
-  const double ln2 = 0.6931471805599453;  // OEIS A002162
   const double tiny = 0x1p-40;
   rows.push_back(unary("exp", "e^x", exp)
                      .sample({{{33}, {-80, 80}}})
@@ -20,12 +21,12 @@ void add_exponentials(std::vector<OpRow>& rows) {
                      .points({{tiny, 9.094947017733418e-13, 1.0000000000009095}}, "series x + x²/2")
                      .extreme({{0, 0, 1.0}, {1e4, inf, inf}, {-1e4, -1, 0.0}, {inf, inf, inf}, {-inf, -1, 0.0}}));
   rows.push_back(unary("log", "ln x", log, {0.1, 4})
-                     .points({{2, ln2, 0.5}}, "OEIS A002162")
+                     .points({{2, std::numbers::ln2, 0.5}}, "OEIS A002162")
                      .points({{10, 2.302585092994046, 0.1}}, "OEIS A002392")
                      .points({{1, 0, 1.0}}, "definition")
                      .extreme({{0, -inf, inf}, {1e4, 9.210340371976183, 1e-4}, {inf, inf, 0.0}, {-1, nan}}));
   rows.push_back(unary("log1p", "ln(1 + x)", log1p, {-0.8, 3})
-                     .points({{1, ln2, 0.5}}, "OEIS A002162")
+                     .points({{1, std::numbers::ln2, 0.5}}, "OEIS A002162")
                      .points({{tiny, 9.094947017725146e-13, 0.9999999999990905}}, "series x - x²/2")
                      .extreme({{0, 0, 1.0},
                                {1e4, 9.210440366976517, 9.999000099990002e-05},

@@ -181,7 +181,7 @@ OpRow mean_cross_entropy_row() {
                {tensor({{0, 0}, {0.25, -0.25}})});
 }
 
-void add_exponentials(std::vector<OpRow>& rows) {
+void add_sums_of_exponentials(std::vector<OpRow>& rows) {
   rows.push_back(reduction("logsumexp", "log Σ e^x", logsumexp)
                      .point({tensor({0, 1, 2, 3, 4, 5, 6, 7, 8, 9})}, tensor(9.4586297444267107),
                             "SciPy documentation of logsumexp")
@@ -222,7 +222,7 @@ std::vector<OpRow> reduction_rows() {
   std::vector<OpRow> rows;
   add_sums(rows);
   add_extremes(rows);
-  add_exponentials(rows);
+  add_sums_of_exponentials(rows);
   return rows;
 }
 

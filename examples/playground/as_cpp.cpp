@@ -53,7 +53,7 @@ std::string call(const std::string& function, const std::string& argument) {
   return function.empty() ? argument : fmt::format("{}({})", function, argument);
 }
 
-std::string layers_text(const Trainer& trainer) {
+std::string layers_program(const Trainer& trainer) {
   const Settings& settings = trainer.settings();
   const Structure& structure = trainer.network().structure();
   std::string members, lines;
@@ -87,7 +87,7 @@ std::string layers_text(const Trainer& trainer) {
 /// A function as the value of a NodeActivation; those of other names have overloads.
 std::string node_function(const std::string& code) { return code == "{}" ? "nullptr" : code.substr(0, code.find('(')); }
 
-std::string graph_text(const Trainer& trainer) {
+std::string graph_program(const Trainer& trainer) {
   const Settings& settings = trainer.settings();
   std::string text = "nn::GraphDescription network() {\n  nn::GraphDescription graph;\n";
   text += fmt::format(
@@ -210,7 +210,7 @@ std::string as_cpp(const Trainer& trainer, std::int64_t steps) {
                                      : to_address(settings));
   text += points_text(trainer.data());
   text += features_text(settings);
-  text += settings.skip == "none" ? layers_text(trainer) : graph_text(trainer);
+  text += settings.skip == "none" ? layers_program(trainer) : graph_program(trainer);
   if (has_edits(settings))
     text +=
         "/// Sets one number of a parameter.\n"

@@ -19,7 +19,7 @@ using namespace xgrad;
 
 namespace {
 
-constexpr double plane_edge = 6, scaled_edge = 5;
+constexpr double scaled_edge = 5;
 
 bool is_numeric(const nn::CsvTable& table, const std::string& column) {
   try {

@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::int64_t most_layers = 12, most_units = 32;
 constexpr std::size_t most_points = 5000, most_events = 1000;
-constexpr double plane_edge = 6;  // what the page shows of each axis
 
 // Texts of values: numbers in the shortest form that reads back the same; lists with commas.
 

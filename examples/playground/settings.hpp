@@ -11,6 +11,9 @@
 
 namespace playground {
 
+/// The page shows each axis from -plane_edge to plane_edge.
+inline constexpr double plane_edge = 6;
+
 struct HiddenLayer {
   std::int64_t units = 4;
   std::string activation = "tanh";

@@ -21,7 +21,6 @@ using namespace xgrad;
 namespace {
 
 constexpr std::int64_t large_map = 100;  // places on a side
-constexpr double plane_edge = 6;
 
 /// The middles of the places of a map, (side², 2), from the upper left.
 Tensor places(std::int64_t side) {

@@ -15,10 +15,10 @@ namespace xgrad::nn {
 namespace {
 
 constexpr std::string_view magic = "\x93NUMPY";
-constexpr const char* reader = "read_npy";
-constexpr std::size_t max_header = 65536;
+constexpr const char* npy_reader = "read_npy";
+constexpr std::size_t max_npy_header = 65536;
 
-struct Header {
+struct NpyHeader {
   ElementKind kind = ElementKind::float32;
   ByteOrder order = ByteOrder::little;
   bool column_major = false;
@@ -30,7 +30,7 @@ class HeaderParser {
  public:
   HeaderParser(const InputFile& file, std::string_view text) : file_(file), text_(text) {}
 
-  Header parse() {
+  NpyHeader parse() {
     std::optional<std::string> descr;
     std::optional<bool> order;
     std::optional<Shape> shape;
@@ -54,7 +54,7 @@ class HeaderParser {
     skip_spaces();
     if (at_ != text_.size()) fail("text behind the dictionary");
     if (!descr || !order || !shape) fail("a dictionary without descr, fortran_order or shape");
-    Header header;
+    NpyHeader header;
     header.column_major = *order;
     header.shape = *shape;
     set_type(header, *descr);
@@ -121,7 +121,7 @@ class HeaderParser {
     }
     return shape;
   }
-  void set_type(Header& header, const std::string& descr) const {
+  void set_type(NpyHeader& header, const std::string& descr) const {
     struct Type {
       std::string_view name;
       ElementKind kind;
@@ -148,14 +148,15 @@ class HeaderParser {
   std::size_t at_ = 0;
 };
 
-Header read_header(InputFile& file) {
+NpyHeader read_npy_header(InputFile& file) {
   if (file.left() < 10) file.fail(fmt::format("found {} bytes; an .npy file has at least 10", file.left()));
   if (file.read_text(magic.size()) != magic) file.fail("is no .npy file: it does not begin with \\x93NUMPY");
   const auto major = file.read_number<std::uint8_t>(), minor = file.read_number<std::uint8_t>();
   if (major < 1 || major > 3 || minor != 0)
     file.fail(fmt::format("is of version {}.{}; known are 1.0, 2.0 and 3.0", major, minor));
   const std::size_t length = major == 1 ? file.read_number<std::uint16_t>() : file.read_number<std::uint32_t>();
-  if (length > max_header) file.fail(fmt::format("claims a header of {} bytes; need at most {}", length, max_header));
+  if (length > max_npy_header)
+    file.fail(fmt::format("claims a header of {} bytes; need at most {}", length, max_npy_header));
   const std::string text = file.read_text(length);
   if (!text.ends_with('\n')) file.fail("the header does not end with a line end");
   return HeaderParser(file, text).parse();
@@ -164,12 +165,12 @@ Header read_header(InputFile& file) {
 }  // namespace
 
 StoredTensor list_npy(InputFile& file) {
-  const Header header = read_header(file);
+  const NpyHeader header = read_npy_header(file);
   return {file.name(), header.kind, header.shape, stored_bytes(file, "the array", header.kind, header.shape)};
 }
 
 Tensor read_npy(InputFile& file) {
-  const Header header = read_header(file);
+  const NpyHeader header = read_npy_header(file);
   Shape shape = header.shape;
   if (header.column_major) std::reverse(shape.begin(), shape.end());
   const std::uint64_t bytes = stored_bytes(file, "the array", header.kind, shape);
@@ -185,12 +186,12 @@ Tensor read_npy(InputFile& file) {
 }
 
 Tensor read_npy(const std::string& path) {
-  InputFile file(reader, path);
+  InputFile file(npy_reader, path);
   return read_npy(file);
 }
 
 Tensor parse_npy(std::string_view bytes, const std::string& name) {
-  InputFile file(reader, bytes, name);
+  InputFile file(npy_reader, bytes, name);
   return read_npy(file);
 }
 

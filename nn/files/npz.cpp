@@ -17,7 +17,7 @@ namespace xgrad::nn {
 
 namespace {
 
-constexpr const char* reader = "read_npz";
+constexpr const char* npz_reader = "read_npz";
 constexpr std::string_view ending = ".npy";
 
 /// libzip's handles, each with its own way to go.
@@ -89,7 +89,7 @@ void read_members(const InputFile& file, zip_t* archive, const NpzReadOptions& o
       bytes.resize(done + static_cast<std::size_t>(got));
       if (bytes.size() > status.size) break;
       if (done < first && bytes.size() >= first) {
-        InputFile start(reader, bytes, file.name() + ": " + what);
+        InputFile start(npz_reader, bytes, file.name() + ": " + what);
         const StoredTensor described = list_npy(start);
         const std::uint64_t behind = status.size - (bytes.size() - start.left());
         if (behind != described.bytes)
@@ -99,7 +99,7 @@ void read_members(const InputFile& file, zip_t* archive, const NpzReadOptions& o
     }
     if (bytes.size() != status.size)
       file.fail(fmt::format("{} has {} bytes; its entry says {}", what, bytes.size(), status.size));
-    InputFile npy(reader, bytes, file.name() + ": " + what);
+    InputFile npy(npz_reader, bytes, file.name() + ": " + what);
     take(name.substr(0, name.size() - ending.size()), npy);
   }
 }
@@ -119,21 +119,21 @@ std::map<std::string, Tensor> read(const InputFile& file, zip_t* archive, const 
 }  // namespace
 
 std::map<std::string, Tensor> read_npz(const std::string& path, const NpzReadOptions& options) {
-  const InputFile file(reader, path);
+  const InputFile file(npz_reader, path);
   ZipError error;
   return read(file, open(file, zip_source_file_create(path.c_str(), 0, -1, error.pointer()), error).get(), options);
 }
 
 std::map<std::string, Tensor> parse_npz(std::string_view bytes, const std::string& name,
                                         const NpzReadOptions& options) {
-  const InputFile file(reader, bytes, name);
+  const InputFile file(npz_reader, bytes, name);
   ZipError error;
   return read(file, open(file, zip_source_buffer_create(bytes.data(), bytes.size(), 0, error.pointer()), error).get(),
               options);
 }
 
 std::vector<StoredTensor> list_npz(const std::string& path) {
-  const InputFile file(reader, path);
+  const InputFile file(npz_reader, path);
   ZipError error;
   const Handle<zip_t> archive = open(file, zip_source_file_create(path.c_str(), 0, -1, error.pointer()), error);
   std::vector<StoredTensor> list;

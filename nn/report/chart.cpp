@@ -12,7 +12,7 @@ namespace xgrad::nn {
 
 namespace {
 
-constexpr int line = 18;  // height of a letter, in the units of the SVG
+constexpr int line_height = 18;  // height of a letter, in the units of the SVG
 
 // Okabe and Ito (2008): told apart with every kind of colour vision; without their yellow, which white swallows.
 constexpr std::array<const char*, 7> colours = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
@@ -359,7 +359,7 @@ Drawing drawing_of(const Chart& chart) {
   const int entry = text_width(names) + room,
             legend_columns = std::clamp(drawing.width / entry, 1, std::max(1, static_cast<int>(names.size())));
   const int lines = names.size() > 1 ? (static_cast<int>(names.size()) + legend_columns - 1) / legend_columns : 0;
-  const int legend = lines == 0 ? 0 : 8 + line * lines;
+  const int legend = lines == 0 ? 0 : 8 + line_height * lines;
   drawing.height = title + rows * (above + chart.height + below) + legend;
 
   std::string data, plots;
@@ -384,7 +384,7 @@ Drawing drawing_of(const Chart& chart) {
         gnuplot_text(chart.title), place(drawing.width / 2, drawing.height - 16));
     for (int i = 0; lines > 0 && i < static_cast<int>(names.size()); ++i) {
       const int x = (drawing.width - legend_columns * entry) / 2 + i % legend_columns * entry + gap,
-                y = legend - line / 2 - line * (i / legend_columns);
+                y = legend - line_height / 2 - line_height * (i / legend_columns);
       const auto number = static_cast<std::size_t>(i);
       drawing.commands +=
           looks.named()[number].sample(place(x, y), place(x + sample / 2, y), place(x + sample, y)) +

@@ -73,7 +73,7 @@ struct Trace {
 
 constexpr std::int64_t few_rows = 2, more_rows = 3;
 
-[[noreturn]] void refuse(const std::string& what) { throw ValueError("trace: " + what); }
+[[noreturn]] void cannot_trace(const std::string& what) { throw ValueError("trace: " + what); }
 
 std::string described(const Heard& call) {
   return call.path.empty() ? call.operation : call.path + ": " + call.operation;
@@ -83,13 +83,13 @@ std::string described(const Heard& call) {
 std::int64_t general(std::int64_t few, std::int64_t more, const std::string& what) {
   if (few == more) return few;
   if (few % few_rows != 0 || few / few_rows * more_rows != more)
-    refuse(fmt::format("{} has the extent {} for {} rows and {} for {}; need a multiple of the rows", what, few,
-                       few_rows, more, more_rows));
+    cannot_trace(fmt::format("{} has the extent {} for {} rows and {} for {}; need a multiple of the rows", what, few,
+                             few_rows, more, more_rows));
   return -(few / few_rows);
 }
 
 Shape general(const Shape& few, const Shape& more, const std::string& what) {
-  if (few.rank() != more.rank()) refuse(what + " has another rank for another number of rows");
+  if (few.rank() != more.rank()) cannot_trace(what + " has another rank for another number of rows");
   Shape shape;
   for (std::size_t axis = 0; axis < few.rank(); ++axis) shape.push_back(general(few[axis], more[axis], what));
   return shape;
@@ -101,14 +101,14 @@ ModelGraph::Node general(const Heard& few, const Heard& more) {
   if (few.operation != more.operation || few.inputs != more.inputs || few.outputs != more.outputs ||
       few.description.formula != more.description.formula ||
       few.description.attributes.size() != more.description.attributes.size())
-    refuse(what + " is another operation for another number of rows");
+    cannot_trace(what + " is another operation for another number of rows");
   for (std::size_t i = 0; i < few.description.attributes.size(); ++i) {
     const auto& [name, values] = few.description.attributes[i];
     std::vector<std::int64_t> others = more.description.attributes[i].values;
     if (std::string_view(name) == "shape" && others.size() == values.size())
       for (std::size_t k = 0; k < values.size(); ++k) others[k] = general(values[k], others[k], what);
     else if (values != others)
-      refuse(fmt::format("{} depends by its {} on the number of rows", what, name));
+      cannot_trace(fmt::format("{} depends by its {} on the number of rows", what, name));
     node.attributes[name] = std::move(others);
   }
   return node;
@@ -125,17 +125,18 @@ class Pruned {
   Pruned(const Trace& few, const Trace& more, const std::vector<NamedTensor>& constants, std::size_t parameters)
       : few_(few), more_(more), constants_(constants), parameters_(parameters) {
     const std::vector<Heard>& calls = few.tracer.calls;
-    if (calls.size() != more.tracer.calls.size()) refuse("the model calls other operations for another number of rows");
+    if (calls.size() != more.tracer.calls.size())
+      cannot_trace("the model calls other operations for another number of rows");
     std::vector<bool> live(calls.size()), needed(few.tracer.values.size());
     needed[few.output] = true;
     for (std::size_t i = calls.size(); i-- > 0;) {
       live[i] = std::any_of(calls[i].outputs.begin(), calls[i].outputs.end(), [&](std::size_t o) { return needed[o]; });
       if (!live[i]) continue;
       if (!calls[i].description.known || calls[i].outputs.size() != 1)
-        refuse(described(calls[i]) + " is an operation that no other program knows; need those of xgrad");
+        cannot_trace(described(calls[i]) + " is an operation that no other program knows; need those of xgrad");
       for (const std::size_t input : calls[i].inputs) needed[input] = true;
     }
-    if (!needed[few.input]) refuse("the result does not depend on the input");
+    if (!needed[few.input]) cannot_trace("the result does not depend on the input");
     graph.input = place(few.input);
     for (std::size_t i = 0; i < calls.size(); ++i) {
       if (!live[i]) continue;
@@ -148,7 +149,7 @@ class Pruned {
     graph.output = place(few.output);
     if (graph.output != graph.input) graph.values[graph.output].name = unique("output");
     if (graph.values[graph.output].shape.rank() == 0 || graph.values[graph.output].shape[0] != -1)
-      refuse(
+      cannot_trace(
           fmt::format("the result is {}; need a row for each row of the input", few.tracer.values[few.output].shape()));
   }
 
@@ -173,7 +174,7 @@ class Pruned {
     if (before < constants_.size())
       return add(before, {unique(constants_[before].path), a.dtype(), a.shape(), constants_[before].tensor,
                           before < parameters_});
-    if (!same_bits(a, b)) refuse(fmt::format("a constant {} depends on the number of rows", a.shape()));
+    if (!same_bits(a, b)) cannot_trace(fmt::format("a constant {} depends on the number of rows", a.shape()));
     return add(before, {unique("xgrad.constant"), a.dtype(), a.shape(), a, false});
   }
   std::size_t result(std::size_t before, const std::string& what) {

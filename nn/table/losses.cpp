@@ -50,7 +50,7 @@ OpCall normalised(const OpCall& call) {
 }
 
 /// The loss of drawn values. Labels are drawn by themselves, so that every class occurs.
-MakeCase drawn(const OpCall& loss, const std::vector<Argument>& arguments) {
+MakeCase drawn_loss(const OpCall& loss, const std::vector<Argument>& arguments) {
   return [=](std::uint64_t seed) {
     OpInputs inputs = make_inputs({nullptr, arguments}, float64, seed);
     for (std::size_t i = 0; i < inputs.size(); ++i)
@@ -61,7 +61,7 @@ MakeCase drawn(const OpCall& loss, const std::vector<Argument>& arguments) {
 }
 
 /// The loss of a drawn target and a prediction that is off by a residual from a domain of its own.
-MakeCase drawn_with_residual(const OpCall& loss, const Shape& shape, const Domain& residual) {
+MakeCase drawn_loss_with_residual(const OpCall& loss, const Shape& shape, const Domain& residual) {
   return [=](std::uint64_t seed) {
     const OpInputs values = make_inputs({nullptr, {{shape, residual}, {shape}}}, float64, seed);
     return loss_case(loss, {values[0] + values[1], values[1]});
@@ -72,7 +72,7 @@ MakeCase drawn_with_residual(const OpCall& loss, const Shape& shape, const Domai
 template <class Loss>
 void add_samples(ModuleRow& row, const Loss& loss, const std::vector<std::vector<Argument>>& lists) {
   for (const Reduction reduction : reductions)
-    for (const std::vector<Argument>& arguments : lists) row.sample(drawn(reduced(loss, reduction), arguments));
+    for (const std::vector<Argument>& arguments : lists) row.sample(drawn_loss(reduced(loss, reduction), arguments));
 }
 
 /// A point for each reduction from the losses of the elements, or rows, and the gradients of their sum.
@@ -113,8 +113,8 @@ ModuleRow regression_row(const std::string& name, const std::string& formula, co
   ModuleRow row = elementwise_row(name, formula, loss);
   for (const Reduction reduction : reductions)
     for (const Shape& shape : {Shape{}, Shape{5}, Shape{4, 3}})
-      row.sample(drawn_with_residual(reduced(loss, reduction), shape, residual));
-  row.big_sample(drawn_with_residual(reduced(loss, Reduction::mean), {70, 1001}, residual));
+      row.sample(drawn_loss_with_residual(reduced(loss, reduction), shape, residual));
+  row.big_sample(drawn_loss_with_residual(reduced(loss, Reduction::mean), {70, 1001}, residual));
   return row;
 }
 
@@ -154,7 +154,7 @@ ModuleRow huber_row() {
   ModuleRow row = regression_row("huber", "r²/2 for |r| < delta, delta·(|r| - delta/2) elsewhere, r = p - t", huber,
                                  away_from({-1, 1}));
   for (const Reduction reduction : reductions)
-    row.sample(drawn_with_residual(reduced(half, reduction), {4, 3}, away_from({-0.5, 0.5})));
+    row.sample(drawn_loss_with_residual(reduced(half, reduction), {4, 3}, away_from({-0.5, 0.5})));
   add_points(row, huber, {tensor({1, 3, -2, 0.5}), tensor({1, 1, 1, 0})}, tensor({0, 1.5, 2.5, 0.125}),
              {tensor({0, 1, -1, 0.5}), tensor({0, -1, 1, -0.5})}, "by hand, delta 1");
   add_points(row, two, {tensor({3, 1}), tensor({0, 0})}, tensor({4, 0.5}), {tensor({2, 1}), tensor({-2, -1})},
@@ -182,7 +182,8 @@ ModuleRow binary_cross_entropy_row() {
   const Domain inside = {0.1, 0.9};
   ModuleRow row = elementwise_row("binary_cross_entropy", "-t·log p - (1 - t)·log(1 - p)", binary_cross_entropy);
   add_samples(row, binary_cross_entropy, {{{{}, inside}, {{}, inside}}, {{{4, 3}, inside}, {{4, 3}, inside}}});
-  row.big_sample(drawn(reduced(binary_cross_entropy, Reduction::mean), {{{70, 1001}, inside}, {{70, 1001}, inside}}));
+  row.big_sample(
+      drawn_loss(reduced(binary_cross_entropy, Reduction::mean), {{{70, 1001}, inside}, {{70, 1001}, inside}}));
   // d/dp = (p - t)/(p(1 - p)), d/dt = log(1 - p) - log p
   const double ln3 = ln4 - minus_ln_three_quarters;
   add_points(row, binary_cross_entropy, {tensor({0.25, 0.25, 0.25, 0.5}), tensor({1, 0, 0.5, 0.5})},
@@ -211,7 +212,7 @@ ModuleRow binary_cross_entropy_with_logits_row() {
   const Domain inside = {0.1, 0.9};
   ModuleRow row = elementwise_row(name, "log(1 + e^x) - x·t", loss);
   add_samples(row, loss, {{{{}}, {{}, inside}}, {{{4, 3}}, {{4, 3}, inside}}});
-  row.big_sample(drawn(reduced(loss, Reduction::mean), {{{70, 1001}}, {{70, 1001}, inside}}));
+  row.big_sample(drawn_loss(reduced(loss, Reduction::mean), {{{70, 1001}}, {{70, 1001}, inside}}));
   // d/dx = σ(x) - t, d/dt = -x
   add_points(row, loss, {zeros({3}), tensor({0, 1, 0.5})}, tensor({ln2, ln2, ln2}),
              {tensor({0.5, -0.5, 0}), zeros({3})}, "log 2, by hand");
@@ -237,10 +238,10 @@ void add_cross_entropy_points(ModuleRow& row) {
       .point(at({extreme, first}), tensor(0.0), {zeros({1, 2})}, "the likely class")
       .point(at({zeros({1, 2}), tensor({{0.5, 0.5}})}), tensor(ln2), {zeros({1, 2}), tensor({{ln2, ln2}})}, "log 2")
       .point(at({tensor({{0, nan}}), first}), tensor(nan), {}, "NaN stays");
-  const double sigmoid_1 = 0.7310585786300049;   // e/(1 + e), OEIS A001113
-  const double softplus_1 = 1.3132616875182228;  // log(1 + e)
+  const double sigmoid_of_1 = 0.7310585786300049;  // e/(1 + e), OEIS A001113
+  const double softplus_1 = 1.3132616875182228;    // log(1 + e)
   const Tensor logits = tensor({{0, 0}, {1, 0}});
-  const Tensor slope = tensor({{-0.5, 0.5}, {sigmoid_1, -sigmoid_1}});
+  const Tensor slope = tensor({{-0.5, 0.5}, {sigmoid_of_1, -sigmoid_of_1}});
   const std::string source = "log 2 and log(1 + e)";
   add_points(row, cross_entropy, {logits, both}, tensor({ln2, softplus_1}), {slope}, source);
   add_points(row, cross_entropy, {logits, tensor({{1, 0}, {0, 1}})}, tensor({ln2, softplus_1}),
@@ -264,9 +265,9 @@ void add_cross_entropy_points(ModuleRow& row) {
 
 /// Of rows with losses log 2, a, log(1 + e) the second is left out, whatever its logits are.
 void add_ignoring_points(ModuleRow& row) {
-  const double sigmoid_1 = 0.7310585786300049;   // e/(1 + e), OEIS A001113
-  const double softplus_1 = 1.3132616875182228;  // log(1 + e)
-  const Tensor slope = tensor({{-0.5, 0.5}, {0, 0}, {sigmoid_1, -sigmoid_1}});
+  const double sigmoid_of_1 = 0.7310585786300049;  // e/(1 + e), OEIS A001113
+  const double softplus_1 = 1.3132616875182228;    // log(1 + e)
+  const Tensor slope = tensor({{-0.5, 0.5}, {0, 0}, {sigmoid_of_1, -sigmoid_of_1}});
   const std::string source = "log 2 and log(1 + e); documentation of PyTorch's ignore_index";
   for (const double ignored : {-100.0, 7.0}) {
     const auto at = [&](const Tensor& logits, const OpInputs& rest, Reduction reduction) {
@@ -330,20 +331,21 @@ ModuleRow cross_entropy_row() {
   const Argument weights = {{3}, {0.5, 2}};
   ModuleRow row("cross_entropy", ModuleRow::Kind::loss, "log Σ e^x - x[label], or Σ t·(log Σ e^x - x)");
   add_samples(row, cross_entropy, {{logits, labels}, {logits, labels, weights}});
-  row.big_sample(drawn(reduced(cross_entropy, Reduction::mean), {{{4000, 10}}, {{4000}, indices(0, 9)}}))
-      .big_sample(drawn(normalised(reduced(cross_entropy, Reduction::mean)),
-                        {{{500, 157}}, {{500, 157}, {0.1, 1}}, {{157}, {0.5, 2}}}));
+  row.big_sample(drawn_loss(reduced(cross_entropy, Reduction::mean), {{{4000, 10}}, {{4000}, indices(0, 9)}}))
+      .big_sample(drawn_loss(normalised(reduced(cross_entropy, Reduction::mean)),
+                             {{{500, 157}}, {{500, 157}, {0.1, 1}}, {{157}, {0.5, 2}}}));
   for (const Reduction reduction : reductions) {
     for (const std::vector<Argument>& arguments : {std::vector<Argument>{logits, soft}, {logits, soft, weights}})
-      row.sample(drawn(normalised(reduced(cross_entropy, reduction)), arguments));
-    row.sample(drawn(smoothed(0.3, reduction), {logits, labels}))
-        .sample(drawn(normalised(smoothed(0.3, reduction)), {logits, soft, weights}))
-        .sample(drawn(ignoring(1, reduction), {logits, labels}));
+      row.sample(drawn_loss(normalised(reduced(cross_entropy, reduction)), arguments));
+    row.sample(drawn_loss(smoothed(0.3, reduction), {logits, labels}))
+        .sample(drawn_loss(normalised(smoothed(0.3, reduction)), {logits, soft, weights}))
+        .sample(drawn_loss(ignoring(1, reduction), {logits, labels}));
     if (reduction != Reduction::mean)  // of the one or two rows that are left the weights' gradient cancels
-      row.sample(drawn(ignoring(1, reduction, 0.3), {logits, labels, weights}));
+      row.sample(drawn_loss(ignoring(1, reduction, 0.3), {logits, labels, weights}));
   }
-  row.sample(drawn(normalised(smoothed(0.3)), {logits, soft})).sample(drawn(smoothed(0.3), {logits, labels, weights}));
-  row.big_sample(drawn(smoothed(0.3), {{{4000, 10}}, {{4000}, indices(0, 9)}, {{10}, {0.5, 2}}}));
+  row.sample(drawn_loss(normalised(smoothed(0.3)), {logits, soft}))
+      .sample(drawn_loss(smoothed(0.3), {logits, labels, weights}));
+  row.big_sample(drawn_loss(smoothed(0.3), {{{4000, 10}}, {{4000}, indices(0, 9)}, {{10}, {0.5, 2}}}));
   add_cross_entropy_points(row);
   add_smoothing_points(row);
   add_ignoring_points(row);

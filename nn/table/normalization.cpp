@@ -10,8 +10,6 @@ namespace xgrad::nn {
 
 namespace {
 
-constexpr auto layer = ModuleRow::Kind::layer;
-
 /// With these running statistics, in eval mode.
 BatchNorm evaluating(const BatchNorm& model, const Tensor& mean, const Tensor& variance) {
   BatchNorm copy = clone(model);
@@ -38,7 +36,8 @@ ModuleRow batch_norm_row() {
   const auto steady = [](Generator&) {
     return evaluating(BatchNorm(3, {.epsilon = 0.1}), tensor({0.5, -1, 0}), tensor({0.5, 1, 2}));
   };
-  ModuleRow row("BatchNorm", layer, "(x - mean)/√(variance + epsilon)·weight + bias over the batch, or running");
+  ModuleRow row("BatchNorm", ModuleRow::Kind::layer,
+                "(x - mean)/√(variance + epsilon)·weight + bias over the batch, or running");
   for (const Shape& shape : {Shape{4, 3}, Shape{2, 3, 3}}) row.sample(drawn(training, {shape}, {0.5, 1.5}));
   for (const Shape& shape : {Shape{3}, Shape{4, 3}, Shape{2, 2, 3}}) row.sample(drawn(steady, {shape}, {0.5, 1.5}));
   row.big_sample(drawn([](Generator&) { return BatchNorm(70); }, {{1001, 70}}, {0.5, 1.5}))
@@ -69,7 +68,7 @@ ModuleRow batch_norm_row() {
 
 ModuleRow layer_norm_row() {
   const auto normalising = [](Generator&) { return LayerNorm(3); };
-  ModuleRow row("LayerNorm", layer, "(x - mean)/√(variance + epsilon)·weight + bias of each row");
+  ModuleRow row("LayerNorm", ModuleRow::Kind::layer, "(x - mean)/√(variance + epsilon)·weight + bias of each row");
   for (const Shape& shape : {Shape{3}, Shape{4, 3}, Shape{2, 2, 3}})
     row.sample(drawn(normalising, {shape}, {0.5, 1.5}));
   row.big_sample(drawn([](Generator&) { return LayerNorm(1001); }, {{70, 1001}}, {0.5, 1.5}))

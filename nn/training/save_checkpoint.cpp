@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* state_key = "loop";
+constexpr const char* loop_key = "loop";
 
 /// What both functions do with text that is not what they wrote.
 template <class F>
@@ -109,12 +109,12 @@ class CheckpointParts {
       if (!file.tensors.emplace(name, tensor).second)
         throw_as<ValueError>("{}: two tensors have the name '{}'; need other names of the parts", operation_, name);
     try {
-      file.metadata[state_key] = Json({{"step", step},
-                                       {"generator", to_json(default_generator().state())},
-                                       {"optimizers", optimizers},
-                                       {"streams", to_json(streams_)},
-                                       {"states", states}})
-                                     .dump();
+      file.metadata[loop_key] = Json({{"step", step},
+                                      {"generator", to_json(default_generator().state())},
+                                      {"optimizers", optimizers},
+                                      {"streams", to_json(streams_)},
+                                      {"states", states}})
+                                    .dump();
     } catch (const Json::exception&) {
       throw_as<ValueError>("{}: what a part saves is not UTF-8", operation_);
     }
@@ -123,7 +123,7 @@ class CheckpointParts {
 
   std::int64_t take(const TensorFile& file, const std::string& from) const {
     const auto refuse = [&](const std::string& what) { throw_as<FileError>("{}: {}: {}", operation_, from, what); };
-    const auto text = file.metadata.find(state_key);
+    const auto text = file.metadata.find(loop_key);
     if (text == file.metadata.end()) refuse("is not of save_checkpoint; what fit saved goes to its option resume");
 
     std::int64_t step = 0;

@@ -14,14 +14,10 @@
 #include <vector>
 
 using namespace xgrad;
+using expect::contains;
+using expect::leaf;
 
 namespace {
-
-Tensor leaf(const Tensor& x) {
-  Tensor copy = x.clone();
-  copy.requires_gradient();
-  return copy;
-}
 
 /// 2x, told apart from the library's operations; its vjp can be told to misbehave.
 struct Twice : Operation {
@@ -65,8 +61,6 @@ std::string message_of(F&& f) {
   }
   return "no error";
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 

@@ -23,7 +23,7 @@ Dataset labelled(const std::vector<double>& labels) {
   return {arange(rows).to(float64), tensor(labels, {rows}, int64)};
 }
 
-Dataset numbered(std::int64_t rows) { return {arange(rows).to(float64), arange(rows)}; }
+Dataset counted(std::int64_t rows) { return {arange(rows).to(float64), arange(rows)}; }
 
 std::vector<double> inputs(const Dataset& data) { return expect::values(data.all().inputs); }
 
@@ -49,23 +49,23 @@ TEST_CASE("parts share no row, leave none out and have the sizes asked for") {
         std::pair{nn::SplitOptions{.validation = 7, .test = 0.014}, std::array{92, 7, 1}},
         std::pair{nn::SplitOptions{.test = 99}, std::array{1, 0, 99}},
         std::pair{nn::SplitOptions{}, std::array{100, 0, 0}}}) {
-    const DatasetParts parts = split(numbered(100), options);
+    const DatasetParts parts = split(counted(100), options);
     CHECK(parts.train.size() == sizes[0]);
     CHECK(parts.validation.size() == sizes[1]);
     CHECK(parts.test.size() == sizes[2]);
-    CHECK(together(parts) == inputs(numbered(100)));
+    CHECK(together(parts) == inputs(counted(100)));
     for (const Dataset* part : {&parts.train, &parts.validation, &parts.test})
       CHECK(inputs(*part) == expect::values(part->all().targets));  // targets stay with their inputs
   }
 }
 
 TEST_CASE("the seed decides the split; without shuffling the order stays") {
-  const auto train = [](std::uint64_t seed) { return inputs(split(numbered(100), {.test = 0.5, .seed = seed}).train); };
+  const auto train = [](std::uint64_t seed) { return inputs(split(counted(100), {.test = 0.5, .seed = seed}).train); };
   CHECK(train(1) == train(1));
   CHECK(train(1) != train(2));
   std::vector<double> sorted = train(1);
   CHECK_FALSE(std::is_sorted(sorted.begin(), sorted.end()));
-  const DatasetParts plain = split(numbered(10), {.validation = 2, .test = 3, .shuffle = false});
+  const DatasetParts plain = split(counted(10), {.validation = 2, .test = 3, .shuffle = false});
   CHECK(inputs(plain.train) == std::vector<double>{0, 1, 2, 3, 4});
   CHECK(inputs(plain.validation) == std::vector<double>{5, 6});
   CHECK(inputs(plain.test) == std::vector<double>{7, 8, 9});
@@ -74,7 +74,7 @@ TEST_CASE("the seed decides the split; without shuffling the order stays") {
 TEST_CASE("every row is as likely to be tested as any other") {
   std::vector<std::size_t> counts(20);
   for (std::uint64_t seed = 0; seed < 4000; ++seed)
-    for (const double row : inputs(split(numbered(20), {.test = 5, .seed = seed}).test))
+    for (const double row : inputs(split(counted(20), {.test = 5, .seed = seed}).test))
       ++counts[static_cast<std::size_t>(row)];
   CHECK(std::abs(statistics::chi_square_error(counts)) < 5);
 }
@@ -146,13 +146,13 @@ TEST_CASE("splits that leave nothing, and classes that a part would miss, are re
   const auto refused = [](const Dataset& data, const nn::SplitOptions& options) {
     return error_of([&] { split(data, options); });
   };
-  CHECK(refused(numbered(10), {.validation = 5, .test = 0.5}) ==
+  CHECK(refused(counted(10), {.validation = 5, .test = 0.5}) ==
         "ValueError: split: validation 5 and test 5 of 10 rows; need rows that are left to train");
-  CHECK(refused(numbered(10), {.test = 11}).starts_with("ValueError: split: validation 0 and test 11"));
-  CHECK(refused(numbered(10), {.test = 1.0}).starts_with("ValueError: split: test fraction 1;"));
-  CHECK(refused(numbered(10), {.validation = -0.1}).starts_with("ValueError: split: validation fraction -0.1"));
-  CHECK(refused(numbered(10), {.validation = -1}).starts_with("ValueError: split: validation -1"));
-  CHECK(refused(numbered(10), {.test = 0.01}) == "ValueError: split: test fraction 0.01 of 10 rows is no row");
+  CHECK(refused(counted(10), {.test = 11}).starts_with("ValueError: split: validation 0 and test 11"));
+  CHECK(refused(counted(10), {.test = 1.0}).starts_with("ValueError: split: test fraction 1;"));
+  CHECK(refused(counted(10), {.validation = -0.1}).starts_with("ValueError: split: validation fraction -0.1"));
+  CHECK(refused(counted(10), {.validation = -1}).starts_with("ValueError: split: validation -1"));
+  CHECK(refused(counted(10), {.test = 0.01}) == "ValueError: split: test fraction 0.01 of 10 rows is no row");
   CHECK(refused(labelled({4, 4, 4, 4}), {.test = 1, .stratify = true}) ==
         "ValueError: split: stratify with one class only, 4 in all 4 rows; need two or more");
   CHECK(refused(labelled({0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), {.test = 3, .stratify = true}) ==
@@ -169,7 +169,7 @@ TEST_CASE("splits that leave nothing, and classes that a part would miss, are re
 TEST_CASE("every row is tested in one fold and trained on in the others, in folds of equal sizes") {
   for (const auto& [rows, count] : {std::pair{10, 5}, std::pair{11, 3}, std::pair{4, 4}}) {
     for (const bool shuffle : {false, true}) {
-      const std::vector<nn::Fold> folds = nn::folds(numbered(rows), {.count = count, .seed = 3, .shuffle = shuffle});
+      const std::vector<nn::Fold> folds = nn::folds(counted(rows), {.count = count, .seed = 3, .shuffle = shuffle});
       REQUIRE(folds.size() == static_cast<std::size_t>(count));
       std::vector<int> tested(static_cast<std::size_t>(rows), 0);
       for (const auto& [train, test] : folds) {
@@ -184,10 +184,10 @@ TEST_CASE("every row is tested in one fold and trained on in the others, in fold
       CHECK(std::all_of(tested.begin(), tested.end(), [](int times) { return times == 1; }));
     }
   }
-  const auto first = [](std::uint64_t seed) { return nn::folds(numbered(50), {.seed = seed})[0].test; };
+  const auto first = [](std::uint64_t seed) { return nn::folds(counted(50), {.seed = seed})[0].test; };
   CHECK(first(1) == first(1));
   CHECK(first(1) != first(2));
-  CHECK(nn::folds(numbered(6), {.count = 3, .shuffle = false})[1].test == std::vector<std::int64_t>{1, 4});
+  CHECK(nn::folds(counted(6), {.count = 3, .shuffle = false})[1].test == std::vector<std::int64_t>{1, 4});
 }
 
 TEST_CASE("stratified folds have each class in its proportion") {
@@ -206,9 +206,9 @@ TEST_CASE("stratified folds have each class in its proportion") {
 }
 
 TEST_CASE("folds that cannot be are refused") {
-  CHECK(error_of([] { nn::folds(numbered(5), {.count = 1}); }) ==
+  CHECK(error_of([] { nn::folds(counted(5), {.count = 1}); }) ==
         "ValueError: folds: 1 folds of 5 rows; need 2 folds or more, and a row for each");
-  CHECK(error_of([] { nn::folds(numbered(5), {.count = 6}); }).starts_with("ValueError: folds: 6 folds of 5 rows"));
+  CHECK(error_of([] { nn::folds(counted(5), {.count = 6}); }).starts_with("ValueError: folds: 6 folds of 5 rows"));
   CHECK(error_of([] {
           nn::folds(labelled({0, 0, 1, 0}), {.count = 2, .stratify = true});
         }) == "ValueError: folds: class 1 has 1 rows, too few for 2 folds; stratify needs one in each");

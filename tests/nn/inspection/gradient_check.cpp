@@ -16,7 +16,7 @@ using namespace xgrad;
 
 namespace {
 
-struct Net : nn::Module {
+struct Checked : nn::Module {
   nn::Linear hidden = add("hidden", nn::Linear(4, 5));
   nn::Dropout dropout = add("dropout", nn::Dropout(0.5));
   nn::Linear output = add("output", nn::Linear(5, 3));
@@ -30,7 +30,7 @@ struct Net : nn::Module {
 }  // namespace
 
 TEST_CASE("a model is checked by name, in float64 on a clone") {
-  Net net;
+  Checked net;
   net.hidden.freeze();
   const std::vector<double> before = expect::values(net.hidden.weight);
   const Tensor x = tensor(expect::numbers(24, 3), Shape{6, 4}, float32);

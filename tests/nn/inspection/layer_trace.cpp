@@ -33,7 +33,7 @@ struct Gated : nn::Module {  // a layer of its own whose activation stands insid
   }
 };
 
-struct Net : nn::Module {
+struct Traced : nn::Module {
   Tensor weight = parameter("weight", ones({2, 3}));
   Tensor bias = parameter("bias", ones({3}));
   nn::BatchNorm norm = add("norm", nn::BatchNorm(3));
@@ -50,7 +50,7 @@ struct Net : nn::Module {
 }  // namespace
 
 TEST_CASE("operations belong to the layer whose parameters they use or whose output they take") {
-  CHECK(names(Net(), tensor({{1, 2}, {3, 5}, {0, 1}})) ==
+  CHECK(names(Traced(), tensor({{1, 2}, {3, 5}, {0, 1}})) ==
         "model; norm; norm → prelu; linear; linear → tanh; rows; gated; gated → sigmoid; ");
 }
 

@@ -23,7 +23,7 @@ struct Encoder : nn::Module {
   Tensor operator()(const Tensor& x) const { return relu(hidden(x)); }
 };
 
-struct Net : nn::Module {
+struct Nested : nn::Module {
   Encoder encoder = add("encoder", Encoder());
   Tensor scale = parameter("scale", tensor({2.0}));
   nn::Linear output = add("output", nn::Linear(4, 2));
@@ -52,12 +52,12 @@ std::vector<std::string> paths(const std::vector<nn::NamedTensor>& list) {
   return result;
 }
 
-const Tensor x = tensor({{1, -2, 3}, {0.5, 0, -1}});
+const Tensor two_rows = tensor({{1, -2, 3}, {0.5, 0, -1}});
 
 }  // namespace
 
 TEST_CASE("parameters and buffers have the path of the modules that hold them, in order of registration") {
-  const Net net;
+  const Nested net;
   CHECK(paths(net.named_parameters()) == std::vector<std::string>{"encoder.hidden.weight", "encoder.hidden.bias",
                                                                   "scale", "output.weight", "output.bias"});
   CHECK(paths(net.named_buffers()) == std::vector<std::string>{"seen"});
@@ -119,9 +119,9 @@ TEST_CASE("an error of a layer carries its path and both shapes, and leaves the 
 }
 
 TEST_CASE("a listing of the tape names the layers") {
-  const Net net;
+  const Nested net;
   Tape tape;
-  net(x);
+  net(two_rows);
   std::ostringstream listing;
   listing << tape;
   CHECK(expect::contains(listing.str(), "in encoder.hidden\n"));
@@ -129,8 +129,8 @@ TEST_CASE("a listing of the tape names the layers") {
 }
 
 TEST_CASE("copies of a module share its parameters, its children and its mode") {
-  Net net;
-  Net copy = net;
+  Nested net;
+  Nested copy = net;
   CHECK(copy.encoder.hidden.weight.is(net.encoder.hidden.weight));
   copy.scale.modify([](std::span<float> values) { values[0] = 7; });
   CHECK(net.scale.item() == 7);
@@ -145,7 +145,7 @@ TEST_CASE("copies of a module share its parameters, its children and its mode") 
 }
 
 TEST_CASE("a module that was moved from still works") {
-  Net net;
+  Nested net;
   const Tensor before = net.output.weight;
   const nn::Linear moved = std::move(net.output);
   CHECK(moved.weight.is(before));
@@ -183,7 +183,7 @@ TEST_CASE("a module under two names, and a tensor in two modules, are one") {
 }
 
 TEST_CASE("a module that is added to a second parent keeps its first path and is listed in both") {
-  Net net;
+  Nested net;
   struct Other : nn::Module {
     explicit Other(const nn::Linear& layer) { add("borrowed", layer); }
   };
@@ -197,11 +197,11 @@ TEST_CASE("a module that is added to a second parent keeps its first path and is
 }
 
 TEST_CASE("a clone is equal, has tensors of its own and keeps what is tied") {
-  Net net;
+  Nested net;
   net.encoder.freeze();
   net.eval();
-  Net copy = nn::clone(net);
-  CHECK(expect::values(copy(x)) == expect::values(net(x)));
+  Nested copy = nn::clone(net);
+  CHECK(expect::values(copy(two_rows)) == expect::values(net(two_rows)));
   CHECK(paths(copy.named_parameters()) == paths(net.named_parameters()));
   for (std::size_t i = 0; i < 5; ++i) CHECK_FALSE(copy.parameters()[i].is(net.parameters()[i]));
   CHECK_FALSE(copy.named_buffers()[0].tensor.is(net.seen));
@@ -219,7 +219,7 @@ TEST_CASE("a clone is equal, has tensors of its own and keeps what is tied") {
 
   const Stack stack;
   const Stack other = nn::clone(stack);
-  CHECK(expect::values(other(x)) == expect::values(stack(x)));
+  CHECK(expect::values(other(two_rows)) == expect::values(stack(two_rows)));
   CHECK(other.again.weight.is(other.shared.weight));
   CHECK_FALSE(other.shared.weight.is(stack.shared.weight));
   REQUIRE(other.layers.size() == 3);
@@ -229,7 +229,7 @@ TEST_CASE("a clone is equal, has tensors of its own and keeps what is tied") {
 }
 
 TEST_CASE("a clone of a child is an outermost module that can be added anew") {
-  Net net;
+  Nested net;
   nn::Linear copy = nn::clone(net.encoder.hidden);
   CHECK(copy.path().empty());
   CHECK(copy.weight.label() == "weight");
@@ -243,8 +243,8 @@ TEST_CASE("a clone of a child is an outermost module that can be added anew") {
 }
 
 TEST_CASE("a clone can be assigned, a new layer in the place of an added one cannot") {
-  Net net;
-  Net best = nn::clone(net);
+  Nested net;
+  Nested best = nn::clone(net);
   net.scale.modify([](std::span<float> values) { values[0] = 9; });
   best = nn::clone(net);
   CHECK(best.scale.item() == 9);
@@ -270,7 +270,7 @@ TEST_CASE("a clone can be assigned, a new layer in the place of an added one can
   net.output.weight = net.output.weight;
   net.output.weight.assign(ones(before.shape()));
   CHECK(before.item({0, 0}) == 1);
-  const Net same = net;
+  const Nested same = net;
   net = best;  // as a whole, members and all
   CHECK(net.output.weight.is(best.output.weight));
   CHECK(same.output.weight.is(before));
@@ -293,7 +293,7 @@ TEST_CASE("to converts parameters and floating buffers in place, for every handl
   CHECK(module.table.dtype() == float64);
   CHECK(module.table.item({0}) == static_cast<double>(0.1f));
   CHECK(module.labels.dtype() == int64);
-  CHECK(module.hidden(x.to(float64)).dtype() == float64);
+  CHECK(module.hidden(two_rows.to(float64)).dtype() == float64);
   module.to(float32);
   CHECK(expect::values(handle) == before);
   CHECK(expect::error_of([&] { module.to(int64); }) ==
@@ -301,7 +301,7 @@ TEST_CASE("to converts parameters and floating buffers in place, for every handl
 }
 
 TEST_CASE("to inside a recorded region is not recorded") {
-  Net net;
+  Nested net;
   Tape tape;
   net.to(float64);
   CHECK(tape.size() == 0);
@@ -309,30 +309,30 @@ TEST_CASE("to inside a recorded region is not recorded") {
 }
 
 TEST_CASE("frozen parameters get no gradients until they are thawed") {
-  Net net;
+  Nested net;
   net.encoder.freeze();
   {
     Tape tape;
-    const Gradients gradients = tape.backward(sum(net(x)));
+    const Gradients gradients = tape.backward(sum(net(two_rows)));
     CHECK(gradients.size() == 3);
     CHECK_FALSE(gradients.contains(net.encoder.hidden.weight));
     CHECK(gradients.contains(net.output.weight));
   }
   net.requires_gradient(true);
   Tape tape;
-  CHECK(tape.backward(sum(net(x))).size() == 5);
+  CHECK(tape.backward(sum(net(two_rows))).size() == 5);
 }
 
 TEST_CASE("threads share a module") {
   const Stack stack;
-  const std::vector<double> expected = expect::values(stack(x));
+  const std::vector<double> expected = expect::values(stack(two_rows));
   std::vector<std::vector<double>> results(4);
   std::vector<std::thread> threads;
   for (auto& result : results)
     threads.emplace_back([&] {
       for (int i = 0; i < 20; ++i) {
         Tape tape;
-        const Tensor y = stack(x);
+        const Tensor y = stack(two_rows);
         result = expect::values(y);
         tape.backward(sum(y));
       }

@@ -53,7 +53,7 @@ nn::BatchNorm in_float64(const nn::BatchNormOptions& options = {}) {
   return layer;
 }
 
-struct Net : nn::Module {
+struct Normalised : nn::Module {
   nn::BatchNorm entry = add("entry", nn::BatchNorm(features));
   nn::Linear hidden = add("hidden", nn::Linear(features, 4, {.bias = false}));
   nn::BatchNorm norm = add("norm", nn::BatchNorm(4));
@@ -188,7 +188,7 @@ TEST_CASE("statistics and gradients of parts have the same bits for 1, 2, 3 and 
   const auto train = [](int threads) {
     return with_threads(threads, [] {
       seed(5);
-      const Net net;
+      const Normalised net;
       const Tensor x = inputs(64).to(float32);
       std::vector<std::vector<double>> seen;
       for (int step = 0; step < 3; ++step) {
@@ -224,7 +224,7 @@ TEST_CASE("calls of batch norm by several threads at once all reach its statisti
 
 TEST_CASE("a check of gradients sees the same function at each call and leaves the running statistics") {
   seed(2);
-  Net net;
+  Normalised net;
   const Tensor x = inputs(8);
   const Tensor y = tensor(expect::numbers(32, 3), {8, 4}, float64);
   const auto half_squares = [](const Tensor& a, const Tensor& b) { return sum(square(a - b)) * 0.5; };
@@ -247,11 +247,11 @@ TEST_CASE("a check of gradients sees the same function at each call and leaves t
 }
 
 TEST_CASE("clone, copies and to(float64) carry the running statistics along") {
-  Net net;
+  Normalised net;
   const Tensor x = inputs(16).to(float32);
   net(x);
-  Net clone = nn::clone(net);
-  const Net copy = net;
+  Normalised clone = nn::clone(net);
+  const Normalised copy = net;
   CHECK(expect::values(clone.entry.running_mean) == expect::values(net.entry.running_mean));
   net(x);
   CHECK(expect::values(copy.entry.running_mean) == expect::values(net.entry.running_mean));
@@ -291,7 +291,7 @@ TEST_CASE("variances of numbers far from 0 do not cancel") {
 }
 
 TEST_CASE("summary lists the floating operations of normalisation") {
-  const Net net;
+  const Normalised net;
   const std::string text = nn::summary(net, {features});
   CAPTURE(text);
   CHECK(expect::contains(text, "BatchNorm"));

@@ -19,7 +19,7 @@ struct Shift : nn::Module {
   Tensor operator()(const Tensor& x) const { return x + by; }
 };
 
-const Tensor x = tensor({{1, -2}, {3, 0.5}});
+const Tensor pairs = tensor({{1, -2}, {3, 0.5}});
 
 }  // namespace
 
@@ -30,12 +30,12 @@ TEST_CASE("Sequential calls its layers in order, modules and functions alike") {
       first, nn::ReLU(), [](const Tensor& h) { return h * 2.0; }, last, Shift(),
       static_cast<Tensor (*)(const Tensor&)>(neg));
   CHECK(net.size() == 6);
-  CHECK(expect::values(net(x)) == expect::values(neg(last(relu(first(x)) * 2.0) + 100.0)));
+  CHECK(expect::values(net(pairs)) == expect::values(neg(last(relu(first(pairs)) * 2.0) + 100.0)));
   std::vector<std::string> paths;
   for (const auto& [path, parameter] : net.named_parameters()) paths.push_back(path);
   CHECK(paths == std::vector<std::string>{"0.weight", "0.bias", "3.weight", "3.bias", "4.by"});
   CHECK(net.parameters()[0].is(first.weight));
-  CHECK(nn::Sequential()(x).is(x));
+  CHECK(nn::Sequential()(pairs).is(pairs));
 }
 
 TEST_CASE("Sequential nests, and its children have paths") {
@@ -62,13 +62,13 @@ TEST_CASE("copies of a Sequential share its layers, clones do not") {
   const nn::Sequential copy = net;
   CHECK(copy.at<nn::Linear>(2).weight.is(net.at<nn::Linear>(2).weight));
   const nn::Sequential clone = nn::clone(net);
-  CHECK(expect::values(clone(x)) == expect::values(net(x)));
+  CHECK(expect::values(clone(pairs)) == expect::values(net(pairs)));
   CHECK_FALSE(clone.at<nn::Linear>(0).weight.is(net.at<nn::Linear>(0).weight));
   CHECK(clone.at<nn::Linear>(0).weight.is(clone.parameters()[0]));
   CHECK(clone.at<nn::PReLU>(1).slope.is(clone.parameters()[2]));
   net.parameters()[0].modify([](std::span<float> values) { values[0] += 1; });
-  CHECK(expect::values(copy(x)) == expect::values(net(x)));
-  CHECK(expect::values(clone(x)) != expect::values(net(x)));
+  CHECK(expect::values(copy(pairs)) == expect::values(net(pairs)));
+  CHECK(expect::values(clone(pairs)) != expect::values(net(pairs)));
 }
 
 TEST_CASE("a layer that stands twice in a Sequential is one, also in a clone") {

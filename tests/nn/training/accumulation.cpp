@@ -22,13 +22,13 @@ using one_weight::points;
 
 namespace {
 
-constexpr std::int64_t classes = 3;
+constexpr std::int64_t label_count = 3;
 
 struct Classifier : nn::Module {
-  nn::Linear output = add("output", nn::Linear(2, classes));
+  nn::Linear output = add("output", nn::Linear(2, label_count));
   Classifier() {
-    output.weight.assign(expect::random_tensor({2, classes}, 1, float32));
-    output.bias.assign(zeros({classes}));
+    output.weight.assign(expect::random_tensor({2, label_count}, 1, float32));
+    output.bias.assign(zeros({label_count}));
     to(float64);
   }
   Tensor operator()(const Tensor& x) const { return output(x); }

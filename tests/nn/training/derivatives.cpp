@@ -27,12 +27,12 @@ nn::Linear line() {
   return model;
 }
 
-const Tensor x = tensor({{1, 2}, {3, -1}, {0, 4}}, float64), y = tensor({{1}, {2}, {-3}}, float64);
-// Residuals x·w + b - y: 1·0.5 - 2·2 + 1 - 1 = -3.5; 1.5 + 2 + 1 - 2 = 2.5; -8 + 1 + 3 = -4.
+const Tensor samples = tensor({{1, 2}, {3, -1}, {0, 4}}, float64), wanted = tensor({{1}, {2}, {-3}}, float64);
+// Residuals samples·w + b - wanted: 1·0.5 - 2·2 + 1 - 1 = -3.5; 1.5 + 2 + 1 - 2 = 2.5; -8 + 1 + 3 = -4.
 const std::vector<double> residuals = {-3.5, 2.5, -4};
 
-struct Net : nn::Module {
-  explicit Net(DType dtype = float64) {
+struct TwoLayers : nn::Module {
+  explicit TwoLayers(DType dtype = float64) {
     Generator generator(5);
     first = add("first", nn::Linear(6, 5, {}, generator));
     second = add("second", nn::Linear(5, 5, {}, generator));
@@ -42,7 +42,7 @@ struct Net : nn::Module {
   nn::Linear first{1, 1}, second{1, 1};
 };
 
-struct Normed : nn::Module {
+struct Normalised : nn::Module {
   nn::Linear linear = add("linear", nn::Linear(6, 3));
   nn::BatchNorm norm = add("norm", nn::BatchNorm(3));
   Tensor operator()(const Tensor& in) const { return norm(linear(in)); }
@@ -76,23 +76,23 @@ TEST_CASE("gradient, Hessian and their product of a line by the lectures' formul
   for (const bool frozen : {false, true}) {
     model.requires_gradient(!frozen);
     // mse: ∂/∂w = 2/n Σ r_i·x_i, ∂/∂b = 2/n Σ r_i; H = 2/n Σ (x_i, 1)ᵀ(x_i, 1)
-    const std::vector<Tensor> g = nn::gradient(model, nn::mse, x, y);
+    const std::vector<Tensor> g = nn::gradient(model, nn::mse, samples, wanted);
     CHECK(off(g[0], {2.0 / 3 * 4, 2.0 / 3 * -25.5}) < 1e-14);
     CHECK(off(g[1], {2.0 / 3 * -5}) < 1e-14);
-    const auto h = nn::hessian(model, nn::mse, x, y);
+    const auto h = nn::hessian(model, nn::mse, samples, wanted);
     CHECK(h[0][0].shape() == Shape{2, 1, 2, 1});
     CHECK(off(h[0][0], {20.0 / 3, -2.0 / 3, -2.0 / 3, 14}) < 1e-14);
     CHECK(off(h[0][1], {8.0 / 3, 10.0 / 3}) < 1e-14);
     CHECK(off(h[1][1], {2}) < 1e-14);
     const std::vector<Tensor> v = {tensor({{1}, {0}}, float64), tensor({3.0}, float64)};
-    const std::vector<Tensor> hv = nn::hessian_vector_product(model, nn::mse, x, y, v);
+    const std::vector<Tensor> hv = nn::hessian_vector_product(model, nn::mse, samples, wanted, v);
     CHECK(off(hv[0], {20.0 / 3 + 8, -2.0 / 3 + 10}) < 1e-14);
     CHECK(off(hv[1], {8.0 / 3 + 6}) < 1e-14);
   }
   // Over the parameters themselves, as one writes it without these functions.
   model.requires_gradient(true);
   const std::vector<Tensor> v = {tensor({{1}, {0}}, float64), tensor({3.0}, float64)};
-  const auto loss = [&](const std::vector<Tensor>&) { return nn::mse(model(x), y); };
+  const auto loss = [&](const std::vector<Tensor>&) { return nn::mse(model(samples), wanted); };
   CHECK(off(hessian_vector_product(loss, model.parameters(), v)[1], {8.0 / 3 + 6}) < 1e-14);
 }
 
@@ -100,10 +100,10 @@ TEST_CASE("per-example gradients of a line are 2·r_i·x_i, their norms and weig
   const nn::Linear model = line();
   for (const nn::Reduction reduction : {nn::Reduction::mean, nn::Reduction::sum}) {
     const auto loss = [reduction](const Tensor& p, const Tensor& t) { return nn::mse(p, t, {.reduction = reduction}); };
-    const nn::PerExampleGradients g = nn::per_example_gradients(model, loss, x, y, reduction);
+    const nn::PerExampleGradients g = nn::per_example_gradients(model, loss, samples, wanted, reduction);
     CHECK(g.examples() == 3);
     std::vector<double> of_w, of_b, norms;
-    const std::vector<double> flat = expect::values(x);
+    const std::vector<double> flat = expect::values(samples);
     for (std::size_t i = 0; i < 3; ++i) {
       const double r = 2 * residuals[i];
       of_w.insert(of_w.end(), {r * flat[2 * i], r * flat[2 * i + 1]});
@@ -146,9 +146,9 @@ TEST_CASE("per-example gradients are those of each row alone, in one pass or row
       CHECK(off(total[parameter], expect::values(sum(g[parameter] * reshape(weights, shape), {0}))) < 10 * tolerance);
     }
   };
-  check(Net(), random_tensor({7, 6}, 1, float64), random_tensor({7, 5}, 2, float64));
-  check(Net(float32), random_tensor({7, 6}, 1, float32), random_tensor({7, 5}, 2, float32));
-  check(Net(), random_tensor({4, 3, 6}, 3, float64), random_tensor({4, 3, 5}, 4, float64));  // sequences
+  check(TwoLayers(), random_tensor({7, 6}, 1, float64), random_tensor({7, 5}, 2, float64));
+  check(TwoLayers(float32), random_tensor({7, 6}, 1, float32), random_tensor({7, 5}, 2, float32));
+  check(TwoLayers(), random_tensor({4, 3, 6}, 3, float64), random_tensor({4, 3, 5}, 4, float64));  // sequences
   check(Coupled(), random_tensor({5, 6}, 5, float32), random_tensor({5, 3}, 6, float32));
   nn::Sequential embedded(nn::Embedding(9, 4), nn::Linear(4, 2));
   check(embedded, tensor({3, 0, 3, 8}, int64), random_tensor({4, 2}, 7, float32));
@@ -158,7 +158,7 @@ TEST_CASE("layers that remember their calls count a batch of single rows once") 
   nn::Sequential model(nn::Linear(6, 3), nn::Dropout(0.5));
   const Tensor inputs = random_tensor({5, 6}, 8, float32), targets = random_tensor({5, 3}, 9, float32);
   nn::per_example_gradients(model, nn::mse, inputs, targets);
-  Normed normed;
+  Normalised normed;
   normed.eval();
   nn::per_example_gradients(normed, nn::mse, inputs, targets);
   normed.train();  // a row alone has no variance
@@ -167,12 +167,13 @@ TEST_CASE("layers that remember their calls count a batch of single rows once") 
 
 TEST_CASE("what does not fit is named") {
   const nn::Linear model = line();
-  CHECK(contains(error_of([&] { nn::per_example_gradients(model, nn::mse, x, slice(y, 0, 0, 2)); }),
+  CHECK(contains(error_of([&] { nn::per_example_gradients(model, nn::mse, samples, slice(wanted, 0, 0, 2)); }),
                  "ShapeError: per_example_gradients: x is (3, 2), y is (2, 1)"));
-  CHECK(contains(error_of([&] { nn::per_example_gradients(model, nn::mse, x, y, nn::Reduction::none); }),
+  CHECK(contains(error_of([&] { nn::per_example_gradients(model, nn::mse, samples, wanted, nn::Reduction::none); }),
                  "ValueError: per_example_gradients: reduction none"));
-  const nn::PerExampleGradients g = nn::per_example_gradients(model, nn::mse, x, y);
-  CHECK(contains(error_of([&] { g[x]; }), "TapeError: per_example_gradients: the loss did not depend on a tensor"));
+  const nn::PerExampleGradients g = nn::per_example_gradients(model, nn::mse, samples, wanted);
+  CHECK(
+      contains(error_of([&] { g[samples]; }), "TapeError: per_example_gradients: the loss did not depend on a tensor"));
   CHECK(contains(error_of([&] { g.weighted_sum(ones({2})); }),
                  "ShapeError: per_example_gradients: the weights are (2,)"));
 }

@@ -14,7 +14,7 @@ namespace {
 Tensor doubled(const Tensor& x) { return x + x; }
 Tensor mean_difference(const Tensor& a, const Tensor& b) { return mean(a - b); }
 
-struct Net : nn::Module {
+struct Called : nn::Module {
   nn::Linear hidden = add("hidden", nn::Linear(2, 3));
   nn::BatchNorm norm = add("norm", nn::BatchNorm(3));
   Tensor operator()(const Tensor& x) const { return norm(hidden(x)); }
@@ -48,7 +48,7 @@ TEST_CASE("functions are models and losses, without modes and parameters") {
 }
 
 TEST_CASE("a clone has its own parameters and mode, and keeps its loss") {
-  const Net net;
+  const Called net;
   const nn::AnyModel any = nn::AnyModel::clonable(net, nn::mse);
   const nn::AnyModel copy = any.clone();
   const Tensor x = tensor({{1, 2}, {3, -1}}), y = zeros({2, 3});

@@ -17,7 +17,7 @@ using namespace xgrad;
 
 namespace {
 
-struct Net : nn::Module {
+struct Kept : nn::Module {
   nn::Linear hidden = add("hidden", nn::Linear(2, 6));
   nn::BatchNorm norm = add("norm", nn::BatchNorm(6));
   nn::Dropout dropout = add("dropout", nn::Dropout(0.2));
@@ -27,7 +27,7 @@ struct Net : nn::Module {
 
 /// Two networks by turns, as in a generative adversarial network: all that a loop of one's own may change.
 struct Loop {
-  Net first, second;
+  Kept first, second;
   nn::Adam first_step{first.parameters()};
   nn::SGD second_step{second.parameters(), {.learning_rate = 0.05, .momentum = 0.9}};
   Tensor average = zeros({4, 2});
@@ -64,7 +64,7 @@ struct Loop {
   }
   std::vector<Tensor> tensors() const {
     std::vector<Tensor> list = {average};
-    for (const Net* net : {&first, &second}) {
+    for (const Kept* net : {&first, &second}) {
       for (const auto& [path, tensor] : net->named_parameters()) list.push_back(tensor);
       for (const auto& [path, tensor] : net->named_buffers()) list.push_back(tensor);
     }

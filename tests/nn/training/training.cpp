@@ -28,7 +28,7 @@ using one_weight::points;
 namespace {
 
 /// With dropout, so that the number and order of draws matter too.
-struct Net : nn::Module {
+struct Fitted : nn::Module {
   nn::Linear hidden = add("hidden", nn::Linear(6, 16));
   nn::Linear output = add("output", nn::Linear(16, 3));
   nn::Dropout dropout = add("dropout", nn::Dropout(0.2));
@@ -52,7 +52,7 @@ double cosine(std::int64_t step) { return rate / 2 * (1 + std::cos(0.01 * static
 /// What the loop of the README gives, with a schedule, for 5 epochs of batches of 16 out of 200 rows.
 std::string by_hand(std::vector<double>* losses = nullptr) {
   seed(1);
-  Net net;
+  Fitted net;
   nn::SGD optimizer(net.parameters(), {.learning_rate = rate, .momentum = 0.9, .weight_decay = 1e-3});
   nn::Batches batches(clusters(200, 1), {.size = 16, .shuffle = true, .seed = 7});
   std::int64_t step = 0;
@@ -76,7 +76,7 @@ FitOptions like_by_hand() {
 
 std::string fitted(const FitOptions& options, History* history = nullptr) {
   seed(1);
-  Net net;
+  Fitted net;
   nn::SGD optimizer(net.parameters(), {.learning_rate = rate, .momentum = 0.9, .weight_decay = 1e-3});
   History result = fit(net, nn::cross_entropy, optimizer, clusters(200, 1), options);
   if (history != nullptr) *history = std::move(result);
@@ -159,7 +159,7 @@ TEST_CASE("prefetch, callbacks, progress, validation and metrics leave the bits 
 TEST_CASE("validation loss and metrics are those of the model in eval mode on all rows") {
   const nn::Dataset held_out = clusters(50, 2);
   seed(1);
-  Net net;
+  Fitted net;
   nn::SGD optimizer(net.parameters(), {.learning_rate = rate});
   FitOptions options = like_by_hand();
   options.validation = held_out;
@@ -187,8 +187,8 @@ TEST_CASE("validation loss and metrics are those of the model in eval mode on al
 
 TEST_CASE("a const model is evaluated in eval mode, too, and is in training mode again afterwards") {
   const nn::Dataset data = clusters(50, 2);
-  Net net;
-  const Net& constant = net;
+  Fitted net;
+  const Fitted& constant = net;
   const double loss = nn::evaluate(constant, nn::cross_entropy, data).loss;
   CHECK(constant.training());
   CHECK(loss == nn::evaluate(net, nn::cross_entropy, data).loss);  // with dropout no two calls are alike
@@ -247,7 +247,7 @@ TEST_CASE("parts of a batch are batch_gradients") {
   FitOptions options = like_by_hand();
   options.parts = 3;
   seed(1);
-  Net net;
+  Fitted net;
   nn::SGD optimizer(net.parameters(), {.learning_rate = rate, .momentum = 0.9, .weight_decay = 1e-3});
   nn::Batches batches(clusters(200, 1), options.batches);
   std::int64_t step = 0;
@@ -303,7 +303,7 @@ TEST_CASE("a fit with the same optimizer goes on where the one before ended") {
   const nn::Dataset data = clusters(40, 1);
   const auto trained = [&](std::int64_t epochs, int times) {
     seed(1);
-    Net net;
+    Fitted net;
     nn::SGD optimizer(net.parameters(), {.learning_rate = rate, .momentum = 0.9});
     FitOptions options = like_by_hand();
     options.epochs = epochs;
