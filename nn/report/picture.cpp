@@ -19,7 +19,7 @@ std::vector<std::string> all_shortened(std::vector<std::string> names, std::size
 }
 
 /// Exact for gnuplot, which reads NaN as missing.
-std::string number(double value) { return std::isfinite(value) ? exact_number(value) : "NaN"; }
+std::string shade_number(double value) { return std::isfinite(value) ? exact_number(value) : "NaN"; }
 
 /// Tics at names; a percent sign would be a format.
 std::string tics(const char* axis, const std::vector<std::string>& names, const char* rotation) {
@@ -113,7 +113,7 @@ Picture::Picture(const HeatMap& map) {
   std::string data = "$cells << end\n";
   for (std::size_t i = 0; i < texts.size(); ++i)
     if (std::isfinite(map.values[i]))
-      data += fmt::format("{} {} {} {} {}\n", i % columns.size(), i / columns.size(), number(shades[i]), texts[i],
+      data += fmt::format("{} {} {} {} {}\n", i % columns.size(), i / columns.size(), shade_number(shades[i]), texts[i],
                           shades[i] > 0.5 ? "0xffffff" : "0x000000");
 
   const auto n = static_cast<int>(columns.size()), m = static_cast<int>(rows.size());
