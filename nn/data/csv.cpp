@@ -1,34 +1,16 @@
-#include <autograd/ops/layout.hpp>
 #include <autograd/tensor/format.hpp>
-#include <autograd/text/utf8.hpp>
-#include <autograd/text/words.hpp>
-#include <nn/data/csv.hpp>
-#include <nn/data/csv_number.hpp>
-#include <nn/data/csv_source.hpp>
+#include <nn/data/csv_content.hpp>
 #include <nn/data/source_file.hpp>
 
 #include <algorithm>
 #include <cctype>
-#include <cmath>
 #include <cstring>
-#include <iterator>
-#include <limits>
 #include <new>
-#include <optional>
-#include <span>
-#include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 namespace xgrad::nn {
 
 namespace {
-
-std::string list_of(const std::vector<std::string>& names) {
-  constexpr std::size_t most = 12;
-  const std::string text = joined(std::span(names).first(std::min(names.size(), most)), quoted);
-  return names.size() > most ? fmt::format("{} and {} more", text, names.size() - most) : text;
-}
 
 void check_mark(const char* what, char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -53,200 +35,6 @@ void check(const CsvOptions& options) {
 }
 
 }  // namespace
-
-struct CsvTable::Field {
-  std::size_t begin;  // in the text of the file, behind a quote
-  std::size_t size;
-  bool quoted;
-  bool filled = false;
-  std::size_t start() const { return quoted ? begin - 1 : begin; }
-};
-
-/// What copies of a table share.
-struct CsvTable::Content {
-  CsvSource source;
-  NumberFormat format;
-  std::string fill;
-  bool keeps_missing = false;
-  std::size_t rows = 0;
-  std::int64_t dropped_rows = 0;
-  std::int64_t filled_fields = 0;
-  std::vector<std::string> columns = {};
-  std::unordered_map<std::string, std::size_t> positions = {};  // of the columns
-  std::vector<TextPlace> headings = {};                         // in the first line
-  std::vector<Field> fields = {};                               // row after row
-
-  const Field& field(std::size_t row, std::size_t column) const { return fields[row * columns.size() + column]; }
-  bool is_missing(const Field& field) const { return keeps_missing && field.filled; }
-
-  std::size_t position(const std::string& name) const {
-    const auto found = positions.find(name);
-    if (found == positions.end()) fail_unknown(name, columns);
-    return found->second;
-  }
-
-  /// FileError for a name that is none of those of the file.
-  [[noreturn]] void fail_unknown(const std::string& name, const std::vector<std::string>& names) const {
-    std::string advice = printable(did_you_mean(name, names));
-    if (names.size() == 1 && names[0].find_first_of(",;\t|") != std::string::npos)
-      advice = "; CsvOptions::separator says what stands between them";
-    else if (std::any_of(names.begin(), names.end(), [&](const auto& n) { return is_number(n, format); }))
-      advice = "; CsvOptions::header says if the file has no names";
-    source.fail(0, "no column {}; the columns are {}{}", quoted(name), list_of(names), advice);
-  }
-
-  /// What stands in a field, quotes inside still doubled.
-  std::string_view raw(const Field& field) const {
-    return std::string_view(source.text).substr(field.begin, field.size);
-  }
-
-  std::string value(const Field& field) const {
-    if (field.filled) return fill;
-    const std::string_view text = raw(field);
-    if (!field.quoted) return std::string(text);
-    std::string value;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      value += text[i];
-      if (text[i] == '"') ++i;
-    }
-    return value;
-  }
-
-  template <class T>
-  T number(const Field& field, const std::string& name) const {
-    constexpr bool whole = std::is_integral_v<T>;
-    if constexpr (!whole)
-      if (is_missing(field)) return std::numeric_limits<T>::quiet_NaN();
-    const bool as_it_stands = !field.quoted && !field.filled;
-    const std::string copy = as_it_stands ? std::string() : value(field);
-    const std::string_view text = as_it_stands ? raw(field) : copy;
-    const auto refuse = [&](const std::string& why) {
-      source.fail(field.start(), "{} in column {}{}", quoted(text), quoted(name), why);
-    };
-    T result{};
-    const std::errc error = read_number(text, format, result);
-    if (error == std::errc::invalid_argument)
-      refuse((whole ? "; need a whole number" : "; need a number") + option_to_read(text, format));
-    if (error == std::errc::result_out_of_range) refuse(fmt::format(" does not fit into {}", dtype_of<T>));
-    if constexpr (!whole)
-      if (!std::isfinite(result)) refuse("; need a finite number");
-    return result;
-  }
-};
-
-const CsvTable::Content& CsvTable::content() const {
-  if (content_ == nullptr)
-    throw ValueError("CsvTable: nothing was read into it, or it was moved from; need the result of read_csv");
-  return *content_;
-}
-
-std::int64_t CsvTable::rows() const { return static_cast<std::int64_t>(content().rows); }
-const std::vector<std::string>& CsvTable::columns() const& { return content().columns; }
-std::int64_t CsvTable::dropped_rows() const { return content().dropped_rows; }
-std::int64_t CsvTable::filled_fields() const { return content().filled_fields; }
-
-std::vector<std::string> CsvTable::columns_except(const std::vector<std::string>& names) const {
-  for (const std::string& name : names) content().position(name);
-  const std::unordered_set<std::string> left_out(names.begin(), names.end());
-  std::vector<std::string> others;
-  std::copy_if(columns().begin(), columns().end(), std::back_inserter(others),
-               [&](const std::string& column) { return !left_out.contains(column); });
-  return others;
-}
-
-Tensor CsvTable::numbers(const std::vector<std::string>& names, DType dtype) const {
-  const Content& table = content();
-  std::vector<std::size_t> positions;
-  for (const std::string& name : names) positions.push_back(table.position(name));
-  Tensor result = Tensor::uninitialized({rows(), static_cast<std::int64_t>(names.size())}, dtype);
-  visit(dtype, [&](auto zero) {
-    auto* target = result.fresh_data<decltype(zero)>();
-    for (std::size_t row = 0; row < table.rows; ++row)
-      for (std::size_t i = 0; i < names.size(); ++i)
-        *target++ = table.number<decltype(zero)>(table.field(row, positions[i]), names[i]);
-  });
-  return result;
-}
-
-Tensor CsvTable::number_column(const std::string& name, DType dtype) const {
-  return reshape(numbers({name}, dtype), {rows()});
-}
-
-std::vector<std::string> CsvTable::text(const std::string& name) const {
-  const Content& table = content();
-  const std::size_t column = table.position(name);
-  std::vector<std::string> values;
-  for (std::size_t row = 0; row < table.rows; ++row) values.push_back(table.value(table.field(row, column)));
-  return values;
-}
-
-std::vector<bool> CsvTable::missing(const std::string& name) const {
-  const Content& table = content();
-  const std::size_t column = table.position(name);
-  std::vector<bool> gaps;
-  for (std::size_t row = 0; row < table.rows; ++row) gaps.push_back(table.is_missing(table.field(row, column)));
-  return gaps;
-}
-
-bool CsvTable::is_numeric(const std::string& name) const {
-  const Content& table = content();
-  const std::size_t column = table.position(name);
-  bool any = false;
-  for (std::size_t row = 0; row < table.rows; ++row) {
-    const Field& field = table.field(row, column);
-    if (table.is_missing(field)) continue;
-    if (!is_number(table.value(field), table.format)) return false;
-    any = true;
-  }
-  return any;
-}
-
-OrdinalEncoder CsvTable::categories(const std::string& name) const {
-  const Content& table = content();
-  const std::vector<bool> gaps = missing(name);
-  const std::vector<std::string> texts = text(name);
-  std::vector<std::string> values;
-  for (std::size_t row = 0; row < texts.size(); ++row)
-    if (!gaps[row]) values.push_back(texts[row]);
-  if (values.empty())
-    table.source.fail(table.field(0, table.position(name)).start(), "column {} has no value in all {} rows; need two",
-                      quoted(name), table.rows);
-  const OrdinalEncoder encoder = OrdinalEncoder::fit(values);
-  if (encoder.size() < 2)
-    table.source.fail(table.field(0, table.position(name)).start(),
-                      "column {} has one class only, {} in all {} rows; need two or more", quoted(name),
-                      quoted(encoder.categories().front()), table.rows);
-  return encoder;
-}
-
-Tensor CsvTable::codes(const std::string& name, const OrdinalEncoder& categories) const {
-  const Content& table = content();
-  const std::size_t column = table.position(name);
-  Tensor codes = Tensor::uninitialized({rows()}, int64);
-  std::int64_t* target = codes.fresh_data<std::int64_t>();
-  for (std::size_t row = 0; row < table.rows; ++row) {
-    const Field& here = table.field(row, column);
-    if (table.is_missing(here)) {
-      *target++ = -1;
-      continue;
-    }
-    const std::string text = table.value(here);
-    const std::optional<std::int64_t> code = categories.find(text);
-    if (!code)
-      table.source.fail(here.start(), "unknown category {} in column {}; need one of {}", quoted(text), quoted(name),
-                        list_of(categories.categories()));
-    *target++ = *code;
-  }
-  return codes;
-}
-
-std::vector<std::string> CsvTable::places(const std::vector<std::string>& names) const {
-  const Content& table = content();
-  std::vector<std::string> places;
-  for (const std::string& name : names)
-    places.push_back(table.source.words(table.headings[table.position(name)]) + ": " + name);
-  return places;
-}
 
 /// Makes a table of a text: cuts it into fields and lines, whose first one names the columns.
 class CsvParser {

@@ -1,8 +1,10 @@
 #include <autograd/text/utf8.hpp>
+#include <autograd/text/words.hpp>
 #include <nn/data/csv_source.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 namespace xgrad::nn {
 
@@ -14,6 +16,12 @@ std::string quoted(std::string_view text) {
   for (char& c : shown)
     if (static_cast<unsigned char>(c) < ' ') c = ' ';
   return fmt::format("'{}{}'", shown, end < text.size() ? "..." : "");
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 12;
+  const std::string text = joined(std::span(names).first(std::min(names.size(), most)), quoted);
+  return names.size() > most ? fmt::format("{} and {} more", text, names.size() - most) : text;
 }
 
 TextPlace CsvSource::place(std::size_t at, TextPlace known, std::size_t known_at) const {

@@ -7,11 +7,14 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace xgrad::nn {
 
 /// Part of a file for messages: short, printable, on one line, in quotes.
 std::string quoted(std::string_view text);
+/// Names, quoted, no more than a dozen.
+std::string list_of(const std::vector<std::string>& names);
 
 /// Line and place in the line, both from 1, in characters.
 struct TextPlace {
