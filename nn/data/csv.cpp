@@ -43,6 +43,7 @@ class CsvParser {
       : options_(options),
         table_(std::make_shared<Content>(Content{{file, std::move(text)},
                                                  {options.decimal, options.thousands, options.trim},
+                                                 options.option_name,
                                                  options.missing == CsvMissing::keep ? "" : options.fill,
                                                  options.missing == CsvMissing::keep})) {}
 
@@ -95,11 +96,12 @@ class CsvParser {
   }
 
   /// What may be the reason why the line that begins there has another number of fields.
-  const char* comment_advice(std::size_t line) const {
+  std::string comment_advice(std::size_t line) const {
     const auto looks_like_one = [this](std::size_t at) {
       return at < text_.size() && (text_[at] == '#' || text_[at] == '%');
     };
-    return looks_like_one(line) || looks_like_one(first_line_) ? "; CsvOptions::comment skips comments" : "";
+    if (!looks_like_one(line) && !looks_like_one(first_line_)) return "";
+    return table_->advice({"comment"}, "skips comments");
   }
 
   /// The fields of the next line, valid until the next call; `expected` of them, unless it is 0.
@@ -128,7 +130,7 @@ class CsvParser {
       if (text_[at_] == '"')
         source_.fail(at_, "a quote in a field without quotes; need the field in quotes, this one doubled{}",
                      trimmed(std::string_view(text_).substr(begin, at_ - begin)).empty()
-                         ? " (CsvOptions::trim leaves out spaces before it)"
+                         ? table_->advice({"trim"}, "leaves out spaces before it")
                          : "");
       ++at_;
     }
@@ -159,15 +161,15 @@ class CsvParser {
   bool has_header(const Line& first) {
     if (options_.header == CsvHeader::present &&
         std::all_of(first.begin(), first.end(), [this](const Field& field) { return is_number(field); }))
-      source_.fail(first_line_,
-                   "the first line has nothing but numbers; need names, or CsvOptions::header: CsvHeader::absent if "
-                   "there are none, CsvHeader::numeric if they are these");
+      source_.fail(first_line_, "the first line has nothing but numbers; need names{}",
+                   table_->advice({"header"}, "says if there are none (absent), or if they are these (numeric)"));
     if (options_.header != CsvHeader::detect) return options_.header != CsvHeader::absent;
     if (has_number(first)) return false;
     const std::size_t second = at_;
     skip_comments();
     if (at_end() || !has_number(read_line(first.size())))
-      source_.fail(0, "neither of the first two lines has a number; say whether there is a header");
+      source_.fail(0, "neither of the first two lines has a number{}",
+                   table_->advice({"header"}, "says whether the first one has names"));
     at_ = second;
     return true;
   }
@@ -186,11 +188,13 @@ class CsvParser {
     const auto keep = [&](std::size_t column, std::size_t again) {
       const std::string& name = names[column];
       if (name.empty())
-        source_.fail(first[column].start(),
-                     "a column without a name; CsvOptions::drop_unnamed leaves it out (an index of pandas has none)");
+        source_.fail(first[column].start(), "a column without a name{}",
+                     table_->advice({"drop_unnamed"}, "leaves it out (an index of pandas has none)"));
       if (again != column)
-        source_.fail(first[again].start(), "column name {} is used twice; CsvOptions::columns says which to keep",
-                     quoted(name));
+        source_.fail(first[again].start(), "column name {} is used twice{}", quoted(name),
+                     nn::is_number(name, table_->format) ? table_->advice({"header"}, "says if the file has no names")
+                     : options_.columns.empty()          ? table_->advice({"columns"}, "says which to keep")
+                                                         : "; give one of them another name");
       if (!table_->positions.emplace(name, kept_.size()).second)
         throw_as<ValueError>("read_csv: column {} is listed twice", quoted(name));
       kept_.push_back(column);
@@ -244,8 +248,8 @@ class CsvParser {
       Field field = row[kept_[i]];
       field.filled = is_missing(field);
       if (field.filled && options_.missing == CsvMissing::error)
-        source_.fail(field.start(), "a missing value in column {}; CsvOptions::missing can drop, fill or keep",
-                     quoted(table_->columns[i]));
+        source_.fail(field.start(), "a missing value in column {}{}", quoted(table_->columns[i]),
+                     table_->advice({"missing"}, "says what becomes of it"));
       if (field.filled && options_.missing == CsvMissing::drop_row) {
         table_->fields.resize(before, field);
         ++table_->dropped_rows;
@@ -274,12 +278,15 @@ CsvTable parse_csv(std::string text, const std::string& file, const CsvOptions& 
   try {
     return CsvParser(std::move(text), file, options).parse();
   } catch (const std::bad_alloc&) {
-    throw FileError(file + ": read_csv: no memory for its fields; CsvOptions::columns keeps some of them");
+    throw FileError(file + ": read_csv: no memory for its fields" +
+                    advice(options.option_name, {"columns"}, "keeps some of them"));
   }
 }
 
 CsvTable read_csv(const std::string& path, const CsvOptions& options) {
-  return parse_csv(SourceFile(path, path + ": read_csv", "a CSV file").read_all(), path, options);
+  const std::string limit = advice(options.option_name, {"max_bytes"}, "says how many there may be");
+  return parse_csv(SourceFile(path, path + ": read_csv", "a CSV file").read_all(options.max_bytes, limit), path,
+                   options);
 }
 
 }  // namespace xgrad::nn

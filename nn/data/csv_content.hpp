@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ struct CsvTable::Field {
 struct CsvTable::Content {
   CsvSource source;
   NumberFormat format;
+  std::function<std::string(const std::string& option)> option_name;
   std::string fill;
   bool keeps_missing = false;
   std::size_t rows = 0;
@@ -51,14 +53,18 @@ struct CsvTable::Content {
     return found->second;
   }
 
+  std::string advice(const std::vector<std::string>& options, std::string_view what) const {
+    return nn::advice(option_name, options, what);
+  }
+
   /// FileError for a name that is none of those of the file.
   [[noreturn]] void fail_unknown(const std::string& name, const std::vector<std::string>& names) const {
-    std::string advice = printable(did_you_mean(name, names));
+    std::string hint = printable(did_you_mean(name, names));
     if (names.size() == 1 && names[0].find_first_of(",;\t|") != std::string::npos)
-      advice = "; CsvOptions::separator says what stands between them";
+      hint = advice({"separator"}, "says what stands between them");
     else if (std::any_of(names.begin(), names.end(), [&](const auto& n) { return is_number(n, format); }))
-      advice = "; CsvOptions::header says if the file has no names";
-    source.fail(0, "no column {}; the columns are {}{}", quoted(name), list_of(names), advice);
+      hint = advice({"header"}, "says if the file has no names");
+    source.fail(0, "no column {}; the columns are {}{}", quoted(name), list_of(names), hint);
   }
 
   /// What stands in a field, quotes inside still doubled.
@@ -91,8 +97,10 @@ struct CsvTable::Content {
     };
     T result{};
     const std::errc error = read_number(text, format, result);
-    if (error == std::errc::invalid_argument)
-      refuse((whole ? "; need a whole number" : "; need a number") + option_to_read(text, format));
+    if (error == std::errc::invalid_argument) {
+      const auto [options, what] = advice_to_read(text, format);
+      refuse((whole ? "; need a whole number" : "; need a number") + advice(options, what));
+    }
     if (error == std::errc::result_out_of_range) refuse(fmt::format(" does not fit into {}", dtype_of<T>));
     if constexpr (!whole)
       if (!std::isfinite(result)) refuse("; need a finite number");

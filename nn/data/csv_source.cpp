@@ -18,6 +18,16 @@ std::string quoted(std::string_view text) {
   return fmt::format("'{}{}'", shown, end < text.size() ? "..." : "");
 }
 
+std::string advice(const std::function<std::string(const std::string& option)>& option_name,
+                   const std::vector<std::string>& options, std::string_view what) {
+  std::string names;
+  for (const std::string& option : options) {
+    const std::string name = option_name ? option_name(option) : "CsvOptions::" + option;
+    if (!name.empty()) names += (names.empty() ? "" : " and ") + name;
+  }
+  return names.empty() ? "" : fmt::format("; {} {}", names, what);
+}
+
 std::string list_of(const std::vector<std::string>& names) {
   constexpr std::size_t most = 12;
   const std::string text = joined(std::span(names).first(std::min(names.size(), most)), quoted);
