@@ -17,6 +17,7 @@
 
 #include <fmt/core.h>
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
@@ -187,6 +188,10 @@ void CommandLine::flag(const std::string& name, std::string& value, const std::s
 void CommandLine::flag(const std::string& name, std::string& value, const std::string& text,
                        std::vector<std::string> choices) {
   flags_.push_back({name, &value, text, {}, std::move(choices)});
+}
+
+bool CommandLine::has(const std::string& name) const {
+  return std::any_of(flags_.begin(), flags_.end(), [&](const Flag& flag) { return flag.name == name; });
 }
 
 void CommandLine::seed(std::uint64_t& value) {

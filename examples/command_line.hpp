@@ -87,6 +87,9 @@ class CommandLine {
   /// A file that the program writes: two flags may not name the same one.
   void output_flag(const std::string& name, std::string& path, const std::string& text);
 
+  /// Whether --name was declared.
+  bool has(const std::string& name) const;
+
   /// Flags that mean the same in every program that has them. run seeds the generator of the library.
   void seed(std::uint64_t& value);
   void epochs(std::int64_t& value, std::optional<std::int64_t> quick = std::nullopt);

@@ -18,6 +18,8 @@
 
 #include "command_line.hpp"
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <iostream>
@@ -29,25 +31,35 @@ using namespace xgrad;
 
 namespace {
 
+using Listing = nn::SafetensorsListing;
+
 struct Format {
   std::string ending;
+  std::function<Listing(const std::string& path)> list;         // without the values
   std::function<nn::TensorFile(const std::string& path)> read;  // none: only written
-  std::function<void(const std::string& path, const nn::TensorFile& content)> write;
+  std::function<void(const std::string& path, const nn::TensorFile& content, const std::string& source)> write;
 };
 
-nn::TensorFile one_array(const std::string& path) {
-  return {{{std::filesystem::path(path).stem().string(), nn::read_npy(path)}}, {}};
+std::string stem(const std::string& path) { return std::filesystem::path(path).stem().string(); }
+
+Listing list_array(const std::string& path) {
+  nn::InputFile file("read_npy", path);
+  nn::StoredTensor array = nn::list_npy(file);
+  if (file.left() != array.bytes)
+    file.fail(fmt::format("found {} bytes behind the header; need {}", file.left(), array.bytes));
+  array.name = stem(path);
+  return {{array}, {}};
 }
 
-void write_one_array(const std::string& path, const nn::TensorFile& content) {
+void write_array(const std::string& path, const nn::TensorFile& content) {
   if (content.tensors.size() != 1)
-    throw_as<ValueError>("convert: {} tensors for {}; an .npy file has one: choose it by --tensor",
-                         content.tensors.size(), path);
+    throw_as<ValueError>("{} tensors for {}; an .npy file has one: choose it by --tensor", content.tensors.size(),
+                         path);
   nn::write_npy(path, content.tensors.begin()->second);
 }
 
 #ifdef XGRAD_EXCHANGE
-nn::TensorFile model_of_onnx(const std::string& path) {
+nn::TensorFile read_model_of_onnx(const std::string& path) {
   nn::OnnxModel onnx = nn::read_onnx(path);
   const nn::ModelGraph::Value& input = onnx.model.graph().values[onnx.model.graph().input];
   Shape example = input.shape;
@@ -57,32 +69,46 @@ nn::TensorFile model_of_onnx(const std::string& path) {
   return content;
 }
 
-void write_model_as_onnx(const std::string& path, const nn::TensorFile& content) {
-  nn::OnnxOptions options{.name = std::filesystem::path(path).stem().string(), .metadata = content.metadata};
+Listing list_model_of_onnx(const std::string& path) {
+  const nn::TensorFile content = read_model_of_onnx(path);
+  Listing listing{{}, content.metadata};
+  for (const auto& [name, tensor] : content.tensors)
+    listing.tensors.push_back({name, nn::kind_of(tensor.dtype()), tensor.shape(), tensor.bytes()});
+  return listing;
+}
+
+void write_model_as_onnx(const std::string& path, const nn::TensorFile& content, const std::string& source) {
+  nn::OnnxOptions options{.name = stem(path), .metadata = content.metadata};
   options.metadata.erase("xgrad.graph");
-  nn::write_onnx(nn::saved_graph(content, path), path, options);
+  nn::write_onnx(nn::saved_graph(content, source), path, options);
 }
 #endif
 
+void write_model_as_c(const std::string& path, const nn::TensorFile& content, const std::string& source) {
+  nn::write_c(nn::saved_graph(content, source), path,
+              {.name = stem(path), .preparation = nn::preparation_of(content.metadata, source)});
+}
+
 const std::vector<Format> formats = {
-    {".safetensors", [](const std::string& path) { return nn::read_safetensors(path); },
-     [](const std::string& path, const nn::TensorFile& content) { nn::write_safetensors(path, content); }},
+    {".safetensors", nn::list_safetensors, [](const auto& path) { return nn::read_safetensors(path); },
+     [](const auto& path, const auto& content, const auto&) { nn::write_safetensors(path, content); }},
     {".npz",
-     [](const std::string& path) {
+     [](const auto& path) {
+       return Listing{nn::list_npz(path), {}};
+     },
+     [](const auto& path) {
        return nn::TensorFile{nn::read_npz(path), {}};
      },
-     [](const std::string& path, const nn::TensorFile& content) { nn::write_npz(path, content.tensors); }},
-    {".npy", one_array, write_one_array},
+     [](const auto& path, const auto& content, const auto&) { nn::write_npz(path, content.tensors); }},
+    {".npy", list_array,
+     [](const auto& path) {
+       return nn::TensorFile{{{stem(path), nn::read_npy(path)}}, {}};
+     },
+     [](const auto& path, const auto& content, const auto&) { write_array(path, content); }},
 #ifdef XGRAD_EXCHANGE
-    {".onnx", model_of_onnx, write_model_as_onnx},
+    {".onnx", list_model_of_onnx, read_model_of_onnx, write_model_as_onnx},
 #endif
-    {".c",
-     {},
-     [](const std::string& path, const nn::TensorFile& content) {
-       nn::write_c(nn::saved_graph(content, path), path,
-                   {.name = std::filesystem::path(path).stem().string(),
-                    .preparation = nn::preparation_of(content.metadata, path)});
-     }},
+    {".c", {}, {}, write_model_as_c},
 };
 
 const Format& format_of(const std::string& path) {
@@ -95,20 +121,22 @@ const Format& format_of(const std::string& path) {
   throw examples::UsageError("unknown kind of file " + path + "; known are " + joined(known));
 }
 
-void list(const nn::TensorFile& content, std::ostream& out) {
+void show(Listing listing, std::ostream& out) {
+  std::sort(listing.tensors.begin(), listing.tensors.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   TextTable table = {{"name", "dtype", "shape", "numbers", "bytes"}};
-  std::size_t numbers = 0, bytes = 0;
-  for (const auto& [name, tensor] : content.tensors) {
-    table.push_back({name, std::string(name_of(tensor.dtype())), to_string(tensor.shape()),
-                     with_separators(static_cast<double>(tensor.size())),
-                     with_separators(static_cast<double>(tensor.bytes()))});
-    numbers += tensor.size();
-    bytes += tensor.bytes();
+  std::uint64_t numbers = 0, bytes = 0;
+  for (const nn::StoredTensor& tensor : listing.tensors) {
+    const std::uint64_t size = tensor.bytes / nn::element_size(tensor.kind);
+    table.push_back({tensor.name, std::string(nn::name_of(tensor.kind)), to_string(tensor.shape),
+                     with_separators(static_cast<double>(size)), with_separators(static_cast<double>(tensor.bytes))});
+    numbers += size;
+    bytes += tensor.bytes;
   }
   table.push_back(
       {"total", "", "", with_separators(static_cast<double>(numbers)), with_separators(static_cast<double>(bytes))});
   out << aligned(table, 3);
-  for (const auto& [key, text] : content.metadata)
+  for (const auto& [key, text] : listing.metadata)
     out << key << ": " << (text.size() > 200 ? fmt::format("{} bytes", text.size()) : text) << '\n';
 }
 
@@ -126,19 +154,22 @@ int main(int argc, char** argv) {
     const Format& source = format_of(from);
     if (!to.empty()) format_of(to);
     if (!source.read) throw examples::UsageError(source.ending + " is only written");
-    nn::TensorFile content = source.read(from);
+    Listing listing;
+    if (to.empty() || !tensor.empty()) listing = source.list(from);
     if (!tensor.empty()) {
-      const auto found = content.tensors.find(tensor);
       std::vector<std::string> names;
-      for (const auto& [name, values] : content.tensors) names.push_back(name);
-      if (found == content.tensors.end())
-        throw_as<ValueError>("convert: {} has no tensor {}{}", from, tensor, did_you_mean(tensor, names));
-      content = {{*found}, {}};
+      for (const nn::StoredTensor& one : listing.tensors) names.push_back(one.name);
+      if (std::erase_if(listing.tensors, [&](const auto& one) { return one.name != tensor; }) == names.size())
+        throw_as<ValueError>("{} has no tensor {}{}", from, tensor, did_you_mean(tensor, names));
+      listing.metadata.clear();
     }
+    if (to.empty()) {
+      line.result("tensors", static_cast<std::int64_t>(listing.tensors.size()));
+      return show(std::move(listing), line.out());
+    }
+    nn::TensorFile content = source.read(from);
+    if (!tensor.empty()) content = {{*content.tensors.find(tensor)}, {}};
     line.result("tensors", static_cast<std::int64_t>(content.tensors.size()));
-    if (to.empty())
-      list(content, line.out());
-    else
-      format_of(to).write(to, content);
+    format_of(to).write(to, content, from);
   });
 }

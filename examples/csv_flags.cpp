@@ -1,23 +1,79 @@
 #include "csv_flags.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <iterator>
+#include <utility>
+
 namespace examples {
 
 using namespace xgrad;
 
-CsvFlags::CsvFlags(CommandLine& line) {
-  line.flag("separator", separator_, "what stands between the fields of a table", {"comma", "semicolon", "tab"});
-  line.flag("decimal", decimal_, "the decimal mark of a table", {".", ","});
-  line.flag("no-header", no_header_, "the first line of a table has no names: columns are called 1, 2, ...");
+namespace {
+
+/// A mark by its name.
+using Mark = std::pair<const char*, char>;
+constexpr std::array marks = {Mark{"comma", ','},       Mark{"semicolon", ';'}, Mark{"tab", '\t'},
+                              Mark{"bar", '|'},         Mark{"none", '\0'},     Mark{"point", '.'},
+                              Mark{"apostrophe", '\''}, Mark{"space", ' '},     Mark{"underscore", '_'}};
+constexpr std::array headers = {std::pair{"present", nn::CsvHeader::present},
+                                std::pair{"numeric", nn::CsvHeader::numeric},
+                                std::pair{"absent", nn::CsvHeader::absent}, std::pair{"detect", nn::CsvHeader::detect}};
+
+template <class Table>
+auto value_of(const Table& table, const std::string& name) {
+  return std::find_if(table.begin(), table.end(), [&](const auto& row) { return row.first == name; })->second;
+}
+
+}  // namespace
+
+std::vector<std::string> items_of(std::string_view list) {
+  std::vector<std::string> items;
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    items.emplace_back(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return items;
+}
+
+CsvFlags::CsvFlags(CommandLine& line) : line_(line) {
+  line.flag("separator", separator_, "what stands between the fields of a table", {"comma", "semicolon", "tab", "bar"});
+  line.flag("header", header_,
+            "whether the first line of a table has the names of its columns: they may be numbers, there may be none "
+            "(columns are called 1, 2, ...), or it shows by the numbers below",
+            {"present", "numeric", "absent", "detect"});
+  line.flag("columns", columns_, "the columns to read, with commas between; all unless told");
+  line.flag("decimal", decimal_, "the decimal mark of a table", {"point", "comma"});
+  line.flag("thousands", thousands_, "what stands between groups of three digits",
+            {"none", "comma", "point", "apostrophe", "space", "underscore"});
+  line.flag(
+      "missing-words", missing_words_,
+      "what stands for a missing value besides nothing, with commas between; NA, null, ? and their like unless told");
+  line.flag("comment", comment_, "the character that lines to be skipped begin with");
+  line.flag("max-bytes", max_bytes_, "of a table that comes from a pipe", {0, 1e15});
 }
 
 nn::CsvOptions CsvFlags::options() const {
-  return {.header = no_header_ ? nn::CsvHeader::absent : nn::CsvHeader::present,
-          .separator = separator_ == "comma"       ? ','
-                       : separator_ == "semicolon" ? ';'
-                                                   : '\t',
-          .drop_unnamed = true,
-          .trim = true,
-          .decimal = decimal_[0]};
+  if (comment_.size() > 1) throw UsageError("--comment " + comment_ + "; need one character");
+  nn::CsvOptions options{.header = value_of(headers, header_),
+                         .separator = value_of(marks, separator_),
+                         .columns = items_of(columns_),
+                         .drop_unnamed = true,
+                         .trim = true,
+                         .decimal = value_of(marks, decimal_),
+                         .thousands = value_of(marks, thousands_),
+                         .comment = comment_.empty() ? '\0' : comment_[0],
+                         .max_bytes = static_cast<std::uint64_t>(max_bytes_),
+                         .option_name = [this](std::string option) {
+                           std::replace(option.begin(), option.end(), '_', '-');
+                           return line_.has(option) ? "--" + option : "";
+                         }};
+  if (missing_words_.empty()) return options;
+  options.missing_words = items_of(missing_words_);
+  options.missing_words.emplace_back();
+  return options;
 }
 
 }  // namespace examples

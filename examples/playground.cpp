@@ -13,15 +13,17 @@
 #include "playground/as_cpp.hpp"
 #include "playground/server.hpp"
 #include "playground/trainer.hpp"
+#include "training.hpp"
 
 namespace {
 
 /// The training of an address, without a page: the same bits.
-void train(examples::CommandLine& line, const std::string& address, std::int64_t steps, const std::string& program) {
+void train(examples::CommandLine& line, const std::string& address, std::int64_t steps, const std::string& program,
+           examples::Checkpoints& checkpoints) {
   playground::Trainer trainer(playground::from_address(address));
   if (!program.empty()) xgrad::nn::WholeFile(program).write(playground::as_cpp(trainer, steps));
   bool finite = true;
-  examples::repeat(steps, [&](std::int64_t) { finite = finite && trainer.step(); });
+  checkpoints.repeat(steps, trainer.checkpoint_parts(), [&](std::int64_t) { finite = finite && trainer.step(); });
   const double train = trainer.score(trainer.data().train).loss, test = trainer.score(trainer.data().test).loss;
   line.out() << "training loss " << xgrad::short_number(train, 6) << "\ntest loss " << xgrad::short_number(test, 6)
              << "\nweights " << trainer.digest() << '\n';
@@ -56,10 +58,11 @@ int main(int argc, char** argv) {
   line.flag("headless", headless, "train without a page, print losses and the digest of the weights");
   line.flag("steps", steps, "with --headless: steps of the optimizer", {1, 1e9});
   line.flag("program", program, "with --headless: write the C++ program of this training to this file");
+  examples::Checkpoints checkpoints(line);
   return line.run(argc, argv, [&] {
-    if (headless)
-      train(line, address, steps, program);
-    else
-      serve(line, options, address);
+    if (headless) return train(line, address, steps, program, checkpoints);
+    if (checkpoints.wanted())
+      throw examples::UsageError("--checkpoint and --resume need --headless; the page saves and loads models itself");
+    serve(line, options, address);
   });
 }

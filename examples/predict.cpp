@@ -27,11 +27,12 @@ namespace {
 
 constexpr std::int64_t piece = 1000;  // rows at a time
 
-nn::Rows rows_in(const std::string& path, DType dtype) {
+nn::Rows rows_in(const std::string& path, nn::CsvOptions options, DType dtype) {
   const std::string ending = std::filesystem::path(path).extension().string();
   if (ending == ".npy") return nn::read_npy(path);
   if (ending != ".csv") return nn::read_idx(path);
-  const nn::CsvTable table = nn::read_csv(path, {.header = nn::CsvHeader::detect});
+  if (options.header == nn::CsvHeader::present) options.header = nn::CsvHeader::detect;
+  const nn::CsvTable table = nn::read_csv(path, options);
   return table.numbers(table.columns(), dtype);
 }
 
@@ -42,10 +43,13 @@ Tensor predictions(const nn::SavedModel& saved, const std::string& path, nn::Csv
   example.erase(0);
   // A model of a table takes the columns that it was trained on, wherever they stand.
   const bool of_table = !preparation.columns.empty();
-  options.columns = preparation.columns;
-  options.missing = nn::CsvMissing::keep;
+  if (of_table) {
+    if (!options.columns.empty()) throw examples::UsageError("--columns: the model knows the columns of its table");
+    options.columns = preparation.columns;
+    options.missing = nn::CsvMissing::keep;
+  }
   const nn::Rows inputs = of_table ? nn::Rows(nn::inputs_of(preparation, nn::read_csv(path, options), input.dtype))
-                                   : rows_in(path, input.dtype).reshape_rows(example);
+                                   : rows_in(path, options, input.dtype).reshape_rows(example);
   const auto none = preparation.scalers.end();
   const auto in = of_table ? none : preparation.scalers.find("inputs"), out = preparation.scalers.find("targets");
   std::vector<Tensor> parts;
@@ -59,8 +63,10 @@ Tensor predictions(const nn::SavedModel& saved, const std::string& path, nn::Csv
   return parts.size() == 1 ? parts[0] : concatenate(parts, 0);
 }
 
+bool is_npy(const std::string& path) { return std::filesystem::path(path).extension() == ".npy"; }
+
 void write(const std::string& path, const Tensor& y, const std::vector<std::string>& classes) {
-  if (std::filesystem::path(path).extension() == ".npy") return nn::write_npy(path, y);
+  if (is_npy(path)) return nn::write_npy(path, y);
   const std::int64_t columns = y.rank() == 1 ? 1 : y.shape().back();
   const bool named = static_cast<std::int64_t>(classes.size()) == columns;
   std::vector<std::string> names;
@@ -88,6 +94,11 @@ int main(int argc, char** argv) {
   return line.run(argc, argv, [&] {
     if (model.empty() || inputs.empty() || output.empty())
       throw examples::UsageError("--model, --inputs and --output are needed");
+    if (model.ends_with(".onnx"))
+      throw examples::UsageError("--model is of ONNX; `convert --from " + model + " --to model.safetensors` reads it");
+    const std::string ending = std::filesystem::path(output).extension().string();
+    if (!ending.empty() && ending != ".csv" && !is_npy(output))
+      throw examples::UsageError("unknown kind of file " + output + "; known are .csv and .npy");
     const Pause pause;
     const nn::SavedModel saved = nn::load_model(model);
     const Tensor y = predictions(saved, inputs, csv.options());

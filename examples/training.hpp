@@ -29,6 +29,8 @@ namespace examples {
 class Checkpoints {
  public:
   explicit Checkpoints(CommandLine& line);
+  /// Whether a file was named.
+  bool wanted() const { return !saved_.empty() || !resumed_.empty(); }
 
   /// The options of a training, saved to FILE, every so many steps and where it ends, and gone on with from there;
   /// interruptible. A program that makes several gives each a name, `seed-3`, for FILE-seed-3; those that the one that

@@ -19,7 +19,6 @@
 #include <numeric>
 #include <optional>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -87,8 +86,7 @@ bool is_class(const nn::CsvTable& table, const std::string& target) {
 std::vector<std::string> choose_columns(const nn::CsvTable& table, const Settings& settings,
                                         examples::CommandLine& line) {
   std::vector<std::string> left_out = {settings.target}, columns;
-  std::istringstream list(settings.ignore);
-  for (std::string name; std::getline(list, name, ',');) left_out.push_back(name);
+  for (const std::string& name : examples::items_of(settings.ignore)) left_out.push_back(name);
   TextTable text = {{"column", "values", "missing", "used as"}};
   for (const std::string& column : table.columns_except(left_out)) {
     const std::vector<bool> gaps = table.missing(column);

@@ -12,6 +12,7 @@
 #include <nn/training/training.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <map>
 
@@ -147,11 +148,7 @@ void Trainer::apply_events() {
 }
 
 void Trainer::apply(const Event& event) {
-  if (event.is_rate()) {
-    rate_ = event.value;
-    schedule_ = row_of(schedules(), settings_.schedule).make(rate_, settings_.schedule_steps);
-    return;
-  }
+  if (event.is_rate()) return start_from(event.value);
   std::vector<std::string> known;
   for (nn::NamedTensor& named : network_.named_parameters()) {
     known.push_back(named.path);
@@ -165,6 +162,11 @@ void Trainer::apply(const Event& event) {
   }
   throw_as<ValueError>("events: no parameter '{}'{}", event.what.substr(0, 40),
                        did_you_mean(event.what.substr(0, 40), known));
+}
+
+void Trainer::start_from(double rate) {
+  rate_ = rate;
+  schedule_ = row_of(schedules(), settings_.schedule).make(rate_, settings_.schedule_steps);
 }
 
 void Trainer::change(const Event& event) {
@@ -251,6 +253,39 @@ std::vector<Tensor> Trainer::link_gradients() {
 }
 
 std::string Trainer::digest() const { return nn::digest(network_.parameters()); }
+
+std::vector<nn::CheckpointPart> Trainer::checkpoint_parts() {
+  const auto same = [this](const std::string& address) {
+    if (address != to_address(settings_)) throw_as<FileError>("it is of the training of the address '{}'", address);
+  };
+  const auto go_on = [this](const std::string& text) {
+    std::int64_t steps = -1;
+    std::from_chars(text.data(), text.data() + text.size(), steps);
+    if (steps < 0) throw_as<FileError>("'{}' is no number of steps", text);
+    go_on_after(steps);
+  };
+  return {{"network", network_},
+          {"optimizer", *optimizer_},
+          {"address", nn::SavedState{[this] { return to_address(settings_); }, same}},
+          {"steps", nn::SavedState{[this] { return std::to_string(steps_); }, go_on}}};
+}
+
+/// Numbers of parameters that were changed before are in the parameters.
+void Trainer::go_on_after(std::int64_t steps) {
+  steps_ = steps;
+  start_from(settings_.learning_rate);
+  for (next_event_ = 0; next_event_ < settings_.events.size(); ++next_event_) {
+    const Event& event = settings_.events[next_event_];
+    if (event.step >= steps) break;
+    if (event.is_rate()) apply(event);
+  }
+  batches_.set_epoch(static_cast<std::uint64_t>(epochs()));
+  next_ = batches_.end();
+  const std::int64_t in_pass = steps % steps_of_epoch();
+  if (in_pass == 0) return;
+  next_ = batches_.begin();
+  for (std::int64_t i = 0; i < in_pass; ++i) ++next_;
+}
 
 std::optional<std::string> Trainer::traced_step() {
   apply_events();

@@ -6,6 +6,7 @@
 #include <nn/optimizers/schedules.hpp>
 #include <nn/training/metrics.hpp>
 #include <nn/training/model.hpp>
+#include <nn/training/save_checkpoint.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -90,6 +91,10 @@ class Trainer {
   std::vector<Tensor> link_gradients();
   std::string digest() const;
 
+  /// All that steps change, for save_checkpoint. What they are loaded into goes on to the same bits, with a curve that
+  /// begins there; FileError for those of other settings.
+  std::vector<xgrad::nn::CheckpointPart> checkpoint_parts();
+
   /// Model and loss, for inspection, and the optimizer.
   xgrad::nn::AnyModel model() { return xgrad::nn::AnyModel::clonable(network_, loss_); }
   xgrad::nn::Optimizer& optimizer() const { return *optimizer_; }
@@ -108,7 +113,8 @@ class Trainer {
 
   void apply_events();
   void apply(const Event& event);
-  void begin_pass();
+  void start_from(double rate);
+  void go_on_after(std::int64_t steps);
   void extend_curve();
   std::optional<std::string> traced_step();
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -42,6 +43,12 @@ struct CsvOptions {
   char decimal = '.';     ///< or `,`
   char thousands = '\0';  ///< between groups of three digits: `,` in 1,234.5; without, there are none
   char comment = '\0';    ///< lines that begin with it are skipped, say `#`; without, none is
+  /// Of a file that does not say its size before it is read, such as a pipe, which may have no end. Others may have
+  /// what the machine's memory holds.
+  std::uint64_t max_bytes = std::uint64_t{1} << 30;
+  /// How messages call an option that would help, for programs whose users know flags: `--thousands` for `thousands`,
+  /// "" for one that they have not. None: `CsvOptions::thousands`.
+  std::function<std::string(const std::string& option)> option_name = {};
 };
 
 /// The fields of a CSV file: rows of named columns, each read as numbers or as text when it is asked for. Copies share
@@ -99,7 +106,8 @@ class CsvTable {
 /// all have the same number of fields. The text is UTF-8, with or without a byte order mark. Time and memory are
 /// proportional to the file.
 ///
-/// FileError for a file that cannot be read, does not fit into memory, is empty or has no rows (or none that were not
+/// FileError for a file that cannot be read, is a device other than a terminal, does not fit into memory or, where
+/// nobody can tell before, into max_bytes, is empty or has no rows (or none that were not
 /// dropped), for a ragged row, a quote inside a field without quotes or text behind a closing one, a quote that is not
 /// closed, a carriage return alone; in the columns that are kept, for a byte that is not UTF-8, a name that is empty or
 /// used twice, a missing value; for an unknown name in `columns`. ValueError for a separator or comment that is a

@@ -90,19 +90,19 @@ bool is_number(std::string_view text, const NumberFormat& format) {
   return read_number(text, format, ignored) != std::errc::invalid_argument;
 }
 
-std::string option_to_read(std::string_view text, const NumberFormat& format) {
-  if (is_number(text, format)) return "";  // no whole one
-  if (!format.trim && trimmed(text) != text && is_number(trimmed(text), format))
-    return "; CsvOptions::trim leaves out spaces";
+ReadingAdvice advice_to_read(std::string_view text, const NumberFormat& format) {
+  if (is_number(text, format)) return {};  // no whole one
+  if (!format.trim && trimmed(text) != text && is_number(trimmed(text), format)) return {{"trim"}, "leaves out spaces"};
   for (const char decimal : {'.', ','})
     for (const char thousands : {'\0', ',', '.', '\'', ' ', '_'})
       if (thousands != decimal && is_number(text, {decimal, thousands, true}))
-        return "; CsvOptions::decimal and CsvOptions::thousands say how numbers are written";
+        return {{"decimal", "thousands"}, "say how numbers are written"};
   constexpr std::array<std::string_view, 12> words = {"?",    "-",    "--",   ".",       "n/a", "N/A",
                                                       "null", "NULL", "None", "missing", "NA",  "#N/A"};
   if (std::find(words.begin(), words.end(), trimmed(text)) != words.end())
-    return "; CsvOptions::missing_words says what stands for a missing value";
-  return "";
+    return {{"missing_words"}, "says what stands for a missing value"};
+  if (text.find_first_of(";\t|") != std::string_view::npos) return {{"separator"}, "says what stands between fields"};
+  return {};
 }
 
 }  // namespace xgrad::nn

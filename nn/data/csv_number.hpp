@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace xgrad::nn {
 
@@ -26,8 +27,12 @@ std::errc read_number(std::string_view text, const NumberFormat& format, T& numb
 
 bool is_number(std::string_view text, const NumberFormat& format);
 
-/// `; CsvOptions::trim removes spaces`: the option by which a text that is no number could be read, "" if there is
-/// none.
-std::string option_to_read(std::string_view text, const NumberFormat& format);
+/// The options of read_csv by which a text that is no number could be read, and what they do: {"trim"}, "leaves out
+/// spaces". None if there are none.
+struct ReadingAdvice {
+  std::vector<std::string> options = {};
+  std::string what = {};
+};
+ReadingAdvice advice_to_read(std::string_view text, const NumberFormat& format);
 
 }  // namespace xgrad::nn

@@ -1,8 +1,10 @@
 #include <autograd/text/utf8.hpp>
+#include <autograd/text/words.hpp>
 #include <nn/data/csv_source.hpp>
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 namespace xgrad::nn {
 
@@ -14,6 +16,22 @@ std::string quoted(std::string_view text) {
   for (char& c : shown)
     if (static_cast<unsigned char>(c) < ' ') c = ' ';
   return fmt::format("'{}{}'", shown, end < text.size() ? "..." : "");
+}
+
+std::string advice(const std::function<std::string(const std::string& option)>& option_name,
+                   const std::vector<std::string>& options, std::string_view what) {
+  std::string names;
+  for (const std::string& option : options) {
+    const std::string name = option_name ? option_name(option) : "CsvOptions::" + option;
+    if (!name.empty()) names += (names.empty() ? "" : " and ") + name;
+  }
+  return names.empty() ? "" : fmt::format("; {} {}", names, what);
+}
+
+std::string list_of(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 12;
+  const std::string text = joined(std::span(names).first(std::min(names.size(), most)), quoted);
+  return names.size() > most ? fmt::format("{} and {} more", text, names.size() - most) : text;
 }
 
 TextPlace CsvSource::place(std::size_t at, TextPlace known, std::size_t known_at) const {

@@ -4,14 +4,22 @@
 #include <autograd/tensor/format.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace xgrad::nn {
 
 /// Part of a file for messages: short, printable, on one line, in quotes.
 std::string quoted(std::string_view text);
+/// `; CsvOptions::trim leaves out spaces`, the end of a message, with the options' names for whoever reads it, as
+/// CsvOptions::option_name gives them; "" if it gives none.
+std::string advice(const std::function<std::string(const std::string& option)>& option_name,
+                   const std::vector<std::string>& options, std::string_view what);
+/// Names, quoted, no more than a dozen.
+std::string list_of(const std::vector<std::string>& names);
 
 /// Line and place in the line, both from 1, in characters.
 struct TextPlace {

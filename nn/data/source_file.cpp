@@ -36,6 +36,7 @@ SourceFile::SourceFile(const std::string& path, std::string who, std::string exp
   struct stat about = {};
   if (!file_ || fstat(file_.number(), &about) != 0) refuse(fmt::format("cannot be opened ({})", std::strerror(errno)));
   if (S_ISDIR(about.st_mode)) refuse("found a directory");
+  if (S_ISBLK(about.st_mode) || (S_ISCHR(about.st_mode) && isatty(file_.number()) == 0)) refuse("found a device");
   if (S_ISFIFO(about.st_mode)) await_writer();
   fcntl(file_.number(), F_SETFL, fcntl(file_.number(), F_GETFL) & ~O_NONBLOCK);
 }
@@ -75,7 +76,7 @@ std::size_t SourceFile::read(std::span<std::uint8_t> target) {
   return done;
 }
 
-std::string SourceFile::read_all() {
+std::string SourceFile::read_all(std::uint64_t most, const std::string& advice) {
   constexpr std::uint64_t step = 1 << 20;
   const std::uint64_t known = size();
   if (known > memory_of_machine()) refuse_size(known);
@@ -86,6 +87,7 @@ std::string SourceFile::read_all() {
       text.resize(done + wanted);
       got = read({reinterpret_cast<std::uint8_t*>(text.data()) + done, wanted});
       text.resize(done + got);
+      if (text.size() > std::max(known, most)) refuse(fmt::format("found more than {} bytes{}", most, advice));
       if (got < wanted) return text;
     }
   } catch (const std::bad_alloc&) {

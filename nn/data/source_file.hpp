@@ -14,15 +14,17 @@ namespace xgrad::nn {
 class SourceFile {
  public:
   /// A pipe (as in `program <(zcat file)`) is a file, too, if somebody writes to it. FileError for what is missing, may
-  /// not be read, is a directory, or a FIFO without a writer, for whom one would wait for ever.
+  /// not be read, is a directory, a device other than a terminal, or a FIFO without a writer, for whom one would wait
+  /// for ever.
   SourceFile(const std::string& path, std::string who, std::string expected);
 
   /// Bytes of a regular file, 0 of others.
   std::uint64_t size() const;
   /// Fills the target as far as the file goes; how many bytes there were. FileError if the system fails to read.
   std::size_t read(std::span<std::uint8_t> target);
-  /// All that is left. FileError if it does not fit into the memory of this machine.
-  std::string read_all();
+  /// All that is left. FileError if a regular file does not fit into the memory of this machine, and for more than
+  /// `most` bytes of another one, which may have no end; advice stands in the message.
+  std::string read_all(std::uint64_t most = std::uint64_t{1} << 30, const std::string& advice = {});
 
  private:
   void await_writer();

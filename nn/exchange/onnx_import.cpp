@@ -5,7 +5,7 @@
 #include <autograd/text/utf8.hpp>
 #include <nn/exchange/onnx.hpp>
 #include <nn/exchange/onnx_proto.hpp>
-#include <nn/files/elements.hpp>
+#include <nn/exchange/onnx_tensor_proto.hpp>
 #include <nn/files/input_file.hpp>
 
 #include <algorithm>
@@ -25,26 +25,6 @@ constexpr std::int64_t first_set = 13, last_set = 22;  // in which the operators
 constexpr std::uint64_t max_bytes = std::numeric_limits<std::int32_t>::max();  // protobuf's own limit
 
 using Ints = std::vector<std::int64_t>;
-
-std::optional<ElementKind> kind_of_type(int type) {
-  using onnx::TensorProto;
-  switch (type) {
-    case TensorProto::FLOAT:
-      return ElementKind::float32;
-    case TensorProto::DOUBLE:
-      return ElementKind::float64;
-    case TensorProto::INT64:
-      return ElementKind::int64;
-    case TensorProto::INT32:
-      return ElementKind::int32;
-    case TensorProto::BOOL:
-      return ElementKind::boolean;
-    case TensorProto::FLOAT16:
-      return ElementKind::float16;
-    default:
-      return std::nullopt;
-  }
-}
 
 /// One elementary step of so many inputs.
 Formula formula(const std::string& step) {
@@ -77,7 +57,7 @@ class Importer {
       for (std::string line; std::getline(lines, line);) buffers.insert(line);
     }
     for (const onnx::TensorProto& tensor : in.initializer()) {
-      const Tensor values = tensor_of(tensor);
+      const Tensor values = onnx_tensor(file_, tensor);
       define(tensor.name(), {tensor.name(), values.dtype(), values.shape(), values,
                              is_floating(values.dtype()) && !buffers.contains(tensor.name())});
     }
@@ -85,7 +65,7 @@ class Importer {
     for (const onnx::ValueInfoProto& input : in.input()) {
       if (places_.contains(input.name())) continue;  // an initializer's default
       if (std::exchange(has_input, true)) refuse("has several inputs; need one");
-      graph_.input = define(input.name(), input_of(input));
+      graph_.input = define(input.name(), onnx_input(file_, input));
     }
     if (!has_input) refuse("has no input");
     if (in.output_size() != 1) refuse(fmt::format("has {} outputs; need one", in.output_size()));
@@ -100,58 +80,6 @@ class Importer {
     return "node '" + printable(now_->name()) + "' (" + printable(now_->op_type()) + ")";
   }
   [[noreturn]] void refuse_node(const std::string& what) const { refuse(described() + " " + what); }
-
-  ModelGraph::Value input_of(const onnx::ValueInfoProto& info) const {
-    const auto& type = info.type().tensor_type();
-    const auto kind = kind_of_type(type.elem_type());
-    if (!info.type().has_tensor_type() || !kind) refuse("has an input of a type that is not known");
-    ModelGraph::Value value{info.name(), dtype_in_tensor(*kind), {}, {}, false};
-    if (type.shape().dim_size() < 1 || type.shape().dim_size() > static_cast<int>(Extents::capacity))
-      refuse(fmt::format("has an input of {} axes; need 1 to {}", type.shape().dim_size(), Extents::capacity));
-    for (const auto& dimension : type.shape().dim()) {
-      const bool first = value.shape.rank() == 0;
-      if (!first && (!dimension.has_dim_value() || dimension.dim_value() < 0))
-        refuse("has an input with an open extent behind the first axis");
-      value.shape.push_back(first ? -1 : dimension.dim_value());
-    }
-    return value;
-  }
-
-  Tensor tensor_of(const onnx::TensorProto& tensor) const {
-    const std::string what = "tensor '" + printable(tensor.name()) + "'";
-    const auto kind = kind_of_type(tensor.data_type());
-    if (!kind) refuse(fmt::format("{} has the type {}, which is not known", what, tensor.data_type()));
-    if (tensor.data_location() != onnx::TensorProto::DEFAULT || tensor.external_data_size() > 0)
-      refuse(what + " is in another file");
-    if (tensor.dims_size() > static_cast<int>(Extents::capacity))
-      refuse(fmt::format("{} has {} axes; need at most {}", what, tensor.dims_size(), Extents::capacity));
-    Shape shape;
-    for (const std::int64_t extent : tensor.dims()) {
-      if (extent < 0) refuse(what + " has a negative extent");
-      shape.push_back(extent);
-    }
-    const std::uint64_t bytes = stored_bytes(file_, what, *kind, shape);
-    std::string values = tensor.raw_data();
-    const auto add = [&values](auto number) { values.append(reinterpret_cast<const char*>(&number), sizeof number); };
-    if (values.empty()) {
-      if (*kind == ElementKind::float32)
-        for (const float number : tensor.float_data()) add(number);
-      else if (*kind == ElementKind::float64)
-        for (const double number : tensor.double_data()) add(number);
-      else if (*kind == ElementKind::int64)
-        for (const std::int64_t number : tensor.int64_data()) add(number);
-      else if (*kind == ElementKind::int32)
-        for (const std::int32_t number : tensor.int32_data()) add(number);
-      else if (*kind == ElementKind::float16)
-        for (const std::int32_t number : tensor.int32_data()) add(static_cast<std::uint16_t>(number));
-      else
-        for (const std::int32_t number : tensor.int32_data()) add(static_cast<std::uint8_t>(number));
-    }
-    if (values.size() != bytes)
-      refuse(fmt::format("{} of shape {} has {} bytes; need {}", what, shape, values.size(), bytes));
-    InputFile source(reader, values, file_.name());
-    return read_values(source, what, *kind, shape);
-  }
 
   std::size_t define(const std::string& name, ModelGraph::Value value) {
     if (!places_.emplace(name, graph_.values.size()).second) refuse("defines '" + printable(name) + "' twice");
@@ -316,7 +244,7 @@ class Importer {
   std::size_t read_constant() {
     const auto* const value = find("value");
     if (value == nullptr || !value->has_t()) refuse_node("has no tensor as its value");
-    return constant(tensor_of(value->t()));
+    return constant(onnx_tensor(file_, value->t()));
   }
 
   std::size_t scaled(std::size_t x, double factor) { return factor == 1 ? x : elementwise("mul", {x, number(factor)}); }

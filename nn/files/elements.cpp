@@ -105,6 +105,13 @@ void read_converted(InputFile& file, const std::string& what, ByteOrder order, s
 
 }  // namespace
 
+std::string_view name_of(ElementKind kind) {
+  constexpr std::array<std::string_view, 13> names = {"bool",     "uint8",   "int8",   "uint16", "int16",
+                                                      "uint32",   "int32",   "uint64", "int64",  "float16",
+                                                      "bfloat16", "float32", "float64"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
 std::size_t element_size(ElementKind kind) {
   return visit_kind(kind, [](auto zero) { return sizeof zero; });
 }

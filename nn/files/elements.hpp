@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace xgrad::nn {
 
@@ -26,6 +27,8 @@ enum class ElementKind : std::uint8_t {
   float64,
 };
 
+/// NumPy's name of it: `float16`.
+std::string_view name_of(ElementKind kind);
 /// In the file.
 std::size_t element_size(ElementKind kind);
 /// In a tensor.

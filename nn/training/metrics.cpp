@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -91,13 +92,17 @@ ConfusionMatrix::ConfusionMatrix(const Tensor& scores, const Tensor& labels, std
 
 namespace {
 
-/// 0 or 1 for every label, int64 (n,).
-Tensor binary_labels(const Tensor& labels) {
+/// 0, 1 or what is ignored for every label, int64 (n,).
+Tensor binary_labels(const Tensor& labels, std::optional<std::int64_t> ignored) {
   Tensor classes = Tensor::uninitialized({static_cast<std::int64_t>(labels.size())}, int64);
   visit(labels.dtype(), [&](auto zero) {
     const auto values = labels.values<decltype(zero)>();
     std::int64_t* const target = classes.fresh_data<std::int64_t>();
     for (std::size_t row = 0; row < values.size(); ++row) {
+      if (ignored && values[row] == static_cast<decltype(zero)>(*ignored)) {
+        target[row] = *ignored;
+        continue;
+      }
       if (values[row] != 0 && values[row] != 1)
         throw_as<ValueError>("ConfusionMatrix: label {} in row {}; need 0 or 1", values[row], row);
       target[row] = values[row] == 1;
@@ -119,7 +124,8 @@ Tensor binary_predictions(const Tensor& scores, double threshold) {
 
 }  // namespace
 
-ConfusionMatrix ConfusionMatrix::binary(const Tensor& scores, const Tensor& labels, double threshold) {
+ConfusionMatrix ConfusionMatrix::binary(const Tensor& scores, const Tensor& labels, double threshold,
+                                        std::optional<std::int64_t> ignore_index) {
   check_defined("ConfusionMatrix", "scores", scores);
   check_defined("ConfusionMatrix", "labels", labels);
   const Shape& shape = scores.shape();
@@ -131,10 +137,15 @@ ConfusionMatrix ConfusionMatrix::binary(const Tensor& scores, const Tensor& labe
         shape, labels.dtype(), labels.shape());
   if (!is_floating(scores.dtype())) throw TypeError("ConfusionMatrix: the scores are int64; need a floating dtype");
   if (std::isnan(threshold)) throw ValueError("ConfusionMatrix: the threshold is NaN; need a number");
-  ConfusionMatrix matrix(2);
+  ConfusionMatrix matrix(2, ignore_index);
   const Tensor classes = binary_predictions(scores, threshold);
-  matrix.count_rows(classes, binary_labels(labels), true);
+  matrix.count_rows(classes, binary_labels(labels, ignore_index), true);
   return matrix;
+}
+
+double BinaryMetric::operator()(const Tensor& predictions, const Tensor& labels) const {
+  const ConfusionMatrix matrix = ConfusionMatrix::binary(predictions, labels, threshold, ignore_index);
+  return ignore_index && matrix.total() == 0 ? std::numeric_limits<double>::quiet_NaN() : score(matrix);
 }
 
 void ConfusionMatrix::add(const Tensor& predictions, const Tensor& labels) {

@@ -45,9 +45,11 @@ class ConfusionMatrix {
   /// Of these rows; classes are the columns of predictions.
   ConfusionMatrix(const Tensor& scores, const Tensor& labels, std::optional<std::int64_t> ignore_index = std::nullopt);
   /// Of classes 0 and 1, of which one column of scores, (n,) or (n, 1), decides: 1 above the threshold. 0.5 is for
-  /// probabilities; logits want 0. Labels are 0 or 1, int64 (n,) or of the scores' shape in any dtype. ShapeError,
-  /// TypeError for others, ValueError for a label that is neither and for a score that is NaN.
-  static ConfusionMatrix binary(const Tensor& scores, const Tensor& labels, double threshold = 0.5);
+  /// probabilities; logits want 0. Labels are 0 or 1, int64 (n,) or of the scores' shape in any dtype; rows whose label
+  /// is ignore_index are left out. ShapeError, TypeError for others, ValueError for a label that is neither and for a
+  /// score that is NaN.
+  static ConfusionMatrix binary(const Tensor& scores, const Tensor& labels, double threshold = 0.5,
+                                std::optional<std::int64_t> ignore_index = std::nullopt);
 
   /// Counts rows. predictions are scores (n, classes), of which the first largest decides, or classes int64 (n,);
   /// labels int64 (n,). ShapeError, TypeError for others, ValueError for a class outside [0, classes) or a row with a
@@ -96,11 +98,12 @@ class ConfusionMatrix {
 struct BinaryMetric {
   double (*score)(const ConfusionMatrix& matrix);
   double threshold = 0.5;
+  std::optional<std::int64_t> ignore_index = std::nullopt;
 
-  double operator()(const Tensor& predictions, const Tensor& labels) const {
-    return score(ConfusionMatrix::binary(predictions, labels, threshold));
-  }
-  constexpr BinaryMetric from_logits() const { return {score, 0.0}; }
+  double operator()(const Tensor& predictions, const Tensor& labels) const;
+  constexpr BinaryMetric from_logits() const { return {score, 0.0, ignore_index}; }
+  /// The same without rows of this label, any integer; NaN if there are no others.
+  constexpr BinaryMetric ignoring(std::int64_t label) const { return {score, threshold, label}; }
 };
 
 inline constexpr BinaryMetric binary_accuracy = {[](const ConfusionMatrix& matrix) { return matrix.accuracy(); }};

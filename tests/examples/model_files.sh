@@ -31,6 +31,14 @@ expect 0 "a listing of the copy" "$convert" --from again.safetensors
 cp "$folder.out" copy
 expect 0 "a listing of the npz" "$convert" --from two.npz
 cmp -s copy "$folder.out" || fail "there and back: another listing"
+expect 1 "weights without a graph" "$convert" --from two.npz --to two.c
+says "two.npz: has no graph" "weights without a graph"
+printf '\x93NUMPY\x01\x00\x3e\x00%-61s\n\x00\x3c\x00\x40' "{'descr': '<f2', 'fortran_order': False, 'shape': (2,), }" >half.npy
+expect 0 "a listing without the values" "$convert" --from half.npy
+prints "half   float16  (2,)         2      4" "a listing without the values"
+head -c 73 half.npy >cut.npy
+expect 1 "a listing of an array that is cut" "$convert" --from cut.npy
+says "found 1 bytes behind the header; need 4" "a listing of an array that is cut"
 expect 1 "several tensors in one array" "$convert" --from two.safetensors --to two.npy
 says "an .npy file has one: choose it by --tensor" "several tensors in one array"
 name=$(awk 'NR == 2 { print $1 }' copy)
@@ -91,6 +99,11 @@ END
   paste <(./main) <(tail -n 3 predictions.csv) |
     awk '{ d = $1 - $2; if (d < 0) d = -d; if (!(d < 1e-5)) bad = 1 } END { exit NR != 3 || bad }' ||
     fail "C and predict differ: $(paste <(./main) <(tail -n 3 predictions.csv) | head -n 1)"
+  expect 2 "an unknown kind of predictions" "$predict" --model $model --inputs inputs.csv --output x.pt
+  says "known are .csv and .npy" "an unknown kind of predictions"
+  tr , ';' <inputs.csv | tr . , >marks.csv
+  expect 0 "other marks" "$predict" --model $model --inputs marks.csv --output marks_read.csv --separator semicolon --decimal comma
+  cmp -s predictions.csv marks_read.csv || fail "other marks: other predictions"
   expect 0 "predictions as an array" "$predict" --model $model --inputs inputs.csv --output predictions.npy
   expect 0 "the array" "$convert" --from predictions.npy
   prints "(3, 1)" "the array"

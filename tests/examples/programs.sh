@@ -102,4 +102,24 @@ wait
 expect 3 "a directory that cannot be written" env XGRAD_BUILD=/proc/nowhere bash "$root/cmake/build.sh" release xor
 says "XGRAD_BUILD" "a directory that cannot be written"
 
+# A user who may not write the source tree runs what is built, or is told where to build.
+tree=$folder/tree
+mkdir -p "$tree/build/release/examples" "$tree/examples" "$tree/tests"
+cp -r "$root/cmake" "$tree"
+cp "$root"/examples/{run.sh,xor.cpp,gan.cpp} "$tree/examples"
+cp "$root/tests/run.sh" "$tree/tests"
+cp "$programs/xor" "$tree/build/release/examples"
+chmod 755 "$folder"
+chmod -R a-w,a+rX "$tree"
+as_another() {
+  if [[ $(id -u) -eq 0 ]]; then setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else "$@"; fi
+}
+expect 0 "a tree of others" as_another bash "$tree/examples/run.sh" xor --seeds 1 --epochs 1
+says "running xor as it was built before" "a tree of others"
+for command in "examples/run.sh gan" "tests/run.sh"; do
+  expect 3 "a tree of others: $command" as_another bash "$tree"/$command
+  says "build elsewhere: XGRAD_BUILD=/a/directory" "a tree of others: $command"
+done
+chmod -R u+w "$tree"
+
 [[ $failures -eq 0 ]]

@@ -29,6 +29,27 @@ rows | sed '9s/cat/bird/;9s/dog/bird/' >"$table"; refused "a class of one row" "
 rows >"$table"; refused "no column left" "no column is left" --ignore size,colour
 expect 2 "no target" "$programs/tabular" --csv "$table"
 says "--target is missing" "no target"
+# What an error names is a flag, and helps.
+advised() {  # what, flags
+  refused "$1" "$2" "${given[@]}"
+  expect 0 "$1, $2" "$programs/tabular" --csv "$table" --target "${target:-kind}" --epochs 1 --quiet --force \
+    --out "$folder/out" "${given[@]}" "${@:2}"
+}
+given=()
+(echo "# cats"; rows) >"$table"; advised "a comment" --comment "#"
+rows | tr , ';' >"$table"; advised "semicolons" --separator semicolon
+rows | sed '1d;s/^/0/;s/cat/1/;s/dog/2/;s/red/3/;s/blue/4/' >"$table"; target=3 advised "no names" --header absent
+rows | sed 's/$/,/;1s/$/colour/' >"$table"; advised "a name used twice" --columns size,kind
+given=(--task regression)
+rows | sed 's/^\([0-9]*\),/"\1,5",/' >"$table"; target=size advised "decimal commas" --decimal comma
+rows | sed 's/^\([0-9]*\),/"\1,500",/' >"$table"; target=size advised "groups of three digits" --thousands comma
+rows | sed '4s/^[0-9]*/-/' >"$table"; target=size advised "a dash for a missing value" --missing-words "-,NA"
+given=()
+expect 1 "a long pipe" "$programs/tabular" --csv <(rows) --target kind --max-bytes 9 --out "$folder/out" --quiet
+says "found more than 9 bytes; --max-bytes says" "a long pipe"
+table=/dev/zero refused "a device" "/dev/zero: read_csv: found a device"
+expect 2 "two characters" "$programs/tabular" --csv "$table" --target kind --comment "//"
+says "--comment //; need one character" "two characters"
 printf 'x\n1\n' >"$table"
 expect 1 "letters of another table" "$programs/letters" --data "$table" --out "$folder/out" --quiet
 says "$table:1:1: no column 'lettr'" "letters of another table"

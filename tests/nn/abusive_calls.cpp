@@ -338,10 +338,13 @@ void training(Abuse& abuse) {
         seen(matrix.accuracy() + matrix.precision(label) + matrix.recall(label) + matrix.f1(label));
         return matrix.counts();
       });
-  abuse("BinaryMetric::operator() BinaryMetric::from_logits ConfusionMatrix::binary binary confusion",
-        good(tensor({0.25, 0.75}), labels, 0.5), [](const Tensor& p, const Tensor& t, double threshold) {
-          seen(nn::ConfusionMatrix::binary(p, t, threshold).total(), nn::binary_f1.from_logits()(p, t));
-        });
+  abuse(
+      "BinaryMetric::operator() BinaryMetric::from_logits BinaryMetric::ignoring ConfusionMatrix::binary binary "
+      "confusion",
+      good(tensor({0.25, 0.75}), labels, 0.5), [](const Tensor& p, const Tensor& t, double threshold) {
+        seen(nn::ConfusionMatrix::binary(p, t, threshold).total(), nn::binary_f1.from_logits()(p, t),
+             nn::binary_f1.ignoring(1)(p, t));
+      });
   abuse("save_checkpoint load_checkpoint saved_state CheckpointPart xgrad_test",
         good(std::string("run"), std::string("x"), zeros({4}), three, two),
         [](const std::string& file, const std::string& name, const Tensor& x, Int step, Int keep) {
@@ -487,11 +490,15 @@ void files(Abuse& abuse) {
       },
       [](auto& path) { return std::pair(nn::read_npz(path), nn::list_npz(path)); });
   written(
-      "write_safetensors read_safetensors list_safetensors safetensors_name xgrad_test",
+      "write_safetensors read_safetensors list_safetensors safetensors_name name_of xgrad_test",
       [](auto& path, auto& x) {
         nn::write_safetensors(path, {.tensors = {{"x", x}}});
       },
-      [](auto& path) { return std::pair(nn::read_safetensors(path), nn::list_safetensors(path)); });
+      [](auto& path) {
+        const nn::SafetensorsListing list = nn::list_safetensors(path);
+        seen(list, nn::name_of(list.tensors.at(0).kind));
+        return nn::read_safetensors(path);
+      });
   written(
       "write_csv csv_columns read_csv csv xgrad_test",
       [](auto& path, auto& x) {

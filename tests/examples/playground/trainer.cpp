@@ -5,6 +5,7 @@
 
 #include "examples/playground/trainer.hpp"
 #include "tests/examples/playground/random_address.hpp"
+#include "tests/support/folder.hpp"
 #include "tests/support/with_threads.hpp"
 
 using namespace playground;
@@ -49,6 +50,34 @@ TEST_CASE("changes made while training are repeated from the address, at the sam
   CHECK_THROWS_AS(again.change({.what = "hidden2.bias", .index = 2, .value = 1}), xgrad::ValueError);
   // Reset goes on with the present rate.
   CHECK(to_address(again.restarted()) == "data=xor&optimizer=adam&learning_rate=0.01");
+}
+
+TEST_CASE("a training that is stopped anywhere and goes on ends with the same weights") {
+  const Folder folder;
+  const std::string file = folder.file("a");
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const std::string address = random_address(seed);
+    CAPTURE(address);
+    const std::string once = trained(address, 60);
+    for (const std::int64_t stop : {0, 1, 30, 31, 40, 41, 59, 60}) {  // 30 and 40: changes
+      CAPTURE(stop);
+      Trainer first(from_address(address)), second(from_address(address));
+      for (std::int64_t i = 0; i < stop; ++i) first.step();
+      xgrad::nn::save_checkpoint(file, first.checkpoint_parts(), first.steps());
+      const std::int64_t done = xgrad::nn::load_checkpoint(file, second.checkpoint_parts());
+      CHECK(done == first.steps());  // fewer where the loss is not finite
+      CHECK(second.steps() == done);
+      CHECK(second.learning_rate() == first.learning_rate());
+      for (std::int64_t i = stop; i < 60; ++i) second.step();
+      CHECK(second.digest() == once);
+    }
+  }
+  Trainer other(from_address("seed=2"));
+  xgrad::nn::save_checkpoint(file, Trainer(from_address("seed=3")).checkpoint_parts(), 0);
+  const std::string before = other.digest();
+  CHECK_THROWS_WITH_AS(xgrad::nn::load_checkpoint(file, other.checkpoint_parts()),
+                       doctest::Contains("it is of the training of the address 'seed=3'"), xgrad::FileError);
+  CHECK(other.digest() == before);
 }
 
 TEST_CASE("the curve has the losses at the ends of epochs, and stays short") {

@@ -95,17 +95,18 @@ TEST_CASE("a header is there, is not, or shows by the numbers below it") {
   CHECK(parse("a,b\n3,x\n", {.header = CsvHeader::detect}).columns() == Texts{"a", "b"});
   CHECK(parse("1,2\n3,4\n", {.header = CsvHeader::numeric}).columns() == Texts{"1", "2"});
   CHECK(error("5.1,3.5\n4.9,3\n") ==
-        "FileError: iris.csv:1:1: the first line has nothing but numbers; need names, or CsvOptions::header: "
-        "CsvHeader::absent if there are none, CsvHeader::numeric if they are these");
+        "FileError: iris.csv:1:1: the first line has nothing but numbers; need names; CsvOptions::header says if there "
+        "are none (absent), or if they are these (numeric)");
   CHECK(parse("country,2019,2020\nPeru,1,2\n").columns() == Texts{"country", "2019", "2020"});
   CHECK(error("a,b\nx,y\n", {.header = CsvHeader::detect}) ==
-        "FileError: iris.csv:1:1: neither of the first two lines has a number; say whether there is a header");
+        "FileError: iris.csv:1:1: neither of the first two lines has a number; CsvOptions::header says whether "
+        "the first one has names");
 }
 
 TEST_CASE("missing values are errors, dropped rows or filled fields, and counted") {
   const std::string text = "a,b\n1,x\n,y\n3,NA\n4,\"\"\n5,z\n";
   CHECK(error(text) ==
-        "FileError: iris.csv:3:1: a missing value in column 'a'; CsvOptions::missing can drop, fill or keep");
+        "FileError: iris.csv:3:1: a missing value in column 'a'; CsvOptions::missing says what becomes of it");
   const CsvTable dropped = parse(text, {.missing = CsvMissing::drop_row});
   CHECK(dropped.rows() == 3);
   CHECK(dropped.dropped_rows() == 2);
@@ -319,7 +320,7 @@ TEST_CASE("numbers as other programs write them are read as the options say, or 
   CHECK(refused("-").ends_with("; need a number; CsvOptions::missing_words says what stands for a missing value"));
   for (const char* const missing : {"?", "null", "NULL", "N/A", "NA", "NaN", ""})
     CHECK(refused(missing) ==
-          "FileError: iris.csv:2:1: a missing value in column 'x'; CsvOptions::missing can drop, fill or keep");
+          "FileError: iris.csv:2:1: a missing value in column 'x'; CsvOptions::missing says what becomes of it");
   CHECK(parse("x\n1\n?\nnull\nN/A\n", {.missing = CsvMissing::drop_row}).rows() == 1);
 }
 
@@ -331,7 +332,7 @@ TEST_CASE("spaces around names, fields and quotes are left out on request") {
   CHECK(expect::values(table.numbers({"width", "n"})) == std::vector<double>{1, 2, 3, 4});
   CHECK(parse("a\tb\n1\t\n", {.separator = '\t', .missing = CsvMissing::fill, .trim = true}).filled_fields() == 1);
   CHECK(parse("a,b\n 1,x\n").text("a") == Texts{" 1"});
-  CHECK(error("a,b\n1, \"x\"\n").ends_with("(CsvOptions::trim leaves out spaces before it)"));
+  CHECK(error("a,b\n1, \"x\"\n").ends_with("; CsvOptions::trim leaves out spaces before it"));
   CHECK(parse("a,b\n1, ?\n2,3\n", {.missing = CsvMissing::drop_row, .trim = true}).rows() == 1);
 }
 
@@ -352,6 +353,19 @@ TEST_CASE("a wrong separator and a missing header are guessed from an unknown na
   CHECK(error("setosa,5.1\nvirginica,6\n", {.columns = {"species"}})
             .ends_with("; CsvOptions::header says if the file has no names"));
   CHECK(error("width,length\n1,2\n", {.columns = {"lenght"}}).ends_with("; did you mean length?"));
+}
+
+TEST_CASE("options are called in messages as their reader calls them, and not at all where he has none") {
+  const auto flag = [](const std::string& option) {
+    return option == "thousands" || option == "header" ? "" : "--" + option;
+  };
+  const CsvOptions options = {.header = CsvHeader::detect, .option_name = flag};
+  CHECK(error_of([&] {
+          parse("x,y\n\"1,5\",2\n", options).number_column("x");
+        }).ends_with("; need a number; --decimal say how numbers are written"));
+  CHECK(error("a,a\n1,2\n", options).ends_with("column name 'a' is used twice; --columns says which to keep"));
+  CHECK(error("a,b\n# half\n3,4\n", {.option_name = flag}).ends_with("need 2; --comment skips comments"));
+  CHECK(error("a,b\nx,y\n", options).ends_with("neither of the first two lines has a number"));
 }
 
 TEST_CASE("marks that cannot be told apart are refused") {

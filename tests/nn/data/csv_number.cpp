@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <system_error>
+#include <vector>
 
 using namespace xgrad;
 using nn::NumberFormat;
@@ -29,10 +30,12 @@ TEST_CASE("a number is the whole text, whatever the type") {
 }
 
 TEST_CASE("the option that would help is named, if there is one") {
-  CHECK(nn::option_to_read("abc", NumberFormat()).empty());
-  CHECK(nn::option_to_read("1,5", NumberFormat()).find("decimal") != std::string::npos);
-  CHECK(nn::option_to_read(" 1", NumberFormat()).find("trim") != std::string::npos);
-  CHECK(nn::option_to_read("n/a", NumberFormat()).find("missing_words") != std::string::npos);
+  using Options = std::vector<std::string>;
+  CHECK(nn::advice_to_read("abc", NumberFormat()).options.empty());
+  CHECK(nn::advice_to_read("1,5", NumberFormat()).options == Options{"decimal", "thousands"});
+  CHECK(nn::advice_to_read(" 1", NumberFormat()).options == Options{"trim"});
+  CHECK(nn::advice_to_read("n/a", NumberFormat()).options == Options{"missing_words"});
+  CHECK(nn::advice_to_read("1;2", NumberFormat()).options == Options{"separator"});
   CHECK(nn::trimmed(" \t a b\t") == "a b");
   CHECK(nn::trimmed(" ").empty());
 }

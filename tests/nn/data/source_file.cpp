@@ -66,6 +66,28 @@ TEST_CASE("what cannot be opened or read is a FileError with the reason") {
       error_of([] { nn::read_idx("/proc/self/mem"); }).starts_with("FileError: read_idx: /proc/self/mem: cannot be "));
 }
 
+TEST_CASE("what may have no end is refused: devices at once, pipes beyond the bytes that are allowed") {
+  for (const char* const device : {"/dev/zero", "/dev/urandom", "/dev/null"}) {
+    CHECK(error_of([&] { nn::read_csv(device); }) ==
+          std::string("FileError: ") + device + ": read_csv: found a device; expected a CSV file");
+    CHECK(contains(error_of([&] { nn::read_idx(device); }), "found a device; expected an IDX file"));
+  }
+  const Folder folder;
+  const std::string path = (folder / "fifo").string();
+  REQUIRE(mkfifo(path.c_str(), 0600) == 0);
+  const int never_ends = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  std::thread writer([&] { std::ofstream(path) << std::string((1 << 20) + 1000, '1'); });  // one line
+  CHECK(error_of([&] { nn::read_csv(path, {.max_bytes = 1'000'000}); }) ==
+        "FileError: " + path +
+            ": read_csv: found more than 1000000 bytes; CsvOptions::max_bytes says how many there may be; expected "
+            "a CSV file");
+  writer.join();
+  close(never_ends);
+  // A regular file says its size.
+  std::ofstream(folder / "file") << "a,b\n1,2\n";
+  CHECK(nn::read_csv((folder / "file").string(), {.max_bytes = 0}).rows() == 1);
+}
+
 TEST_CASE("a file that is larger than the machine's memory is refused before it is read") {
   const Folder folder;
   const std::string path = (folder / "sparse").string();

@@ -12,6 +12,8 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <string>
 #include <vector>
@@ -252,6 +254,25 @@ TEST_CASE("a file that claims more than there is takes no memory for it") {
         error_of(image(R"({"x":)" + claim + "}", std::string(1000, 'x'))).starts_with("FileError: read_safetensors: "));
   CHECK(error_of(number(100'000'000) + std::string(1000, '{')).starts_with("FileError: read_safetensors: "));
   CHECK(peak.risen() < 64);
+}
+
+TEST_CASE("reading takes no more memory than its tensors: of half precision at most twice the file") {
+  const Folder folder;
+  constexpr std::size_t count = std::size_t{12} << 20;
+  struct Stored {
+    const char* dtype;
+    std::size_t size, in_tensor;
+  };
+  for (const Stored& stored : {Stored{"F32", 4, 4}, Stored{"F16", 2, 4}}) {
+    const std::string shape = "[" + std::to_string(count) + "]";
+    const std::string header =
+        image(R"({"x":)" + entry(stored.dtype, shape, "[0," + std::to_string(count * stored.size) + "]") + "}");
+    std::ofstream(folder / "a", std::ios::binary) << header;
+    std::filesystem::resize_file(folder / "a", header.size() + count * stored.size);
+    const MemoryPeak peak;
+    CHECK(nn::read_safetensors(folder.file("a")).tensors.at("x").size() == count);
+    CHECK(peak.risen() < static_cast<double>(count * stored.in_tensor >> 20) + 4);
+  }
 }
 
 TEST_CASE("text with control characters is shown in messages without them") {

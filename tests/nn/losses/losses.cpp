@@ -169,6 +169,28 @@ TEST_CASE("every message of cross-entropy begins with its name") {
   CHECK(errors[2] == errors[0]);
 }
 
+TEST_CASE("cross-entropy refuses exchanged arguments, and soft targets below 0 or whose sum is not 1") {
+  const Tensor logits = tensor({{2, -1, 0.5}, {0, 1, 0.25}}), labels = tensor({0, 2}, int64);
+  const Tensor one_hot_labels = one_hot(labels, 3);
+  const auto error = [](const Tensor& x, const Tensor& target, const nn::CrossEntropyOptions& options = {}) {
+    return expect::error_of([&] { nn::cross_entropy(x, target, options); });
+  };
+  const std::vector<nn::CrossEntropyOptions> every = {
+      {}, {.reduction = nn::Reduction::none}, {.weights = ones({3})}, {.label_smoothing = 0.1}};
+  for (const nn::CrossEntropyOptions& options : every) {
+    CHECK(
+        error(one_hot_labels, logits, options) ==
+        "ValueError: cross_entropy: -1 in row 0 of the soft targets; need numbers >= 0 whose sum is 1 (the logits come "
+        "first, then the targets)");
+    CHECK(error(one_hot_labels, abs(logits), options)
+              .starts_with("ValueError: cross_entropy: a sum of 3.5 in row 0 of the soft targets; "));
+    CHECK(expect::contains(error(labels, logits, options), "Error: cross_entropy: "));
+    CHECK(error(logits, tensor({{1.5, -0.5, 0}, {0, 1, 0}}), options)
+              .starts_with("ValueError: cross_entropy: -0.5 in row 0 of the soft targets; "));
+    CHECK_NOTHROW(nn::cross_entropy(logits, one_hot_labels, options));
+  }
+}
+
 // Exact by the definition, in 64 binary digits: log(1 + e^-|x|) is all that is left.
 TEST_CASE("binary cross-entropy with logits keeps the digits of a confident answer") {
   const auto loss = [](double x, double t, DType dtype) {

@@ -1,3 +1,4 @@
+#include "tests/nn/files/memory_peak.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 
@@ -65,6 +66,24 @@ TEST_CASE("a model that is saved and loaded has the same bits, buffers too") {
   CHECK(weight.is(other.hidden.weight));
   CHECK(weight.is_leaf());
   CHECK(folder.entries() == 1);
+}
+
+TEST_CASE("a model is saved without a copy, and loaded with one: at most twice the file's memory") {
+  const Folder folder;
+  struct Wide : nn::Module {
+    nn::Linear layer = add("layer", nn::Linear(2048, 6144));  // 48 MiB
+  } model;
+  for (const nn::Naming naming : {nn::Naming::ours, nn::Naming::torch}) {
+    const double copies = naming == nn::Naming::torch ? 1 : 0;  // (out, in)
+    {
+      const MemoryPeak peak;
+      nn::save(model, folder.file("wide"), {.naming = naming});
+      CHECK(peak.risen() < 48 * copies + 4);
+    }
+    const MemoryPeak peak;
+    nn::load(model, folder.file("wide"), {.naming = naming});
+    CHECK(peak.risen() < 48 * (1 + copies) + 4);
+  }
 }
 
 TEST_CASE("tied weights are stored once, and every handle sees what is loaded") {

@@ -202,6 +202,20 @@ TEST_CASE("one column of scores decides between two classes, as probabilities or
   CHECK(nn::binary_accuracy(tensor({infinity, -infinity}), tensor({1, 0})) == 1);
   CHECK(ConfusionMatrix::binary(probabilities, labels, 0.3).count(1, 1) == 2);
 
+  // Ignored rows, whatever their scores are; a label of the loss's dtype, too.
+  const Tensor some = tensor({0.9, infinity - infinity, 0.2, 0.7}), ignored = tensor({1, -100, 1, 0});
+  for (const Tensor& labels_of_some : {ignored, ignored.to(int64)}) {
+    CHECK(nn::binary_accuracy.ignoring(-100)(some, labels_of_some) == doctest::Approx(1.0 / 3));
+    CHECK(nn::binary_f1.ignoring(-100)(some, labels_of_some) == 0.5);
+    CHECK(nn::binary_recall.ignoring(-100).from_logits()(some, labels_of_some) == 1);
+    CHECK(ConfusionMatrix::binary(some, labels_of_some, 0.5, -100).total() == 3);
+    CHECK(error_of([&] {
+            nn::binary_accuracy(some, labels_of_some);
+          }).starts_with("ValueError: ConfusionMatrix: label -100"));
+  }
+  CHECK(nn::binary_recall.ignoring(0)(probabilities, labels) == 0.5);
+  CHECK(std::isnan(nn::binary_accuracy.ignoring(-100)(tensor({0.5}), tensor({-100}))));
+
   CHECK(error_of([&] { nn::accuracy(probabilities, classes); }) ==
         "ShapeError: accuracy: predictions are (5, 1), one column for two classes; need binary_accuracy, for logits "
         "binary_accuracy.from_logits()");
