@@ -140,7 +140,8 @@ class Linear final : public Operation {
     return result;
   }
 
-  // dx (batch, in) = g (batch, out) · Wᵀ (out, in), dW (in, out) = xᵀ (in, batch) · g (batch, out), db = Σ_batch g
+  // dx (batch, in) = g (batch, out) · Wᵀ (out, in), dW (in, out) = xᵀ (in, batch) · g (batch, out), db = Σ_batch g; dx
+  // last, so that the others are told before
   Tensors vjp(const Call& call) const override {
     if (call.recording()) return recorded(call);
     const Tensor& g = call.cotangent();
@@ -154,12 +155,25 @@ class Linear final : public Operation {
         gradients[i] = Tensor::uninitialized(shape, x.dtype());
         return gradients[i].fresh_data<T>();
       };
+      if (gradients.size() == 3 && call.needs(2)) {
+        kernels::sum(1, batch, out, g.data<T>(), made(2, {weight.shape()[1]}));
+        call.tell_rows(2, gradients[2], out);
+      }
+      if (call.needs(1)) {
+        T* const dw = made(1, weight.shape());
+        const auto product = [&](const auto&... done) {
+          kernels::gemm(Transpose::yes, Transpose::no, in, out, batch, x.data<T>(), g.data<T>(), dw, done...);
+        };
+        if (call.tells_rows(1)) {
+          const auto tell = [&](std::size_t rows) { call.tell_rows(1, gradients[1], rows); };
+          product(tell);
+          tell(in);
+        } else {
+          product();
+        }
+      }
       if (call.needs(0))
         kernels::gemm(Transpose::no, Transpose::yes, batch, in, out, g.data<T>(), weight.data<T>(), made(0, x.shape()));
-      if (call.needs(1))
-        kernels::gemm(Transpose::yes, Transpose::no, in, out, batch, x.data<T>(), g.data<T>(), made(1, weight.shape()));
-      if (gradients.size() == 3 && call.needs(2))
-        kernels::sum(1, batch, out, g.data<T>(), made(2, {weight.shape()[1]}));
     });
     return gradients;
   }

@@ -35,6 +35,11 @@ void Call::add_rows(std::size_t i, const Tensor& rows, const Tensor& values) con
   if (needs(i)) sweep_.add_rows(node_, number_, i, rows, values);
 }
 
+bool Call::tells_rows(std::size_t i) const { return needs(i) && sweep_.tells_rows(node_, number_, i); }
+void Call::tell_rows(std::size_t i, const Tensor& gradient, std::size_t rows) const {
+  if (tells_rows(i)) sweep_.tell_rows(node_, i, gradient, rows);
+}
+
 bool Call::tracing() const { return sweep_.tracing(); }
 void Call::report_masked(std::size_t count) const { sweep_.report_masked(count); }
 

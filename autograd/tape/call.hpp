@@ -63,6 +63,13 @@ class Call {
   /// i: adds values (rows..., ...) to the rows of these numbers, int64 of any shape and order. The engine keeps it as
   /// rows as long as nobody needs it dense. ShapeError, TypeError and ValueError for what does not fit the input.
   void add_rows(std::size_t i, const Tensor& rows, const Tensor& values) const;
+  /// Whether somebody hears of input i's gradient while the vjp computes it: it is a leaf's, nothing else adds to it,
+  /// and BackwardOptions::on_final_rows asks.
+  bool tells_rows(std::size_t i) const;
+  /// Tells that the first `rows` entries of axis 0 of the gradient that will be result i, a tensor of its own, are
+  /// final; nothing where tells_rows is false. One thread at a time. ShapeError, TypeError or ValueError for what does
+  /// not fit the input.
+  void tell_rows(std::size_t i, const Tensor& gradient, std::size_t rows) const;
   std::size_t input_count() const { return node_.input_count; }
   const Shape& output_shape(std::size_t i = 0) const { return output_node(i).shape; }
   /// Whether the sweep itself is being recorded, so that only recorded operations may be used.

@@ -183,6 +183,38 @@ void Sweep::add_rows(const Node& from, std::uint32_t from_number, std::size_t in
     add(number, scatter_rows(values, rows, to.shape));
 }
 
+bool Sweep::tells_rows(const Node& from, std::uint32_t from_number, std::size_t input) {
+  if (!options_.on_final_rows || options_.differentiable || tracing()) return false;
+  const std::uint32_t leaf = from.inputs[input], first_output = from_number + 1 - from.output_count;
+  const Node& to = node(leaf);
+  if (!to.leaf.defined() || from.contribution != Contribution::exact) return false;
+  if (std::count(from.inputs, from.inputs + from.input_count, leaf) > 1) return false;
+  for (std::uint32_t number = leaf + 1; number < first_output; ++number)  // no operation has used it before
+    if (!node(number).leaf.defined()) return false;
+  const bool used_later = cotangent(leaf).defined() || (!rows_.empty() && !rows_.of(leaf).empty());
+  return !used_later;
+}
+
+void Sweep::tell_rows(const Node& from, std::size_t input, const Tensor& gradient, std::size_t rows) {
+  const std::uint32_t leaf = from.inputs[input];
+  const Node& to = node(leaf);
+  if (gradient.dtype() != to.dtype || gradient.shape() != to.shape) check_contribution(from, input, to, gradient);
+  if (to.shape.rank() == 0 || rows > to.shape.extent(0))
+    throw_as<ValueError>("backward: the vjp of {} tells of {} rows of the gradient of input {}, whose shape is {}",
+                         from.operation->name(), rows, input, to.shape);
+  if (told_.empty() || told_.back().first != leaf) told_.emplace_back(leaf, gradient);
+  if (rows > 0) options_.on_final_rows(to.leaf, gradient, static_cast<std::int64_t>(rows));
+}
+
+bool Sweep::is_told(std::uint32_t leaf, const Tensor& gradient) const {
+  const auto told = std::find_if(told_.begin(), told_.end(), [leaf](const auto& known) { return known.first == leaf; });
+  if (told == told_.end()) return false;
+  if (!told->second.is(gradient))
+    throw_as<TapeError>("backward: a vjp told of rows of another gradient of a leaf of shape {} than it gave",
+                        gradient.shape());
+  return true;
+}
+
 void Sweep::keep_intermediate(std::uint32_t number, Tensor cotangent) {
   for (const auto* list : {&options_.also, &options_.only})
     for (const Tensor& x : *list)
@@ -221,7 +253,8 @@ Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& 
     return into.append({entry.leaf, kernels::sum_rows(rows, entry.shape)}), true;
   if (!gradient.defined() && !zero) return false;
   if (!gradient.defined()) gradient = zeros(entry.shape, entry.dtype);
-  if (options_.differentiable || !gradient.unique() || gradient.shape() != entry.shape)
+  const bool told = !told_.empty() && is_told(number, gradient);  // then those who have heard hold it, too
+  if (options_.differentiable || (!told && !gradient.unique()) || gradient.shape() != entry.shape)
     gradient = own_gradient(entry.leaf, std::move(gradient), options_.differentiable);
   if (!rows.empty()) kernels::add_rows(gradient, rows);
   return into.append({entry.leaf, std::move(gradient)}), true;

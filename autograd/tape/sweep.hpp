@@ -35,6 +35,10 @@ class Sweep {
   /// Adds a contribution to the gradient of an input that is zero but for rows.
   void add_rows(const Node& from, std::uint32_t from_number, std::size_t input, const Tensor& rows,
                 const Tensor& values);
+  /// Whether on_final_rows hears of what an operation adds to an input: the whole gradient of a leaf that it is the
+  /// first to use.
+  bool tells_rows(const Node& from, std::uint32_t from_number, std::size_t input);
+  void tell_rows(const Node& from, std::size_t input, const Tensor& gradient, std::size_t rows);
   /// Zeros that stand for the cotangent of output i of an operation of several.
   Tensor& absent_cotangent(std::size_t i, std::size_t outputs, const Node& output);
 
@@ -54,6 +58,8 @@ class Sweep {
   Gradients collect();
   /// Appends what gathered as a leaf's gradient, with a buffer of its own; false if nothing did.
   bool take(std::uint32_t leaf, Gradients& into);
+  /// Whether on_final_rows has heard of this gradient of a leaf. TapeError if it has heard of another.
+  bool is_told(std::uint32_t leaf, const Tensor& gradient) const;
   /// Tells of it, with on_final.
   void finish(std::uint32_t leaf);
 
@@ -89,10 +95,11 @@ class Sweep {
     bool vanishing = false;
   };
   std::vector<Slot, CachedAllocator<Slot>> own_;
-  std::vector<char, CachedAllocator<char>> wanted_;  // with `only`: the nodes between its tensors and the outputs
-  std::uint32_t lowest_ = 0;                         // of those
-  RowContributions rows_;                            // to leaves
-  std::optional<Gradients> final_;                   // of leaves that the sweep has passed, with on_final
+  std::vector<char, CachedAllocator<char>> wanted_;     // with `only`: the nodes between its tensors and the outputs
+  std::uint32_t lowest_ = 0;                            // of those
+  RowContributions rows_;                               // to leaves
+  std::optional<Gradients> final_;                      // of leaves that the sweep has passed, with on_final
+  std::vector<std::pair<std::uint32_t, Tensor>> told_;  // gradients of leaves of which on_final_rows has heard
   std::vector<std::pair<Tensor, Tensor>> intermediate_;
   std::vector<Tensor> absent_cotangents_;  // of the operation whose vjp runs, as it asks for them
 };

@@ -65,6 +65,10 @@ struct BackwardOptions {
   /// so that the leaves come in the reverse order of their first uses. For those who do something with gradients while
   /// the sweep goes on, such as sending them. Called by the thread that sweeps; what it throws passes through backward.
   std::function<void(const Gradients::Entry& leaf)> on_final = {};
+  /// Hears earlier of a leaf's gradient that an operation computes piece by piece (Call::tell_rows; linear does so):
+  /// the first `rows` entries of its axis 0 are final, the others must not be read yet. on_final follows with the same
+  /// tensor. Called by any thread, one at a time.
+  std::function<void(const Tensor& leaf, const Tensor& gradient, std::int64_t rows)> on_final_rows = {};
 };
 
 /// The first operation whose value or gradient was not finite although its inputs were.

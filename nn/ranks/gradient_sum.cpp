@@ -1,8 +1,9 @@
 #include <autograd/ops/update.hpp>
 #include <autograd/parallel/parallel.hpp>
 #include <autograd/tensor/creation.hpp>
-#include <nn/ranks/agree.hpp>
 #include <nn/ranks/gradient_sum.hpp>
+#include <nn/ranks/rank_nodes.hpp>
+#include <nn/ranks/row_sum.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -11,7 +12,6 @@
 #include <exception>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <thread>
 #include <utility>
 
@@ -19,9 +19,9 @@ namespace xgrad::nn {
 
 namespace {
 
-constexpr std::size_t line_elements = 16;               // owners' shares begin at cache lines
-constexpr std::size_t most_under_way = 8;               // buckets, whose memory there is besides the gradients'
-constexpr std::chrono::microseconds between_looks{20};  // of the thread that carries them on
+constexpr std::size_t line_elements = 16;                // owners' shares begin at cache lines
+constexpr std::size_t most_under_way = 8;                // buckets, whose memory there is besides the gradients'
+constexpr std::chrono::microseconds between_looks{500};  // of the thread that carries them on
 
 /// Elements of a leaf's gradient, and where they stand in a bucket.
 struct Piece {
@@ -42,23 +42,24 @@ std::vector<Bucket> buckets_of(std::span<const Tensor> leaves, std::size_t bytes
   std::vector<Bucket> buckets;
   for (const DType dtype : {float32, float64}) {
     const std::size_t capacity = std::max<std::size_t>(1, bytes / size_of(dtype));
-    std::size_t room = 0;
+    Bucket small{dtype};
     for (std::size_t leaf = 0; leaf < leaves.size(); ++leaf) {
       const Tensor& tensor = leaves[leaf];
-      if (tensor.dtype() != dtype) continue;
-      for (std::size_t first = 0; first < tensor.size();) {
-        if (room == 0) {
-          buckets.push_back({dtype});
-          room = capacity;
-        }
-        Bucket& bucket = buckets.back();
-        const std::size_t count = std::min(room, tensor.size() - first);
-        bucket.pieces.push_back({leaf, first, count, bucket.size});
-        bucket.size += count;
-        first += count;
-        room -= count;
+      if (tensor.dtype() != dtype || tensor.size() == 0) continue;
+      if (const std::size_t count = tensor.size(); 2 * count <= capacity) {
+        if (small.size + count > capacity) buckets.push_back(std::exchange(small, {dtype}));
+        small.pieces.push_back({leaf, 0, count, small.size});
+        small.size += count;
+        continue;
+      }
+      const std::size_t pieces = kernels::divide_up(tensor.size(), capacity);
+      const std::size_t most = kernels::divide_up(tensor.size(), pieces);
+      for (std::size_t first = 0; first < tensor.size(); first += most) {
+        const std::size_t count = std::min(most, tensor.size() - first);
+        buckets.push_back({dtype, count, {{leaf, first, count, 0}}});
       }
     }
+    if (small.size > 0) buckets.push_back(std::move(small));
   }
   std::stable_sort(buckets.begin(), buckets.end(), [](const Bucket& before, const Bucket& after) {
     return before.pieces.back().leaf < after.pieces.back().leaf;
@@ -66,11 +67,13 @@ std::vector<Bucket> buckets_of(std::span<const Tensor> leaves, std::size_t bytes
   return buckets;
 }
 
-std::span<const std::byte> bytes_of(const Tensor& x, std::size_t elements) {
-  return {static_cast<const std::byte*>(x.untyped_data()), elements * size_of(x.dtype())};
+std::span<const std::byte> bytes_of(const Tensor& x, std::size_t first, std::size_t elements) {
+  const std::size_t element = size_of(x.dtype());
+  return {static_cast<const std::byte*>(x.untyped_data()) + first * element, elements * element};
 }
-std::span<std::byte> writable_bytes_of(Tensor& x, std::size_t elements) {
-  return {static_cast<std::byte*>(x.untyped_fresh_data()), elements * size_of(x.dtype())};
+std::span<std::byte> writable_bytes_of(Tensor& x, std::size_t first, std::size_t elements) {
+  const std::size_t element = size_of(x.dtype());
+  return {static_cast<std::byte*>(x.untyped_fresh_data()) + first * element, elements * element};
 }
 
 /// A tensor for so many elements: this one, if it has as many.
@@ -84,23 +87,6 @@ void copy(const Tensor& from, std::size_t at, std::size_t count, Tensor& to, std
   const ValuesFrom values = {from, at};
   sum_in_tree(to, first, count, {&values, 1}, {&alone, 1});
 }
-
-/// Of the parts' tree, whose sums are sent.
-struct Nodes {
-  std::vector<Run> own, all;
-  std::vector<std::size_t> of_rank;    // how many of `all`
-  std::vector<std::uint8_t> closings;  // of `all`
-
-  Nodes(const Ranks& ranks, const PartTree& tree) {
-    for (std::int64_t rank = 0; rank < ranks.size(); ++rank) {
-      const std::vector<Run> nodes = tree.nodes_of(share_of(tree.parts(), ranks.size(), rank));
-      of_rank.push_back(nodes.size());
-      if (rank == ranks.rank()) own = nodes;
-      all.insert(all.end(), nodes.begin(), nodes.end());
-    }
-    closings = tree.closings(all);
-  }
-};
 
 }  // namespace
 
@@ -123,8 +109,8 @@ class GradientSum::Work {
     }
     for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket)
       for (const Piece& piece : buckets_[bucket].pieces) {
-        buckets_of_leaf_[piece.leaf].push_back(bucket);
-        open_[bucket] += own_parts();
+        buckets_of_leaf_[piece.leaf].push_back({bucket, piece.first, piece.count});
+        open_[bucket] += own_parts() * piece.count;
       }
     // Nothing that may fail for want of memory is left for later, when other ranks wait.
     for (std::size_t bucket = 0; bucket < std::min(most_under_way, buckets_.size()); ++bucket)
@@ -149,12 +135,18 @@ class GradientSum::Work {
     if (leaf == TensorIndex::none) return;
     const Tensor gradient = entry.gradient();
     const std::lock_guard<std::mutex> lock(mutex_);
-    tell(leaf, part, gradient);
+    tell(leaf, part, gradient, gradient.size());
+  }
+  void add(std::int64_t part, const Tensor& tensor, const Tensor& gradient, std::int64_t rows) {
+    const std::uint32_t leaf = index_.find(tensor.body_or_null());
+    if (leaf == TensorIndex::none) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    tell(leaf, part, gradient, gradient.size() / gradient.extent(0) * static_cast<std::size_t>(rows));
   }
 
   void end(std::int64_t part) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf) tell(leaf, part, Tensor());
+    for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf) tell(leaf, part, Tensor(), leaves_[leaf].size());
   }
 
   Gradients take() {
@@ -189,17 +181,23 @@ class GradientSum::Work {
     return {first, std::min(size, static_cast<std::size_t>(run.last) * line_elements) - first};
   }
 
-  /// Under the lock.
-  void tell(std::size_t leaf, std::int64_t part, const Tensor& gradient) {
-    const std::size_t place = leaf * own_parts() + static_cast<std::size_t>(part - own_.first);
-    if (std::exchange(told_[place], char{1}) != 0) return;
-    gradients_[place] = gradient;
+  std::size_t place_of(std::size_t leaf, std::int64_t part) const {
+    return leaf * own_parts() + static_cast<std::size_t>(part - own_.first);
+  }
+
+  /// The first elements of the gradient that a part has of a leaf. Under the lock.
+  void tell(std::size_t leaf, std::int64_t part, const Tensor& gradient, std::size_t elements) {
+    std::size_t& told = told_[place_of(leaf, part)];
+    if (elements <= told) return;
+    if (told == 0) gradients_[place_of(leaf, part)] = gradient;
+    const std::size_t before = std::exchange(told, elements);
     bool filled = false;
-    for (const std::size_t bucket : buckets_of_leaf_[leaf])
-      if (--open_[bucket] == 0) {
-        filled = true;
-        ++full_;
-      }
+    for (const auto& [bucket, first, count] : buckets_of_leaf_[leaf]) {
+      const std::size_t begin = std::max(before, first), end = std::min(elements, first + count);
+      if (begin >= end || (open_[bucket] -= end - begin) > 0) continue;
+      filled = true;
+      ++full_;
+    }
     // When all are full, this rank has no more to do than to wait: then it carries on by itself.
     if (!filled || !begun_ || full_ == buckets_.size()) return;
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
@@ -234,7 +232,7 @@ class GradientSum::Work {
       std::vector<Run> parts;
       std::vector<ValuesFrom> terms;
       for (std::int64_t part = nodes_.own[node].first; part < nodes_.own[node].last; ++part) {
-        const Tensor& gradient = gradients_[piece.leaf * own_parts() + static_cast<std::size_t>(part - own_.first)];
+        const Tensor& gradient = gradients_[place_of(piece.leaf, part)];
         if (!gradient.defined()) continue;
         parts.push_back({part, part + 1});
         terms.push_back({gradient, in_leaf});
@@ -246,6 +244,15 @@ class GradientSum::Work {
     }
   }
 
+  /// The bucket that is a piece of one gradient, which stands in that as it leaves; none for others.
+  std::optional<std::span<const std::byte>> as_it_stands(const Bucket& bucket) const {
+    if (own_parts() != 1 || bucket.pieces.size() != 1) return std::nullopt;
+    const Piece& piece = bucket.pieces.front();
+    const Tensor& gradient = gradients_[place_of(piece.leaf, own_.first)];
+    if (!gradient.defined()) return std::nullopt;
+    return bytes_of(gradient, piece.first, piece.count);
+  }
+
   /// Sends the next bucket to its owners.
   void start() {
     Moving moving;
@@ -255,12 +262,16 @@ class GradientSum::Work {
     }
     prepare(moving, buckets_[next_]);
     const Bucket& bucket = *moving.bucket;
-    for (const Piece& piece : bucket.pieces)
-      for (std::int64_t rank = 0; rank < ranks_.size(); ++rank) pack(piece, share(bucket.size, rank), moving.to);
+    std::optional<std::span<const std::byte>> to = as_it_stands(bucket);
+    if (!to) {
+      for (const Piece& piece : bucket.pieces)
+        for (std::int64_t rank = 0; rank < ranks_.size(); ++rank) pack(piece, share(bucket.size, rank), moving.to);
+      to = bytes_of(moving.to, 0, nodes_.own.size() * bucket.size);
+    }
     Moving& started = under_way_.emplace_back(std::move(moving));
     started.exchange = ranks_.start_exchange(
-        bytes_of(started.to, nodes_.own.size() * bucket.size), started.to_sizes,
-        writable_bytes_of(started.from, nodes_.all.size() * share(bucket.size, ranks_.rank()).count),
+        *to, started.to_sizes,
+        writable_bytes_of(started.from, 0, nodes_.all.size() * share(bucket.size, ranks_.rank()).count),
         started.from_sizes);
     ++next_;
   }
@@ -270,31 +281,37 @@ class GradientSum::Work {
     moving.exchange.reset();
     const Bucket& bucket = *moving.bucket;
     const Share mine = share(bucket.size, ranks_.rank());
+    const bool alone = bucket.pieces.size() == 1;  // then the sum comes to its place at once
+    Tensor& result = alone ? sums_[bucket.pieces.front().leaf] : moving.result;
+    const std::size_t first = alone ? bucket.pieces.front().first : 0;
     if (mine.count > 0) {
       std::vector<ValuesFrom> terms;
       for (std::size_t node = 0; node < nodes_.all.size(); ++node) terms.push_back({moving.from, node * mine.count});
-      sum_in_tree(moving.result, mine.first, mine.count, terms, nodes_.closings);
+      sum_in_tree(result, first + mine.first, mine.count, terms, nodes_.closings);
     }
-    moving.share = ranks_.start_share(writable_bytes_of(moving.result, bucket.size), moving.result_sizes);
+    moving.share = ranks_.start_share(writable_bytes_of(result, first, bucket.size), moving.result_sizes);
   }
 
-  bool next_is_full() {
+  /// Under the lock.
+  bool may_start() const { return under_way_.size() < most_under_way && next_ < buckets_.size() && open_[next_] == 0; }
+  bool starts() {
     const std::lock_guard<std::mutex> lock(mutex_);
-    return next_ < buckets_.size() && open_[next_] == 0;
+    return may_start();
   }
 
   /// Does what can be done without waiting; whether there was anything.
   bool carry_on() {
     bool moved = false;
-    for (; under_way_.size() < most_under_way && next_is_full(); moved = true) start();
+    for (; starts(); moved = true) start();
     // Shares begin in the order of the buckets.
     for (; shared_ < under_way_.size() && under_way_[shared_].exchange->over(); moved = true)
       add_up_and_share(under_way_[shared_++]);
     for (; shared_ > 0 && under_way_.front().share->over(); moved = true) {
       Moving& moving = under_way_.front();
       moving.share.reset();
-      for (const Piece& piece : moving.bucket->pieces)
-        copy(moving.result, piece.place, piece.count, sums_[piece.leaf], piece.first);
+      if (moving.bucket->pieces.size() > 1)
+        for (const Piece& piece : moving.bucket->pieces)
+          copy(moving.result, piece.place, piece.count, sums_[piece.leaf], piece.first);
       free_.push_back(std::move(moving));
       under_way_.pop_front();
       --shared_;
@@ -308,13 +325,16 @@ class GradientSum::Work {
   void run() {
     try {
       const kernels::SerialScope serial;
-      while (!over()) {
-        {
-          std::unique_lock<std::mutex> lock(mutex_);
-          if (under_way_.empty()) changed_.wait(lock, [this] { return stopped_ || open_[next_] == 0; });
-          if (stopped_) return;
-        }
-        if (!carry_on()) std::this_thread::sleep_for(between_looks);
+      const auto called = [this] { return stopped_ || may_start(); };
+      for (;;) {
+        const bool moved = carry_on();
+        if (over()) return;
+        std::unique_lock<std::mutex> lock(mutex_);
+        if (under_way_.empty())
+          changed_.wait(lock, called);
+        else if (!moved)
+          changed_.wait_for(lock, between_looks, called);
+        if (stopped_) return;
       }
     } catch (...) {
       error_ = std::current_exception();
@@ -341,7 +361,7 @@ class GradientSum::Work {
 
   Ranks& ranks_;
   const PartTree tree_;
-  const Nodes nodes_;
+  const RankNodes nodes_;
   const Run own_;  // parts
   const std::vector<Tensor> leaves_;
   const std::vector<Bucket> buckets_;
@@ -349,10 +369,13 @@ class GradientSum::Work {
 
   std::mutex mutex_;  // of these
   std::condition_variable changed_;
-  std::vector<std::size_t> open_;  // of each bucket: what parts have not told yet
+  std::vector<std::size_t> open_;  // of each bucket: elements that parts have not told yet
   std::size_t full_ = 0;           // buckets
-  std::vector<std::vector<std::size_t>> buckets_of_leaf_;
-  std::vector<char> told_;         // of each leaf, of each own part
+  struct InBucket {
+    std::size_t bucket, first, count;  // of the leaf's elements
+  };
+  std::vector<std::vector<InBucket>> buckets_of_leaf_;
+  std::vector<std::size_t> told_;  // elements of each leaf, of each own part
   std::vector<Tensor> gradients_;  // alike; read without the lock, once all of a bucket are there
   bool stopped_ = false;
 
@@ -372,78 +395,11 @@ GradientSum::GradientSum(Ranks& ranks, const PartTree& tree, std::span<const Ten
 GradientSum::~GradientSum() = default;
 void GradientSum::begin() { work_->begin(); }
 void GradientSum::add(std::int64_t part, const Gradients::Entry& entry) { work_->add(part, entry); }
+void GradientSum::add(std::int64_t part, const Tensor& leaf, const Tensor& gradient, std::int64_t rows) {
+  work_->add(part, leaf, gradient, rows);
+}
 void GradientSum::end(std::int64_t part) { work_->end(part); }
 Gradients GradientSum::take() { return work_->take(); }
-
-namespace {
-
-/// Of the leaves that have rows alone.
-class RowSum {
- public:
-  RowSum(Ranks& ranks, const PartTree& tree, std::span<const Gradients* const> own, std::span<const SharedLeaf> leaves)
-      : ranks_(ranks), tree_(tree), nodes_(ranks, tree), own_(own), leaves_(leaves) {}
-
-  std::vector<RowGradient> take() {
-    std::vector<RowGradient> sums(leaves_.size());
-    if (std::none_of(leaves_.begin(), leaves_.end(), [](const SharedLeaf& leaf) { return leaf.rows; })) return sums;
-    const std::vector<std::string> messages = agree(ranks_, [this](MessageWriter& message) {
-      for (const auto& [leaf, rows] : leaves_)
-        if (rows)
-          for (const Run& node : nodes_.own) {
-            const std::optional<Gradients::Entry> sum = node_sum(node, leaf);
-            message << sum.has_value();
-            if (sum) message << sum->rows()->rows << sum->rows()->values;
-          }
-    });
-    std::vector<MessageReader> readers(messages.begin(), messages.end());
-    for (std::size_t leaf = 0; leaf < leaves_.size(); ++leaf) {
-      if (!leaves_[leaf].rows) continue;
-      std::vector<Run> nodes;
-      std::vector<Gradients::Entry> entries;
-      for (std::size_t rank = 0, node = 0; rank < readers.size(); ++rank)
-        for (const std::size_t end = node + nodes_.of_rank[rank]; node < end; ++node)
-          if (readers[rank].read<bool>()) {
-            auto numbers = readers[rank].read<Tensor>();
-            Gradients one;
-            one.set(leaves_[leaf].tensor, RowGradient{std::move(numbers), readers[rank].read<Tensor>()});
-            entries.push_back(*one.begin());
-            nodes.push_back(nodes_.all[node]);
-          }
-      const Gradients::Entry sum = sum_of(entries, tree_.closings(nodes));
-      sums[leaf] = *sum.rows();
-    }
-    return sums;
-  }
-
- private:
-  /// The entries that parts of a node have of a leaf, added up; none if there are none.
-  std::optional<Gradients::Entry> node_sum(const Run& node, const Tensor& leaf) const {
-    std::vector<Run> parts;
-    std::vector<Gradients::Entry> entries;
-    for (std::int64_t part = node.first; part < node.last; ++part)
-      if (const Gradients::Entry* const entry = gradients_of(part).entry(leaf)) {
-        parts.push_back({part, part + 1});
-        entries.push_back(*entry);
-      }
-    if (entries.empty()) return std::nullopt;
-    return sum_of(entries, tree_.closings(parts));
-  }
-  static Gradients::Entry sum_of(std::vector<Gradients::Entry>& entries, const std::vector<std::uint8_t>& closings) {
-    return add_up<Gradients::Entry>(entries, closings, [](auto& to, const auto& entry) { to.add(entry); });
-  }
-
-  const Gradients& gradients_of(std::int64_t part) const {
-    return *own_[static_cast<std::size_t>(part - nodes_.own.front().first)];
-  }
-
-  Ranks& ranks_;
-  const PartTree& tree_;
-  const Nodes nodes_;
-  std::span<const Gradients* const> own_;
-  std::span<const SharedLeaf> leaves_;
-};
-
-}  // namespace
 
 Gradients sum_over_ranks(Ranks& ranks, const PartTree& tree, std::span<const Gradients* const> own,
                          std::span<const SharedLeaf> leaves, std::size_t bucket_bytes) {
@@ -457,7 +413,7 @@ Gradients sum_over_ranks(Ranks& ranks, const PartTree& tree, std::span<const Gra
     sum.end(part++);
   }
   const Gradients of_dense = sum.take();
-  std::vector<RowGradient> of_rows = RowSum(ranks, tree, own, leaves).take();
+  std::vector<RowGradient> of_rows = sum_of_rows(ranks, tree, own, leaves);
   Gradients all;
   for (std::size_t leaf = 0; leaf < leaves.size(); ++leaf)
     if (leaves[leaf].rows)

@@ -27,9 +27,9 @@ struct SharedLeaf {
 /// them in the order of the tree and sends the result to all. Where each rank has one node, as with 2^k ranks, a rank
 /// sends (R - 1)/R of the gradients' bytes twice.
 ///
-/// Buckets leave in the order of the leaves, each as soon as all parts of this rank have told of what is in it. A
-/// thread of its own carries them on, which sleeps while there is nothing to do, and keeps few of them under way at a
-/// time.
+/// Buckets leave in the order of the leaves, each as soon as all parts of this rank have told of what is in it. Large
+/// leaves have buckets of their own, which leave and reach the gradients' own memory if the rank has one part. A thread
+/// of its own carries them on, which sleeps while there is nothing to do, and keeps few of them under way at a time.
 ///
 /// All ranks make one with the same arguments, and once one has begun with it the others must: who cannot go on
 /// destroys it, which sends what others wait for.
@@ -46,6 +46,8 @@ class GradientSum {
   /// The gradient that a part of this rank has of a leaf; there is none to come. Any thread may call. What is no leaf
   /// of these is left out.
   void add(std::int64_t part, const Gradients::Entry& entry);
+  /// The same of one that is still being computed: its first `rows` entries of axis 0 are final.
+  void add(std::int64_t part, const Tensor& leaf, const Tensor& gradient, std::int64_t rows);
   /// A part has told of all that it has: for the other leaves it has nothing.
   void end(std::int64_t part);
   /// Of all leaves, when all parts have ended. Waits, and throws what the transport does.

@@ -131,7 +131,9 @@ class Leaving {
   /// Of the sweep of a part.
   BackwardOptions options(std::int64_t part) const {
     if (sum_ == nullptr) return {};
-    return {.on_final = [this, part](const Gradients::Entry& leaf) { sum_->add(part, leaf); }};
+    return {.on_final = [this, part](const Gradients::Entry& leaf) { sum_->add(part, leaf); },
+            .on_final_rows = [this, part](const Tensor& leaf, const Tensor& gradient,
+                                          std::int64_t rows) { sum_->add(part, leaf, gradient, rows); }};
   }
   /// The part has no more.
   void end(std::int64_t part) const {

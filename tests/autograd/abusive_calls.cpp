@@ -272,7 +272,9 @@ void tapes(Abuse& abuse) {
           Tensor last;
           return tape.backward(sum(recorded()), {.also = with_result(also),
                                                  .only = only,
-                                                 .on_final = [&last](const auto& entry) { last = entry.gradient(); }});
+                                                 .on_final = [&last](const auto& entry) { last = entry.gradient(); },
+                                                 .on_final_rows = [&last](const auto&, const Tensor& gradient,
+                                                                          std::int64_t) { last = gradient; }});
         });
   abuse(
       "Tape::open Tape::size Tape::saved_bytes Tape::nonfinite Tape::masked_derivatives NonFiniteOrigin::text "
@@ -291,7 +293,7 @@ void tapes(Abuse& abuse) {
       });
   abuse(
       "Call::input Call::output Call::cotangent Call::unbroadcast_cotangent Call::needs Call::output_shape "
-      "Call::input_count Call::recording Call::tracing Call::report_masked backward",
+      "Call::input_count Call::recording Call::tracing Call::report_masked Call::tells_rows Call::tell_rows backward",
       good(std::size_t{0}, std::size_t{0}), [](std::size_t i, std::size_t which) {
         Tape tape;
         const Tensor y = custom(
@@ -304,6 +306,8 @@ void tapes(Abuse& abuse) {
               if (which == 2) seen(call.cotangent(i));
               if (which == 3) seen(call.unbroadcast_cotangent(i));
               if (which == 8) seen(call.needs(i));
+              if (which == 9) seen(call.tells_rows(i));
+              if (which == 9) call.tell_rows(i, vector_leaf, i);
               if (which == 9) seen(call.output_shape(i));
               return call.cotangent() * 2.0;
             },

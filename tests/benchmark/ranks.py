@@ -94,8 +94,9 @@ class Link:
         subprocess.run(command.split(), check=True)
 
     def rate(self, bits):
+        # TCP hands down packets of 64 KiB. A smaller burst makes tbf cut them into frames, on the cores that compute.
         for name in self.names:
-            self.call(f"tc -n {name} qdisc replace dev link0 root tbf rate {bits:.0f}bit burst 64kb latency 200ms")
+            self.call(f"tc -n {name} qdisc replace dev link0 root tbf rate {bits:.0f}bit burst 256kb latency 200ms")
 
     def mpirun(self, *command):
         text = shlex.join(["mpirun", "--host", ",".join(f"{name}:1" for name in self.names), "--mca",
@@ -132,10 +133,10 @@ def hidden(rounds):
             link.rate(rate)
             found = in_turns({way: command(way) for way in ("together", "apart", "sending")}, rounds)
             sweep = found["apart"] * (2 * layers - 1) / (3 * layers - 1)
-            first = (1024 * 1024 + 1024) / parameters(network)
+            last = 256 * 1024 / parameters(network)  # rows of the first layer's gradient, in a bucket of their own
             print(f"  rate {rate / 1e6:.0f} Mbit/s; sending takes {found['sending'] / sweep:.2f} of the sweep; hidden "
-                  f"{1 - (found['together'] - found['apart']) / found['sending']:.2f} (wanted: 0.7; all but the first "
-                  f"layer's gradients, which are final when the sweep is over: {1 - first:.2f})")
+                  f"{1 - (found['together'] - found['apart']) / found['sending']:.2f} (wanted: 0.7; all but the last "
+                  f"bucket, which is full when the sweep is over: {1 - last:.2f})")
 
 
 def libtorch(rounds):

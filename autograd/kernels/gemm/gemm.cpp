@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <mutex>
+#include <vector>
 #include <xtensor-blas/xblas.hpp>
 
 namespace xgrad::kernels {
@@ -167,13 +169,43 @@ void run_block(const Product<T>& p, const GemmCut& cut, const Target<T>& target,
   }
 }
 
+using RowsDone = std::function<void(std::size_t rows)>;
+
+/// Tells of the rows of C as their blocks end, in order.
+class FinishedRows {
+ public:
+  /// done: null for nobody.
+  FinishedRows(const GemmCut& cut, std::size_t rows, const RowsDone* done)
+      : rows_(rows), block_rows_(cut.block_rows), done_(cut.depth_blocks == 1 ? done : nullptr) {
+    if (done_ != nullptr) open_.assign(cut.row_blocks, cut.column_blocks);
+  }
+  bool wanted() const { return done_ != nullptr; }
+  /// A block of these rows has ended.
+  void end(std::size_t row_block) {
+    if (done_ == nullptr) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    --open_[row_block];
+    const std::size_t before = next_;
+    while (next_ < open_.size() && open_[next_] == 0) ++next_;
+    if (next_ > before && next_ < open_.size()) (*done_)(std::min(rows_, next_ * block_rows_));
+  }
+
+ private:
+  const std::size_t rows_, block_rows_;
+  const RowsDone* const done_;
+  std::mutex mutex_;
+  std::vector<std::size_t> open_;  // blocks of each block of rows
+  std::size_t next_ = 0;
+};
+
 template <class T>
-void run_blocks(const Product<T>& p, const GemmCut& cut) {
+void run_blocks(const Product<T>& p, const GemmCut& cut, const RowsDone* done) {
   const std::size_t size = p.m * p.n, areas = cut.row_blocks * cut.column_blocks;
   const Scratch<T> parts((cut.depth_blocks - 1) * size);  // of all parts of k but the first
   // A panel for each block, so that what is allocated does not depend on how many blocks run at once.
   const Scratch<T> panels(cut.blocks() * panel_size(p, cut));
-  const bool rows_outside = p.m > p.n;  // neighbouring blocks share the larger operand
+  FinishedRows finished(cut, p.m, done);
+  const bool rows_outside = p.m > p.n || finished.wanted();  // else neighbouring blocks share the larger operand
   parallel_blocks(cut.blocks(), [&](std::size_t block) {
     const std::size_t part = block / areas, area = block % areas;
     const std::size_t i = rows_outside ? area / cut.column_blocks : area % cut.row_blocks;
@@ -183,6 +215,7 @@ void run_blocks(const Product<T>& p, const GemmCut& cut) {
     run_block(p, cut, target, next_part({0, p.m}, i * cut.block_rows, cut.block_rows),
               next_part({0, p.n}, j * cut.block_columns, cut.block_columns, column_slack),
               next_part({0, p.k}, part * cut.block_depth, cut.block_depth), panels.data() + block * panel_size(p, cut));
+    finished.end(i);
   });
   if (cut.depth_blocks == 1) return;
   for_units(p.m, p.n, 16384, [&](std::size_t i) {
@@ -205,7 +238,7 @@ void run_small(const Product<T>& p) {
 }
 
 template <class T>
-void run_product(const Product<T>& p);
+void run_product(const Product<T>& p, const RowsDone* done = nullptr);
 
 /// Cᵀ (n, m) = Bᵀ (n, k) · A (k, m) for C = Aᵀ·B: vectors along the longer extent.
 template <class T>
@@ -216,13 +249,13 @@ void run_transposed(const Product<T>& p) {
 }
 
 template <class T>
-void run_product(const Product<T>& p) {
+void run_product(const Product<T>& p, const RowsDone* done) {
   if (p.m == 0 || p.n == 0) return;
   if (better_transposed(p.ta, p.tb, p.m, p.n)) return run_transposed(p);
   if (p.k == 0 || runs_in_registers(p.tb, p.m, p.n, p.k)) return run_small(p);
   const GemmCut cut = cut_product(p.ta, p.tb, p.m, p.n, p.k);
   if (cut.kernel != TileKernel::registers) prepare_blas();
-  if (cut.blocks() > 1) return run_blocks(p, cut);
+  if (cut.blocks() > 1) return run_blocks(p, cut, done);
   const Scratch<T> panel(panel_size(p, cut));
   run_block(p, cut, Target<T>{p.bias, 0, p.c}, {0, p.m}, {0, p.n}, {0, p.k}, panel.data());
 }
@@ -240,6 +273,13 @@ template <class T>
 void gemm(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const T* a, const T* b, T* c) {
   check_sizes("matmul", m, n, k);
   run_product(Product<T>{ta, tb, m, n, k, a, b, nullptr, c});
+}
+
+template <class T>
+void gemm(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const T* a, const T* b, T* c,
+          const RowsDone& done) {
+  check_sizes("matmul", m, n, k);
+  run_product(Product<T>{ta, tb, m, n, k, a, b, nullptr, c}, &done);
 }
 
 template <class T>
@@ -276,6 +316,8 @@ void batched_gemm(Transpose ta, Transpose tb, std::size_t count, std::size_t m, 
 
 #define XGRAD_INSTANTIATE_PRODUCTS(T)                                                                            \
   template void gemm(Transpose, Transpose, std::size_t, std::size_t, std::size_t, const T*, const T*, T*);       \
+  template void gemm(Transpose, Transpose, std::size_t, std::size_t, std::size_t, const T*, const T*, T*,        \
+                     const RowsDone&);                                                                           \
   template void linear(std::size_t, std::size_t, std::size_t, const T*, const T*, const T*, T*);                 \
   template void batched_gemm(Transpose, Transpose, std::size_t, std::size_t, std::size_t, std::size_t, const T*, \
                              const std::size_t*, const T*, const std::size_t*, T*);

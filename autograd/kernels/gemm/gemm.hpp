@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 
 namespace xgrad::kernels {
 
@@ -16,6 +17,12 @@ enum class Transpose : bool { no, yes };
 /// transposed; B as (k, n) or (n, k).
 template <class T>
 void gemm(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const T* a, const T* b, T* c);
+
+/// The same; where C is made in blocks of rows, done(rows) tells that the first `rows` of them are there, as they grow,
+/// on any thread, one at a time. The whole is told by the return.
+template <class T>
+void gemm(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std::size_t k, const T* a, const T* b, T* c,
+          const std::function<void(std::size_t rows)>& done);
 
 /// Y (m, n) = X (m, k) · W (k, n) + bias (n), the bias added to each row; null for none.
 template <class T>

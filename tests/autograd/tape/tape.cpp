@@ -754,6 +754,83 @@ TEST_CASE("a leaf's gradient is told as soon as nothing more can come to it, and
   CHECK_FALSE(told.contains(unused));
 }
 
+TEST_CASE("rows of a weight's gradient are told while it is computed, before what the layer passes on") {
+  Generator numbers(3);
+  const Tensor x = normal({256, 512}, 0, 1, float32, numbers),
+               first = leaf(normal({512, 64}, 0, 0.1, float32, numbers)), bias = leaf(zeros({64})),
+               twice = leaf(normal({64, 64}, 0, 0.1, float32, numbers));
+  std::vector<std::string> order;
+  const auto loss = [&] {
+    const Tensor hidden = custom(
+        "heard", [](const Tensor& a) { return a.clone(); },
+        [&order](const Call& call) {
+          order.emplace_back("passed on");
+          return Tensors{call.cotangent()};
+        },
+        linear(x, first, bias));
+    return sum(square(linear(linear(hidden, twice), twice)));
+  };
+  const auto name_of = [&](const Tensor& weight) {
+    return weight.is(first) ? "first" : weight.is(bias) ? "bias" : "twice";
+  };
+  Tape plain;
+  const Gradients expected = plain.backward(loss());
+  order.clear();
+  std::int64_t rows_before = 0;
+  std::vector<double> seen;
+  Tensor told;
+  Tape tape;
+  const Gradients gradients = tape.backward(
+      loss(), {.on_final = [&](const Gradients::Entry& entry) { order.emplace_back(name_of(entry.tensor())); },
+               .on_final_rows =
+                   [&](const Tensor& weight, const Tensor& gradient, std::int64_t rows) {
+                     order.push_back(std::string("rows of ") + name_of(weight));
+                     if (!weight.is(first)) return;
+                     CHECK(rows > rows_before);
+                     const float* const values = gradient.data<float>();
+                     seen.insert(seen.end(), values + 64 * rows_before, values + 64 * rows);
+                     rows_before = rows;
+                     told = gradient;
+                   }});
+  // What two calls use is told as a whole: both add to it.
+  REQUIRE(order.size() > 6);
+  CHECK(order[0] == "twice");
+  CHECK(order[1] == "passed on");
+  CHECK(order[2] == "rows of bias");
+  for (std::size_t i = 3; i + 2 < order.size(); ++i) CHECK(order[i] == "rows of first");
+  CHECK(order[order.size() - 2] == "bias");
+  CHECK(order.back() == "first");
+  CHECK(rows_before == 512);
+  CHECK(seen == expect::values(expected[first]));
+  CHECK(gradients[first].is(told));  // it is not copied
+  for (const Tensor& weight : {first, bias, twice})
+    CHECK(expect::values(gradients[weight]) == expect::values(expected[weight]));
+}
+
+TEST_CASE("a vjp that tells of rows which it does not give gets an error") {
+  const Tensor x = leaf(ones({3}));
+  const auto error_of_telling = [&](const Tensor& told, std::size_t rows) {
+    Tape tape;
+    const Tensor y = custom(
+        "talkative", [](const Tensor& a) { return a * 2.0; },
+        [&](const Call& call) {
+          CHECK(call.tells_rows(0));
+          call.tell_rows(0, told, rows);
+          return call.cotangent() * 2.0;
+        },
+        x);
+    return expect::error_of([&] {
+      tape.backward(sum(y), {.on_final = [](const auto&) {}, .on_final_rows = [](const auto&, const auto&, auto) {}});
+    });
+  };
+  CHECK(
+      expect::contains(error_of_telling(ones({3}), 1), "TapeError: backward: a vjp told of rows of another gradient"));
+  CHECK(error_of_telling(ones({3}), 4) ==
+        "ValueError: backward: the vjp of talkative tells of 4 rows of the gradient of input 0, whose shape is (3,)");
+  CHECK(expect::contains(error_of_telling(ones({4}), 4), "ShapeError: backward: "));
+  CHECK(expect::contains(error_of_telling(ones({3}, float64), 1), "TypeError: backward: "));
+}
+
 TEST_CASE("what is thrown when a gradient is told passes through backward, and only wanted leaves are told") {
   const Tensor x = leaf(tensor(2.0)), y = leaf(tensor(3.0));
   Tape tape;

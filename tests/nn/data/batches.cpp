@@ -16,6 +16,7 @@
 #include <chrono>
 #include <memory>
 #include <numeric>
+#include <span>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -86,6 +87,32 @@ TEST_CASE("drop_last leaves out the smaller batch") {
   CHECK(exact.size() == 2);
   CHECK(Batches(numbered(8), {.size = 4}).size() == 2);
   CHECK(Batches(numbered(3), {.size = 100}).size() == 1);
+}
+
+TEST_CASE("whoever shares batches reads its own examples of each, in the order of all") {
+  const nn::BatchesOptions options = {.size = 4, .shuffle = true, .seed = 3};
+  Batches whole(numbered(10), options);
+  const std::vector<double> order = pass(whole);
+  for (const std::size_t third : {0u, 1u, 2u})  // which is nobody's where a batch has too few
+    for (const bool prefetch : {false, true}) {
+      nn::BatchesOptions shared = options;
+      shared.prefetch = prefetch;
+      Batches own(numbered(10), shared, {}, [third](std::span<const std::int64_t> examples) {
+        const std::size_t size = (examples.size() + 2) / 3, first = std::min(examples.size(), third * size);
+        return examples.subspan(first, std::min(size, examples.size() - first));
+      });
+      CHECK(own.examples(2) == 2);
+      std::vector<std::int64_t> sizes;
+      for (auto [x, y] : own) sizes.push_back(x.shape(0));
+      const std::int64_t of_four = third < 2 ? 2 : 0, of_two = third < 2 ? 1 : 0;
+      CHECK(sizes == std::vector<std::int64_t>{of_four, of_four, of_two});
+      own.set_epoch(0);
+      std::vector<double> expected;
+      for (std::size_t first = 0; first < 10; first += 4)
+        for (std::size_t i = 0; i < static_cast<std::size_t>(first < 8 ? of_four : of_two); ++i)
+          expected.push_back(order[first + third * static_cast<std::size_t>(first < 8 ? 2 : 1) + i]);
+      CHECK(pass(own) == expected);
+    }
 }
 
 TEST_CASE("every pass of a shuffle is a permutation, another one than the last") {

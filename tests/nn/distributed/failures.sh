@@ -22,8 +22,10 @@ train_and_kill() {
     rm -f "$path".pid.*
     ranks "$count" "$path" 2>"$folder/log" &
     started=$!
-    sleep "0.$((3 + RANDOM % 7))"
     file=$path.pid.$((RANDOM % count))
+    # A moment of the training: how long its programs take to start differs by seconds.
+    while [[ ! -f $file ]] && kill -0 "$started" 2>/dev/null; do sleep 0.02; done
+    sleep "0.$((RANDOM % 8))$((RANDOM % 10))"
     if [[ $kills -lt $times && -f $file ]] && kill -9 "$(cat "$file")" 2>/dev/null; then
       kills=$((kills + 1))
       wait "$started" && [[ ! -f $path.done ]] && fail "a killed rank ended nobody"

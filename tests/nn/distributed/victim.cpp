@@ -23,8 +23,12 @@ int main(int count, char** arguments) {
     nn::Sequential net(nn::Linear(4, 16), nn::BatchNorm(16), nn::Dropout(0.2), nn::Tanh(), nn::Linear(16, 1));
     nn::Adam optimizer(net.parameters());
     const nn::Dataset data(uniform({64, 4}), uniform({64, 1}));
-    nn::FitOptions options{
-        .epochs = 600, .batches = {.size = 16, .shuffle = true}, .parts = 4, .checkpoint = {path, 3}, .ranks = world};
+    nn::FitOptions options{.epochs = 100,
+                           .batches = {.size = 16, .shuffle = true},
+                           .parts = 4,
+                           .checkpoint = {path, 3},
+                           .ranks = world,
+                           .bucket_bytes = 128};
     if (std::filesystem::exists(path)) options.resume = path;
     const bool last = world->rank() == world->size() - 1;
     if (what == "throw")

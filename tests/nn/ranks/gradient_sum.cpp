@@ -6,6 +6,7 @@
 #include <autograd/ops/update.hpp>
 #include <nn/ranks/gradient_sum.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <thread>
@@ -200,6 +201,28 @@ TEST_CASE("a bucket is on its way before the next leaf is told of") {
          const Gradients all = sum.take();
          for (const Tensor& leaf : leaves)
            if (expect::values(all[leaf]) != std::vector<double>(1000, 2.0)) throw ValueError("another sum");
+       }))
+    CHECK(thrown(error) == "no error");
+}
+
+TEST_CASE("a bucket is on its way before the rest of its leaf's gradient is there, and leaves from where it stands") {
+  const std::vector<Tensor> leaves = {zeros({4, 1000})};
+  for (const auto& error : ThreadRanks::run(2, [&](nn::Ranks& ranks) {
+         nn::GradientSum sum(ranks, PartTree(2), leaves, 4000);
+         sum.begin();
+         Tensor own = Tensor::uninitialized({4, 1000}, float32);
+         float* const values = own.fresh_data<float>();
+         for (std::int64_t row = 0; row < 4; ++row) {
+           std::fill(values + 1000 * row, values + 1000 * (row + 1), static_cast<float>(row + 1 + ranks.rank()));
+           sum.add(ranks.rank(), leaves[0], own, row + 1);
+           const auto expected = static_cast<std::uint64_t>(4000 * (row + 1));
+           while (row < 3 && ranks.sent_bytes() < expected) std::this_thread::yield();
+           if (row < 3 && ranks.sent_bytes() != expected) throw ValueError("more than one bucket");
+         }
+         sum.end(ranks.rank());
+         const std::vector<double> all = expect::values(sum.take()[leaves[0]]);
+         for (std::size_t i = 0; i < all.size(); ++i)
+           if (all[i] != static_cast<double>(2 * (i / 1000) + 3)) throw ValueError("another sum");
        }))
     CHECK(thrown(error) == "no error");
 }

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cmath>
 #include <functional>
+#include <initializer_list>
 #include <limits>
 #include <memory>
 #include <mutex>
@@ -51,6 +52,14 @@ struct Plain : nn::Module {
   nn::Dropout dropout = add("dropout", nn::Dropout(0.3));
   nn::Linear output = add("output", nn::Linear(12, classes));
   Tensor operator()(const Tensor& x) const { return output(dropout(tanh(hidden(x)))); }
+};
+
+/// Its first layer's gradient is computed in several blocks of rows.
+struct Wide : nn::Module {
+  static constexpr std::int64_t width = 512;
+  nn::Linear hidden = add("hidden", nn::Linear(width, 64));
+  nn::Linear output = add("output", nn::Linear(64, classes));
+  Tensor operator()(const Tensor& x) const { return output(tanh(hidden(x))); }
 };
 
 /// The gradient of its table is rows, which momentum moves by the lazy rule.
@@ -197,17 +206,17 @@ TEST_CASE("ranks train to the bits of one process: sums, and a transform that dr
   check_like_one_process(training<Plain, nn::SGD>(summed, examples(230, 1), options));
 }
 
-TEST_CASE("ranks train to the bits of one process: buckets of every size, with every number of threads") {
-  FitOptions options = in_16_parts();
-  options.epochs = 2;
-  options.batches.drop_last = true;
-  const Work work = training<Normed, nn::SGD>(nn::cross_entropy, examples(150, 1), options);
-  const Outcome alone = work(nullptr);
+namespace {
+
+template <class Net>
+void check_in_buckets(std::initializer_list<std::size_t> sizes, std::initializer_list<std::int64_t> counts,
+                      const nn::Dataset& data, FitOptions options) {
+  const Outcome alone = training<Net, nn::SGD>(nn::cross_entropy, data, options)(nullptr);
   CHECK(alone.error == "no error");
-  for (const std::size_t bucket_bytes : {64u, 500u, 1u << 20}) {
+  for (const std::size_t bucket_bytes : sizes) {
     options.bucket_bytes = bucket_bytes;
-    const Work in_buckets = training<Normed, nn::SGD>(nn::cross_entropy, examples(150, 1), options);
-    for (const std::int64_t count : {2, 3, 8})
+    const Work in_buckets = training<Net, nn::SGD>(nn::cross_entropy, data, options);
+    for (const std::int64_t count : counts)
       for (const int threads : {1, 3})
         for (const Outcome& outcome :
              on_ranks(count, [&](auto ranks) { return with_threads(threads, [&] { return in_buckets(ranks); }); })) {
@@ -219,6 +228,23 @@ TEST_CASE("ranks train to the bits of one process: buckets of every size, with e
           CHECK(outcome.digest == alone.digest);
         }
   }
+}
+
+}  // namespace
+
+TEST_CASE("ranks train to the bits of one process: buckets of every size, with every number of threads") {
+  FitOptions options = in_16_parts();
+  options.epochs = 2;
+  options.batches.drop_last = true;
+  check_in_buckets<Normed>({64, 500, 1 << 20}, {2, 3, 8}, examples(150, 1), options);
+}
+
+TEST_CASE("ranks train to the bits of one process: a first layer whose gradient leaves by rows as it is computed") {
+  std::vector<double> labels;
+  for (int row = 0; row < 256; ++row) labels.push_back(row % 3);
+  const nn::Dataset data(tensor(expect::numbers(256 * Wide::width, 1, -1, 1), {256, Wide::width}),
+                         tensor(labels, {256}, int64));
+  check_in_buckets<Wide>({1 << 14}, {2, 4}, data, {.epochs = 3, .batches = {.size = 128}, .parts = 4});
 }
 
 namespace {

@@ -224,6 +224,31 @@ TEST_CASE_TEMPLATE("1, 2, 3 and 8 threads give the same bits", T, float, double)
   });
 }
 
+TEST_CASE_TEMPLATE("rows are told of as they end, in order, with the bits of the product", T, float, double) {
+  std::size_t told_early = 0;
+  for_all_matrices<T>({{512, 64, 256}, {256, 700, 64}, {1, 200, 300}, {9, 5, 7}, {64, 10, 128}, {0, 3, 4}},
+                      [&](const Matrices<T>& x) {
+                        const std::size_t m = x.shape.m, n = x.shape.n, k = x.shape.k;
+                        const std::vector<T> expected = product(x);
+                        for (const int threads : {1, 2, 8}) {
+                          std::vector<T> c(m * n), seen(m * n);
+                          std::size_t before = 0, wrong = 0;
+                          with_threads(threads, [&] {
+                            gemm<T>(x.ta, x.tb, m, n, k, x.a.data(), x.b.data(), c.data(), [&](std::size_t rows) {
+                              wrong += rows <= before || rows >= m ? 1 : 0;
+                              std::copy(c.data() + before * n, c.data() + rows * n, seen.data() + before * n);
+                              before = rows;
+                            });
+                          });
+                          CHECK(wrong == 0);
+                          CHECK(same_bits(c, expected));
+                          CHECK(std::equal(seen.data(), seen.data() + before * n, expected.data()));
+                          told_early += before > 0 ? 1 : 0;
+                        }
+                      });
+  CHECK(told_early > 0);
+}
+
 TEST_CASE("the bits do not depend on where the matrices lie in memory") {
   for_all_matrices<float>(shapes, [](const Matrices<float>& x) {
     const auto [m, n, k] = x.shape;
