@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -243,11 +244,27 @@ void arg_reduce(std::size_t outer, std::size_t count, std::size_t inner, const T
   });
 }
 
+/// Π of count elements so far apart, its exponent kept apart, so that nothing overflows or vanishes on the way.
+template <class T>
+T scaled_product(const T* x, std::size_t count, std::size_t stride) {
+  double product = 1;
+  std::int64_t exponent = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    int of_factor = 0, of_product = 0;
+    product = std::frexp(product * std::frexp(static_cast<double>(x[i * stride]), &of_factor), &of_product);
+    exponent += std::isfinite(product) ? of_factor + of_product : 0;
+  }
+  return static_cast<T>(std::ldexp(product, static_cast<int>(std::clamp<std::int64_t>(exponent, -5000, 5000))));
+}
+
 }  // namespace
 
 template <class T>
 void prod(std::size_t outer, std::size_t count, std::size_t inner, const T* x, T* out) {
   reduce(outer, count, inner, x, out, Multiply());
+  for (std::size_t i = 0; i < outer * inner; ++i)
+    if (out[i] == 0 || !std::isfinite(out[i])) [[unlikely]]
+      out[i] = scaled_product(x + i / inner * count * inner + i % inner, count, inner);
 }
 
 template <class T>

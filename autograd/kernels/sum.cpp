@@ -262,11 +262,16 @@ void reduce_rows(std::size_t rows, std::size_t count, const T* x, T* out, const 
   combine_chunks(rows, chunks, 1, partial.data(), out, finish);
 }
 
-/// Σ of count elements so far apart.
-double sum_of_strided(const float* x, std::size_t count, std::size_t stride) {
-  double sum = 0;
-  for (std::size_t i = 0; i < count; ++i) sum += static_cast<double>(x[i * stride]);
-  return sum;
+/// A share of numbers whose sums, of as many as there may be, are in the range of double.
+template <class T>
+constexpr double summable = std::is_same_v<T, float> ? 1 : 0x1p-64;
+
+/// Σ of that share of count elements so far apart.
+template <class T>
+double sum_of_strided(const T* x, std::size_t count, std::size_t stride) {
+  Total<double> sum;
+  for (std::size_t i = 0; i < count; ++i) sum.add({static_cast<double>(x[i * stride]) * summable<T>});
+  return sum.value();
 }
 
 /// finish(Σ x) or finish(Σ x²) over the middle axis, where finish takes and gives double or vectors of it.
@@ -302,14 +307,15 @@ void reduce(std::size_t outer, std::size_t count, std::size_t inner, const T* x,
   if (chunks > 1) combine_chunks(outer, chunks, inner, partial.data(), out, finish);
 }
 
-/// The same for plain sums, of which groups of float may overflow where the result does not.
+/// The same for plain sums, a multiple of which is wanted, and which may overflow on the way where the result does not.
 template <class T, class Finish>
 void reduce_plain(std::size_t outer, std::size_t count, std::size_t inner, const T* x, T* out, const Finish& finish) {
   reduce<Terms::plain>(outer, count, inner, x, out, finish);
-  if constexpr (std::is_same_v<T, float>)
-    for (std::size_t i = 0; i < outer * inner && inner > 1; ++i)
-      if (!std::isfinite(out[i])) [[unlikely]]
-        out[i] = static_cast<float>(finish(sum_of_strided(x + i / inner * count * inner + i % inner, count, inner)));
+  if (std::is_same_v<T, float> && inner == 1) return;  // added up in double
+  for (std::size_t i = 0; i < outer * inner; ++i)
+    if (!std::isfinite(out[i])) [[unlikely]]
+      out[i] =
+          static_cast<T>(finish(sum_of_strided(x + i / inner * count * inner + i % inner, count, inner)) / summable<T>);
 }
 
 /// x - mean of a row of float, the mean in two parts.
@@ -379,7 +385,9 @@ void subtract_mean(std::size_t outer, std::size_t count, std::size_t inner, cons
   Scratch<T> means(outer * inner);
   mean(outer, count, inner, x, means.data());
   subtract(outer, count, inner, x, means.data(), out);
-  mean(outer, count, inner, out, means.data());  // what rounding the mean has left
+  mean(outer, count, inner, out, means.data());  // what rounding the mean has left, nothing beside a difference that
+  for (T& left : means)                          // overflows
+    if (!std::isfinite(left)) left = 0;
   subtract(outer, count, inner, out, means.data(), out);
 }
 

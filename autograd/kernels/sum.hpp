@@ -15,7 +15,7 @@ namespace xgrad::kernels {
 /// (max_roundings · u + count · 2⁻⁵³ · v) · Σ|x|, where v is 1 for float and u for double.
 inline constexpr std::size_t max_roundings = 5;
 
-/// Σ x (outer, inner); 0 for count = 0.
+/// Σ x (outer, inner), which overflows where the sum does; 0 for count = 0.
 template <class T>
 void sum(std::size_t outer, std::size_t count, std::size_t inner, const T* x, T* out);
 

@@ -24,6 +24,8 @@ namespace {
 
 using Flags = std::array<bool, Extents::capacity>;
 
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
 Shape kept_shape(const Shape& shape, const Flags& reduced) {
   Shape result = shape;
   for (std::size_t axis = 0; axis < shape.rank(); ++axis)
@@ -232,6 +234,15 @@ Tensor products_of_others(const Tensor& x, const Tensor& g, std::int64_t axis) {
   return concatenate(parts, axis);
 }
 
+/// 1 for numbers that are neither 0 nor denormal, infinite or NaN.
+Tensor is_normal(const Tensor& x) {
+  return visit_floating(x.dtype(), [&](auto zero) {
+    using Limits = std::numeric_limits<decltype(zero)>;
+    const Tensor size = abs(detach(x));
+    return ge(size, Limits::min()) * le(size, Limits::max());
+  });
+}
+
 /// Π along one axis, which stays with extent 1.
 Tensor prod_along(const Tensor& x, std::size_t axis) {
   const auto multiply = [axis](const Tensor& factors) {
@@ -250,8 +261,13 @@ Tensor prod_along(const Tensor& x, std::size_t axis) {
     reduced[axis] = true;
     return of_axes(reduced, rank, true);
   };
-  const auto back = [axis = static_cast<std::int64_t>(axis)](const Call& call) {
-    return products_of_others(call.input(0), call.cotangent(), axis);
+  const auto back = [axis](const Call& call) {
+    const Tensor& factors = call.input(0);
+    const Tensor others = products_of_others(factors, call.cotangent(), static_cast<std::int64_t>(axis));
+    if (kernels::count_nonfinite(others) == 0) return others;
+    // Some of these may be out of range where the product of all is not: they are that one less a factor.
+    const Tensor product = prod_along(factors, axis);
+    return where(is_normal(product), call.cotangent() * (product / factors), others);
   };
   return custom_with({Which::all(), Which::none(), Contribution::exact, true}, "prod", described(multiply, description),
                      back, x);
@@ -296,17 +312,21 @@ Tensor centred(const Tensor& x, const Axes& axes) {
 
 Tensor var(const Tensor& x, const Axes& axes, bool keepdims) {
   checked_flags("var", x, axes);
-  return mean(square(centred(x, axes)), axes, keepdims);
+  const Tensor differences = centred(x, axes);
+  const Tensor variance = mean(square(differences), axes, keepdims);
+  if (kernels::count_nonfinite(variance) == 0) return variance;
+  // Beside a variance that overflows the slope of a square may, too, where its share does not: a product has two
+  // halves.
+  return mean(differences * differences, axes, keepdims);
 }
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
   const Flags reduced = checked_flags("logsumexp", x, axes);
   need_elements("logsumexp", x, reduced);
-  constexpr double inf = std::numeric_limits<double>::infinity();
   const auto compute = [=](const Tensor& from) {
     // The largest element as a shift; 0 in place of an infinite one, which would give inf - inf.
     const Tensor largest = max(from, axes, true);
-    const Tensor shift = where(lt(abs(largest), inf), largest, 0.0);
+    const Tensor shift = where(lt(abs(largest), infinity), largest, 0.0);
     const auto term = [](auto a, auto s) { return exp(a - s); };
     const auto smaller_term = [](auto a, auto s) { return where(a == s, 0, exp(a - s)); };
     const Tensor total = sum(pointwise("logsumexp", term, from, shift), axes, true);
@@ -323,7 +343,7 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
   const auto back = [=](const Call& call) {
     const Tensor& from = call.input(0);
     const Tensor g = reshape(call.cotangent(), kept_shape(from.shape(), reduced));
-    const Tensor largest = max(detach(from), axes, true), finite = lt(abs(largest), inf);
+    const Tensor largest = max(detach(from), axes, true), finite = lt(abs(largest), infinity);
     const Tensor terms = exp(from - where(finite, largest, 0.0)), share = terms / sum(terms, axes, true);
     if (kernels::count_nonfinite(largest) == 0) return g * share;
     const Tensor hits = eq(from, largest);
@@ -361,13 +381,18 @@ Tensor norm(const Tensor& x, const Axes& axes, bool keepdims) {
   const auto description = [=, rank = x.rank()] { return of_axes(reduced, rank, keepdims); };
   // dx = g·x/norm, 0 for a norm of 0. The quotient is at most 1 and comes first.
   const auto slope = [](auto g, auto a, auto n) { return where(n == 0, 0, g * (a / n)); };
+  const auto limit = [](auto a, auto n) { return where(n < infinity, a, where(abs(a) < infinity, 0, sign(a))); };
   const auto back = [=](const Call& call) {
     const Tensor& from = call.input(0);
     const Shape kept = kept_shape(from.shape(), reduced);
     const Tensor g = reshape(call.cotangent(), kept), n = reshape(call.output(), kept);
     if (all_normal_or_zero(n)) return pointwise("norm", slope, g, from, n);
-    const Tensor scaled = from * scale_of_norm(n);
-    return pointwise("norm", slope, g, scaled, norm(scaled, axes, true));
+    Tensor scaled = from * scale_of_norm(n), length = norm(scaled, axes, true);
+    if (kernels::count_nonfinite(length) > 0) {  // the limit for infinite elements that grow together
+      scaled = pointwise("norm", limit, scaled, detach(length));
+      length = norm(scaled, axes, true);
+    }
+    return pointwise("norm", slope, g, scaled, length);
   };
   return custom_with({Which::all(), Which::all(), Contribution::exact, true}, "norm", described(compute, description),
                      back, x);

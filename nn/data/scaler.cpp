@@ -30,6 +30,13 @@ struct Summary {
   double std;
 };
 
+/// √(Σ (x - mean)² / n)
+double deviation(const std::vector<double>& x, double mean) {
+  double squares = 0;
+  for (const double value : x) squares += (value - mean) * (value - mean);
+  return std::sqrt(squares / static_cast<double>(x.size()));
+}
+
 /// Of one column of a table; `name` stands in messages.
 template <class T>
 Summary summarize(std::span<const T> values, std::size_t column, std::size_t columns, const std::string& name,
@@ -54,9 +61,15 @@ Summary summarize(std::span<const T> values, std::size_t column, std::size_t col
   if (summary.least == summary.largest && options.constant) return {first, first, first, 1};
   if (summary.least == summary.largest)
     throw_as<ValueError>("{}: Scaler: constant, {:.9g} in all {} rows; leave the column out", name, first, rows);
-  double squares = 0;
-  for (std::size_t row = 0; row < rows; ++row) squares += (at(row) - summary.mean) * (at(row) - summary.mean);
-  summary.std = std::sqrt(squares / static_cast<double>(rows));
+  summary.std = deviation(known, summary.mean);
+  if (summary.std > 0x1p-480 && summary.std < 0x1p480 && std::isfinite(summary.mean)) return summary;
+  // Squares or differences leave the range: the same in units of the largest number.
+  const int exponent = std::ilogb(std::max(-summary.least, summary.largest));
+  for (double& x : known) x = std::scalbn(x, -exponent);
+  double mean = 0;
+  for (const double x : known) mean += x / static_cast<double>(rows);
+  summary.mean = std::scalbn(mean, exponent);
+  summary.std = std::scalbn(deviation(known, mean), exponent);
   return summary;
 }
 

@@ -7,12 +7,15 @@
 #include <autograd/tensor/format.hpp>
 #include <nn/layers/normalization.hpp>
 
+#include <cmath>
 #include <limits>
 #include <memory>
 
 namespace xgrad::nn {
 
 namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 Shape features_shape(const char* layer, std::int64_t features) {
   if (features < 1) throw_as<ValueError>("{}: {} features; need at least one", layer, features);
@@ -43,16 +46,15 @@ struct Spread {
   Tensor squares;   // the mean square of centred, to which epsilon is to be added
   double epsilon;
 
-  Spread(const Tensor& x, const Axes& axes, double small)
-      : centred(xgrad::centred(x, axes)),
-        variance(mean(square(centred), axes, true)),
-        squares(variance),
-        epsilon(small) {
-    if (x.size() == 0 || max(detach(variance)).item() != std::numeric_limits<double>::infinity()) return;
-    // Squares overflow: centred elements are measured in units, which their quotient by the deviation is free of.
-    const Tensor unit = maximum(max(abs(detach(centred)), axes, true), 1.0);
-    centred = centred / unit;
-    squares = mean(square(centred), axes, true) + epsilon / unit / unit;
+  Spread(const Tensor& x, const Axes& axes, double e)
+      : centred(xgrad::centred(x, axes)), variance(mean(square(centred), axes, true)), squares(variance), epsilon(e) {
+    if (x.size() == 0 || std::isfinite(max(detach(variance)).item())) return;
+    // Squares overflow: there x is taken in units, which a difference's quotient by the deviation is free of.
+    const double small = x.dtype() == float32 ? 0x1p-66 : 0x1p-514;  // the square of 2·max·small is in the range
+    const Tensor unit = pointwise(
+        "normalization_unit", [small](auto v) { return where(v < infinity, 1, small); }, detach(variance));
+    centred = xgrad::centred(x * unit, axes);
+    squares = mean(square(centred), axes, true) + epsilon * square(unit);
     epsilon = 0;
   }
 };

@@ -20,6 +20,7 @@ class Real {
   }
   ~Real() { mpfr_clear(value_); }
 
+  explicit operator double() const { return mpfr_get_d(value_, round); }
   explicit operator long double() const { return mpfr_get_ld(value_, round); }
 
   friend Real operator+(const Real& a, const Real& b) { return of(mpfr_add, a, b); }

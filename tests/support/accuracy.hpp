@@ -20,19 +20,34 @@ namespace accuracy {
 
 using xgrad::Tensor;
 
-/// |found - exact| in units in the last place of exact, or of the largest term of a sum that cancels; what is beyond
-/// the largest number counts as the next one. Infinite for NaN in place of a number, and a number in place of infinity.
+/// The power of two at or below a number's size; 0 for what is denormal.
+inline double power_below(double size) {
+  return std::bit_cast<double>(std::bit_cast<std::uint64_t>(size) & 0x7ff0'0000'0000'0000);
+}
+inline long double power_below(long double size) {
+  int exponent = 0;
+  return std::frexp(size, &exponent) == 0 ? 0 : std::ldexp(0.5L, exponent);
+}
+
+/// |found - exact| in T's units in the last place of exact, or of the largest term of a sum that cancels; what is
+/// beyond the largest number counts as the next one. Infinite for NaN in place of a number, and a number in place of
+/// infinity. W, double or long double, holds what T does.
+template <class T, class W>
+[[gnu::always_inline]] inline double units_of(
+    W found, W exact, W largest_term) {  // without branches, so that compilers make vectors of it
+  using Limits = std::numeric_limits<T>;
+  constexpr W last = W(Limits::max()) / (2 - W(Limits::epsilon())), least = W(Limits::min());  // powers of two
+  const auto bounded = [](W x) { return std::clamp(x, -2 * last, 2 * last); };
+  const W power = std::clamp(power_below(std::max(std::abs(exact), std::abs(largest_term))), least, last);
+  const auto error = static_cast<double>(std::abs(bounded(found) - bounded(exact)) / (power * W(Limits::epsilon())));
+  const bool no_number = exact != exact, none_found = found != found;
+  const bool wrong = no_number | none_found | (std::abs(exact) > std::numeric_limits<W>::max());
+  const bool equal = (found == exact) | (no_number & none_found);
+  return equal ? 0 : wrong ? std::numeric_limits<double>::infinity() : error;
+}
 template <class T>
 double units(T found, long double exact, long double largest_term = 0) {
-  using Limits = std::numeric_limits<T>;
-  if (found == exact || (std::isnan(exact) && std::isnan(found))) return 0;
-  if (std::isnan(exact) || std::isnan(found) || std::isinf(exact)) return std::numeric_limits<double>::infinity();
-  const long double beyond = std::ldexp(1.0L, Limits::max_exponent);
-  const auto bounded = [&](long double x) { return std::clamp(x, -beyond, beyond); };
-  int exponent = 0;
-  std::frexp(std::max(std::abs(exact), std::abs(largest_term)), &exponent);
-  exponent = std::clamp(exponent, Limits::min_exponent, Limits::max_exponent);
-  return static_cast<double>(std::abs(bounded(found) - bounded(exact)) / std::ldexp(1.0L, exponent - Limits::digits));
+  return units_of<T, long double>(found, exact, largest_term);
 }
 
 /// The largest errors seen, of normal and of denormal results, and where.
@@ -42,10 +57,7 @@ struct Worst {
   std::array<double, 2> normal_at{};
   std::array<double, 2> denormal_at{};
 
-  template <class T>
-  void look(T found, long double exact, long double largest_term, double x, double y = 0) {
-    const double error = units(found, exact, largest_term);
-    const bool is_denormal = std::abs(exact) < std::numeric_limits<T>::min();
+  void look(double error, bool is_denormal, double x, double y = 0) {
     double& worst = is_denormal ? denormal : normal;
     if (!(error > worst)) return;
     worst = error;
@@ -62,8 +74,9 @@ struct Worst {
 
 template <class W>
 W sigmoid(W x) {
-  using std::exp;
-  return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x));
+  using std::abs, std::exp;
+  const W e = exp(-abs(x));
+  return (x < 0 ? e : W(1)) / (1 + e);
 }
 /// e/(1 + e)² with e = exp(-|x|).
 template <class W>
@@ -112,7 +125,7 @@ W mish_derivative_term(W x) {
   return one < other ? other : one;
 }
 
-constexpr auto nothing = [](auto) { return 0; };
+constexpr auto nothing = [](auto...) { return 0; };
 
 /// Calls visit(name, function, value, derivative, largest term of the derivative) for functions of one argument.
 template <class Visit>
@@ -244,6 +257,9 @@ void for_functions_of_two(const Visit& visit) {
 
 // Arguments.
 
+template <class T, std::size_t arity>
+using Arguments = std::array<std::vector<T>, arity>;
+
 template <class T>
 using BitsOf = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
 
@@ -287,14 +303,14 @@ std::vector<T> random_arguments(std::size_t count, std::uint64_t seed) {
 
 /// Pairs of which most have a power that is a number of the format.
 template <class T>
-std::array<std::vector<T>, 2> random_pairs(std::size_t count, std::uint64_t seed) {
+Arguments<T, 2> random_pairs(std::size_t count, std::uint64_t seed) {
   constexpr int range = std::numeric_limits<T>::max_exponent;
   std::mt19937_64 random(seed);
   const auto unit = [&] { return static_cast<double>(random() >> 11) * 0x1p-53; };
   const auto whole = [&](int end) { return static_cast<int>(random() % static_cast<std::uint64_t>(end)); };
   const auto any_size = [&] { return static_cast<T>(std::ldexp(1 + unit(), whole(2 * range) - range)); };
   const auto any_bits = [&] { return std::bit_cast<T>(static_cast<BitsOf<T>>(random())); };
-  std::array<std::vector<T>, 2> result{std::vector<T>(count), std::vector<T>(count)};
+  Arguments<T, 2> result{std::vector<T>(count), std::vector<T>(count)};
   for (std::size_t i = 0; i < count; ++i) {
     T& x = result[0][i];
     T& y = result[1][i];
@@ -357,34 +373,55 @@ auto evaluate(const F& f, const X&... x) {
   return results;
 }
 
+/// The value of each formula at each argument, or arguments, in the arithmetic W, in one loop, where formulas share
+/// what they have in common.
+template <class W, class T, std::size_t arity, class... Formula>
+auto exact_results(const Arguments<T, arity>& x, const Formula&... formulas) {
+  const std::size_t count = x[0].size();
+  std::array<std::vector<Wide<T>>, sizeof...(Formula)> results;
+  for (auto& result : results) result.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::size_t next = 0;
+    const auto at = [&](const auto&... argument) {
+      ((results[next++][i] = static_cast<Wide<T>>(formulas(argument...))), ...);
+    };
+    std::apply([&](const auto&... of) { at(W(of[i])...); }, x);
+  }
+  return results;
+}
+
+/// The largest of the errors of results found at x.
+template <class T, class Found, std::size_t arity>
+Worst worst_of(const Arguments<T, arity>& x, const std::vector<Found>& found, const std::vector<Wide<T>>& exact,
+               const std::vector<Wide<T>>& largest_term) {
+  std::vector<double> errors(found.size());
+  for (std::size_t i = 0; i < found.size(); ++i) errors[i] = units_of<T, Wide<T>>(found[i], exact[i], largest_term[i]);
+  Worst worst;
+  for (std::size_t i = 0; i < found.size(); ++i)
+    worst.look(errors[i], std::abs(exact[i]) < std::numeric_limits<T>::min(), x.front()[i],
+               arity == 1 ? 0 : x.back()[i]);
+  return worst;
+}
+
 /// The largest errors of the value and of the derivative; W is the arithmetic of the exact ones.
 template <class T, class W = Wide<T>, class F, class Value, class Derivative, class Term>
-std::array<Worst, 2> measure(const std::vector<T>& x, const F& f, const Value& value, const Derivative& derivative,
+std::array<Worst, 2> measure(const Arguments<T, 1>& x, const F& f, const Value& value, const Derivative& derivative,
                              const Term& largest_term) {
-  const auto found = evaluate<T>(f, x);
-  std::array<Worst, 2> worst;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const W wide(x[i]);
-    worst[0].look(found[0][i], static_cast<long double>(value(wide)), 0, x[i]);
-    worst[1].look(found[1][i], static_cast<long double>(derivative(wide)), static_cast<long double>(largest_term(wide)),
-                  x[i]);
-  }
-  return worst;
+  const auto found = evaluate<T>(f, x[0]);
+  const auto [values, derivatives, terms] = exact_results<W>(x, value, derivative, largest_term);
+  return {worst_of(x, found[0], values, std::vector<Wide<T>>(values.size())),
+          worst_of(x, found[1], derivatives, terms)};
 }
 
 /// The same for two arguments: the value and both derivatives.
 template <class T, class W = Wide<T>, class F, class Value, class AlongX, class AlongY>
-std::array<Worst, 3> measure(const std::vector<T>& x, const std::vector<T>& y, const F& f, const Value& value,
-                             const AlongX& along_x, const AlongY& along_y) {
-  const auto found = evaluate<T>(f, x, y);
-  std::array<Worst, 3> worst;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    const W a(x[i]), b(y[i]);
-    worst[0].look(found[0][i], static_cast<long double>(value(a, b)), 0, x[i], y[i]);
-    worst[1].look(found[1][i], static_cast<long double>(along_x(a, b)), 0, x[i], y[i]);
-    worst[2].look(found[2][i], static_cast<long double>(along_y(a, b)), 0, x[i], y[i]);
-  }
-  return worst;
+std::array<Worst, 3> measure(const Arguments<T, 2>& x, const F& f, const Value& value, const AlongX& along_x,
+                             const AlongY& along_y) {
+  const auto found = evaluate<T>(f, x[0], x[1]);
+  const auto exact = exact_results<W>(x, value, along_x, along_y);
+  const std::vector<Wide<T>> no_terms(x[0].size());
+  return {worst_of(x, found[0], exact[0], no_terms), worst_of(x, found[1], exact[1], no_terms),
+          worst_of(x, found[2], exact[2], no_terms)};
 }
 
 }  // namespace accuracy

@@ -20,7 +20,7 @@ namespace {
 
 /// Every 10007th float, a prime, and what is special; numbers of any size of double.
 template <class T>
-std::vector<T> arguments() {
+Arguments<T, 1> arguments() {
   std::vector<T> x = special_arguments<T>();
   if constexpr (sizeof(T) == 4) {
     for (std::uint64_t b = 0; b < std::uint64_t{1} << 32; b += 10007)
@@ -29,7 +29,7 @@ std::vector<T> arguments() {
     const std::vector<T> random = random_arguments<T>(40000, 1);
     x.insert(x.end(), random.begin(), random.end());
   }
-  return x;
+  return {x};
 }
 
 /// Infinite where the text is beyond the range.
@@ -47,7 +47,7 @@ void check(const std::string& what, const Worst& worst) {
 
 TEST_CASE_TEMPLATE("functions of one argument and their derivatives are within 4 ulp over the whole range", T, float,
                    double) {
-  const std::vector<T> x = arguments<T>();
+  const auto x = arguments<T>();
   for_functions_of_one([&](const std::string& name, const auto&... how) {
     const auto [value, derivative] = measure(x, how...);
     check(name, value);
@@ -58,10 +58,8 @@ TEST_CASE_TEMPLATE("functions of one argument and their derivatives are within 4
 TEST_CASE_TEMPLATE("functions of two arguments and their derivatives are within 4 ulp over the whole range", T, float,
                    double) {
   const auto pairs = random_pairs<T>(200000, 1);
-  const auto& x = std::get<0>(pairs);
-  const auto& y = std::get<1>(pairs);
   for_functions_of_two([&](const std::string& name, const auto&... how) {
-    const auto worst = measure(x, y, how...);
+    const auto worst = measure(pairs, how...);
     check(name, worst[0]);
     check(name + " along x", worst[1]);
     check(name + " along y", worst[2]);

@@ -158,6 +158,32 @@ TEST_CASE_TEMPLATE("a norm that overflows, or is denormal, has the slope x / nor
   for (std::size_t i = 0; i < expected.size(); ++i) CHECK(units(slope[i], expected[i]) <= 2);
 }
 
+// Along (1, ..., 1)·t + x for infinite elements, t to infinity: x/√(Σ x²) goes to 1/√k for k of them.
+TEST_CASE_TEMPLATE("infinite elements share the slope of a norm, others have none", T, float, double) {
+  const auto f = [](const Tensor& x) { return sum(norm(reshape(x, {4, 3}), 1)); };
+  const T infinite = static_cast<T>(inf), large = std::numeric_limits<T>::max();
+  const auto found = evaluate<T>(f, std::vector<T>{infinite, -infinite, 1, 0, infinite, large, 3, 0, 4, large, 0, 0});
+  const std::vector<long double> expected = {std::sqrt(0.5L), -std::sqrt(0.5L), 0, 0, 1, 0, 0.6L, 0, 0.8L, 1, 0, 0};
+  CHECK(found[0][0] == infinite);
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(units(found[1][i], expected[i]) <= 2);
+  const auto one = [](const Tensor& x) { return norm(x); };
+  const auto beside_nan = evaluate<T>(one, std::vector<T>{infinite, std::numeric_limits<T>::quiet_NaN()});
+  for (const T slope : beside_nan[1]) CHECK(std::isnan(slope));
+}
+
+// var = x² and its slopes 2·(±x)/2; the deviation is x, with the slopes ±½.
+TEST_CASE_TEMPLATE("a variance that overflows has its slopes, and a deviation is in the range", T, float, double) {
+  const T x = std::numeric_limits<T>::max() / T(1.125);
+  const std::vector<T> pair{x, -x};
+  CHECK(evaluate<T>([](const Tensor& a) { return var(a); }, pair)[0][0] == T(inf));
+  CHECK(evaluate<T>([](const Tensor& a) { return var(a); }, pair)[1] == pair);
+  CHECK(evaluate<T>([](const Tensor& a) { return sum(var(reshape(a, {2, 1}), {0})); }, pair)[1] == pair);
+  const auto deviation = evaluate<T>([](const Tensor& a) { return norm(centred(a) / std::sqrt(2.0)); }, pair);
+  CHECK(units(deviation[0][0], x) <= 2);
+  CHECK(units(deviation[1][0], 0.5L) <= 2);
+  CHECK(units(deviation[1][1], -0.5L) <= 2);
+}
+
 TEST_CASE("the variance of numbers beside a large mean is theirs, not that of roundings") {
   CHECK(var(full({1000}, 1e8 + 8, float32)).item() == 0);
   std::vector<float> steps(8);
@@ -199,6 +225,58 @@ TEST_CASE("sums and means of whole tensors keep what float32 would lose") {
   CHECK(sum(leaf(cancelling)).item() == 1000);
   CHECK(mean(full({100}, 3e38, float32)).item() == static_cast<double>(3e38f));
   CHECK(mean(full({100, 3}, 3e38, float32), {0}).item({1}) == static_cast<double>(3e38f));
+}
+
+TEST_CASE("sums and means of float64 are in the range where they are, whatever is on the way") {
+  constexpr double most = std::numeric_limits<double>::max(), large = 0x1.8p1023;
+  for (const std::int64_t n : {1, 3, 16, 5000})
+    for (const Shape& shape : {Shape{n, 1, 1}, Shape{1, n, 1}, Shape{1, n, 3}}) {
+      CAPTURE(shape);
+      const Tensor x = full(shape, most, float64);
+      CHECK(units(mean(x, {0, 1}).item({0}), most) <= 1);
+      CHECK(sum(x, {0, 1}).item({0}) == (n == 1 ? most : inf));
+      CHECK(max(abs(centred(x, {0, 1}))).item() == 0);
+    }
+  const Tensor cancelling = tensor({large, large, -large, -large, 5}, float64);
+  CHECK(sum(cancelling).item() == 5);
+  CHECK(mean(cancelling).item() == 1);
+  CHECK(sum(reshape(tensor({large, 1, large, 2, -large, 3}, float64), {3, 2}), 0).item({0}) == large);
+  CHECK(sum(tensor({inf, most, most}, float64)).item() == inf);
+  CHECK(std::isnan(sum(tensor({inf, -inf, most, most}, float64)).item()));
+  // The mean is large/3: one difference overflows, the others are what they are.
+  const Tensor differences = centred(tensor({large, -large, large}, float64));
+  CHECK(differences.item({1}) == -inf);
+  CHECK(units(differences.item({0}), 2.0L / 3 * large) <= 1);
+}
+
+TEST_CASE_TEMPLATE("a product is in the range where it is, whatever is on the way, and so are its slopes", T, float,
+                   double) {
+  const double large = sizeof(T) == 4 ? 0x1p100 : 0x1p1000, small = 1 / large;
+  const auto f = [](const Tensor& x) { return sum(prod(x, {0})); };
+  const auto of = [&](std::vector<double> factors, std::int64_t columns) {
+    const auto count = static_cast<std::int64_t>(factors.size());
+    const auto of_columns = [&](const Tensor& x) { return f(x * ones({1, columns}, x.dtype())); };
+    const auto as_column = [&](const Tensor& x) { return of_columns(reshape(x, {count, 1})); };
+    return evaluate<T>(as_column, std::vector<T>(factors.begin(), factors.end()));
+  };
+  for (const int columns : {1, 5}) {
+    const auto found = of({large, small, large, small}, columns);
+    const T size = static_cast<T>(columns);
+    CHECK(found[0][0] == size);
+    CHECK(found[1] == std::vector<T>{T(small) * size, T(large) * size, T(small) * size, T(large) * size});
+    CHECK(of({large, large, large, 0, -1}, columns)[0][0] == 0);
+    CHECK(of({large, large, -1}, columns)[0][0] == T(-inf));
+    CHECK(of({small, small}, columns)[0][0] == 0);
+    CHECK(std::isnan(of({inf, 0}, columns)[0][0]));
+    std::vector<double> many(3000, large);
+    std::fill(many.begin() + 1500, many.end(), small);
+    CHECK(of(many, columns)[0][0] == size);
+  }
+  // d²/dx₀dx₁ is the product of the others.
+  const Tensor x = leaf(std::vector<T>{T(large), T(small), T(large), T(small)});
+  Tape tape;
+  const Tensor g = tape.backward(prod(x), {.differentiable = true})[x];
+  CHECK(tape.backward(slice(g, 0, 0, 1), tensor({1}, x.dtype()))[x].item({1}) == 1);
 }
 
 TEST_CASE("int64 adds, subtracts, multiplies, compares, sums and finds extremes exactly, or says that it cannot") {

@@ -57,6 +57,20 @@ TEST_CASE("a large mean costs no digits") {
   CHECK(scaler.spreads()[0] == doctest::Approx(std::sqrt(2.0 / 3)).epsilon(1e-14));
 }
 
+// The mean of s and 3·s is 2·s, the deviation s; of ±s 0 and s.
+TEST_CASE("numbers whose squares or differences leave the range are scaled like others") {
+  for (const double size : {1e-310, 1e-200, 1e200, 1.7e308}) {
+    CAPTURE(size);
+    const Scaler scaler = Scaler::standard(tensor({-size, size}, float64));
+    CHECK(scaler.centers()[0] == 0);
+    CHECK(scaler.spreads()[0] == doctest::Approx(size).epsilon(1e-13));
+    if (size > 1e307) continue;
+    const Tensor x = tensor({size, 3 * size}, float64), y = Scaler::standard(x).apply(x);
+    CHECK(y.item({0}) == doctest::Approx(-1).epsilon(1e-13));
+    CHECK(y.item({1}) == doctest::Approx(1).epsilon(1e-13));
+  }
+}
+
 TEST_CASE("missing numbers are left out of a fit on request, and filled with the center") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const Tensor x = tensor({{1, 5}, {nan, 7}, {3, nan}}, float64);
