@@ -2,8 +2,10 @@
 //
 // Usage: xgrad_ranks_benchmark WAY NETWORK BATCH PARTS STEPS THREADS [BUCKET_BYTES]
 //   together  the ranks train one model, BATCH rows a step cut into PARTS parts; without mpirun it is one process
-//   apart     each rank trains a model of its own on its share of BATCH and PARTS: the same work without sending
+//   apart     each rank trains a model of its own on its share of BATCH and PARTS: the same work without sending, but
+//             that they meet once a step, since the slower one decides when they train together, too
 //   sending   the ranks add up the network's gradients, and do nothing else
+//   turns     these three in turns of a few steps, and of each the median, so that what else the machine does meets all
 // NETWORK: widths, as 784-256-128-10.
 
 #include <autograd/autograd.hpp>
@@ -13,6 +15,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -25,6 +28,7 @@ using namespace xgrad;
 namespace {
 
 constexpr std::int64_t batches = 4;  // of data
+constexpr std::int64_t steps_a_turn = 4;
 
 struct Net : nn::Module {
   explicit Net(const std::vector<std::int64_t>& widths) {
@@ -40,7 +44,8 @@ struct Net : nn::Module {
 };
 
 std::vector<double> train(const std::vector<std::int64_t>& widths, std::int64_t rows, std::int64_t parts,
-                          std::int64_t steps, std::size_t bucket_bytes, std::shared_ptr<nn::Ranks> ranks) {
+                          std::int64_t steps, std::size_t bucket_bytes, nn::Ranks& world,
+                          std::shared_ptr<nn::Ranks> ranks) {
   seed(1);
   Net net(widths);
   nn::SGD optimizer(net.parameters(), {.learning_rate = 0.01, .momentum = 0.9});
@@ -49,6 +54,7 @@ std::vector<double> train(const std::vector<std::int64_t>& widths, std::int64_t 
   double before = 0;
   // The schedule is asked at the beginning of every step, on each rank by itself.
   const auto look_at_clock = [&](std::int64_t) {
+    if (!ranks) world.gather("");
     const double now = benchmark::seconds_now();
     if (before > 0) samples.push_back(1e6 * (now - before));
     before = now;
@@ -59,7 +65,7 @@ std::vector<double> train(const std::vector<std::int64_t>& widths, std::int64_t 
            .batches = {.size = rows},
            .schedule = look_at_clock,
            .parts = parts,
-           .ranks = std::move(ranks),
+           .ranks = ranks,
            .bucket_bytes = bucket_bytes});
   samples.erase(samples.begin());  // in the first step nobody knows which gradients will come
   return samples;
@@ -90,7 +96,7 @@ std::vector<double> send(const std::vector<std::int64_t>& widths, std::int64_t p
 
 int main(int count, char** arguments) {
   if (count != 7 && count != 8) {
-    std::fprintf(stderr, "usage: %s together|apart|sending NETWORK BATCH PARTS STEPS THREADS [BUCKET_BYTES]\n",
+    std::fprintf(stderr, "usage: %s together|apart|sending|turns NETWORK BATCH PARTS STEPS THREADS [BUCKET_BYTES]\n",
                  arguments[0]);
     return 2;
   }
@@ -105,10 +111,27 @@ int main(int count, char** arguments) {
     const std::uint64_t sent = world->sent_bytes();
     const std::size_t bucket_bytes = count == 8 ? std::stoull(arguments[7]) : nn::FitOptions().bucket_bytes;
     const std::int64_t ranks = world->size();
-    const std::vector<double> samples = way == "sending" ? send(widths, parts, steps, bucket_bytes, *world)
-                                        : way == "apart"
-                                            ? train(widths, rows / ranks, parts / ranks, steps, bucket_bytes, nullptr)
-                                            : train(widths, rows, parts, steps, bucket_bytes, world);
+    const auto samples_of = [&](const std::string& what, std::int64_t count_of_steps) {
+      return what == "sending" ? send(widths, parts, count_of_steps, bucket_bytes, *world)
+             : what == "apart"
+                 ? train(widths, rows / ranks, parts / ranks, count_of_steps, bucket_bytes, *world, nullptr)
+                 : train(widths, rows, parts, count_of_steps, bucket_bytes, *world, world);
+    };
+    if (way == "turns") {
+      std::map<std::string, std::vector<double>> samples;
+      for (std::int64_t done = 0; done < steps; done += steps_a_turn)
+        for (const char* const what : {"together", "apart", "sending"}) {
+          const std::vector<double> more = samples_of(what, steps_a_turn);
+          samples[what].insert(samples[what].end(), more.begin(), more.end());
+        }
+      if (world->rank() == 0)
+        std::printf("{\"together\": %.6g, \"apart\": %.6g, \"sending\": %.6g}\n",
+                    benchmark::figures(samples["together"]).median, benchmark::figures(samples["apart"]).median,
+                    benchmark::figures(samples["sending"]).median);
+      world->gather("");  // nobody ends before all have
+      return 0;
+    }
+    const std::vector<double> samples = samples_of(way, steps);
     const benchmark::Figures times = benchmark::figures(samples);
     if (world->rank() == 0)
       std::printf("{\"median_us\": %.6g, \"min_us\": %.6g, \"spread\": %.4f, \"steps\": %zu, \"sent\": %.6g}\n",

@@ -131,7 +131,9 @@ def hidden(rounds):
             link.rate(rate)
             rate *= run(command("sending"))["median_us"] / (0.5 * sweep)  # what TCP and its headers take
             link.rate(rate)
-            found = in_turns({way: command(way) for way in ("together", "apart", "sending")}, rounds)
+            samples = [run(link.mpirun(*ours("turns", network, batch, 2, 16, 1))) for _ in range(rounds)]
+            found = {way: statistics.median(sample[way] for sample in samples) for way in samples[0]}
+            print(" ", {way: [round(sample[way]) for sample in samples] for way in found}, "us")
             sweep = found["apart"] * (2 * layers - 1) / (3 * layers - 1)
             last = 256 * 1024 / parameters(network)  # rows of the first layer's gradient, in a bucket of their own
             print(f"  rate {rate / 1e6:.0f} Mbit/s; sending takes {found['sending'] / sweep:.2f} of the sweep; hidden "
