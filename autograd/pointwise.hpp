@@ -2,6 +2,7 @@
 
 #include <autograd/tensor/needs_cplusplus20.hpp>
 
+#include <autograd/kernels/pointwise/dual.hpp>
 #include <autograd/kernels/pointwise/loop.hpp>
 #include <autograd/tape/operation.hpp>
 
@@ -40,31 +41,44 @@ Tensor call_pointwise(const char* name, const PointwiseRule& rule, const void* c
 ///
 /// The lambda takes `auto` arguments, uses + - * /, comparisons, where(mask, a, b) instead of ?:, and unqualified exp,
 /// expm1, log, log1p, sqrt, sin, cos, tanh, abs, sign, floor, pow, sigmoid, softplus, with_derivative(f, derivative,
-/// x). It must be stable together with its derivative, or supply one by with_derivative. It may capture numbers, up to
-/// 48 bytes of them.
+/// x). Results have types of their own, `auto y = x * x;`; what a loop assigns again begins as a variable:
+///
+///     [](auto x) {
+///       auto y = variable(0.0, x);  // 0, with room for what is computed from x
+///       for (int i = 1; i < 4; ++i) y += sin(i * x) / i;
+///       return y;
+///     }
+///
+/// It must be stable together with its derivative, or supply one by with_derivative. It may capture numbers, up to 48
+/// bytes of them.
 ///
 /// name: a literal (kept by pointer). Shapes: any that broadcast (ShapeError). dtypes: equal and floating (TypeError).
 template <class F, class... In>
 requires(sizeof...(In) >= 1 && (std::is_convertible_v<const In&, const Tensor&> && ...)) Tensor
     pointwise_with(const PointwiseHints& hints, const char* name, F f, const In&... inputs) {
-  // Symbols first, here and in pointwise: what does not compile is said once, close to the user's line.
-  if constexpr (sizeof(f(kernels::symbol_for<In>()...)) != 0) {
-    constexpr std::size_t arity = sizeof...(In);
-    static_assert(arity <= kernels::max_pointwise_arity, "pointwise takes 1 to 4 tensors");
-    static_assert(
-        std::is_trivially_copyable_v<F>,
-        "a pointwise lambda captures numbers only; a captured tensor would lose its gradient: pass it as an argument");
-    static_assert(sizeof(F) <= kernels::max_closure_bytes, "a pointwise lambda captures at most 48 bytes");
-    const Tensor* const list[] = {&inputs...};
-    return kernels::call_pointwise(name, kernels::rule_of<F, arity>, &f, std::is_empty_v<F> ? 0 : sizeof(F), hints,
-                                   Inputs(list, arity));
-  }
+  // With symbols first, here and in pointwise: what does not compile is said once, close to the user's line.
+  if constexpr (kernels::gives_number<decltype(f(kernels::symbol_for<In>()...))>())
+    if constexpr (kernels::is_tried<F, sizeof...(In)>) {
+      constexpr std::size_t arity = sizeof...(In);
+      static_assert(arity <= kernels::max_pointwise_arity, "pointwise takes 1 to 4 tensors");
+      static_assert(std::is_trivially_copyable_v<F>,
+                    "a pointwise lambda captures numbers only; a captured tensor would lose its gradient: pass it as "
+                    "an argument");
+      static_assert(sizeof(F) <= kernels::max_closure_bytes, "a pointwise lambda captures at most 48 bytes");
+      const Tensor* const list[] = {&inputs...};
+      return kernels::call_pointwise(name, kernels::rule_of<F, arity>, &f, std::is_empty_v<F> ? 0 : sizeof(F), hints,
+                                     Inputs(list, arity));
+    }
 }
 
 template <class F, class... In>
 requires(sizeof...(In) >= 1 && (std::is_convertible_v<const In&, const Tensor&> && ...)) Tensor
     pointwise(const char* name, F f, const In&... inputs) {
-  if constexpr (sizeof(f(kernels::symbol_for<In>()...)) != 0) return pointwise_with({}, name, f, inputs...);
+  if constexpr (kernels::gives_number<decltype(f(kernels::symbol_for<In>()...))>())
+#ifdef __clang__
+    if constexpr (kernels::is_tried<F, sizeof...(In)>)
+#endif
+      return pointwise_with({}, name, f, inputs...);  // whose body g++ does not make after an error
 }
 
 }  // namespace xgrad

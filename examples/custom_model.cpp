@@ -55,7 +55,7 @@ Tensor cumulative_sum(const Tensor& x) { return apply_operation(CumulativeSum(),
 struct Net : nn::Module {
   nn::Linear hidden = add("hidden", nn::Linear(6, 16));
   nn::Linear output = add("output", nn::Linear(16, 3));
-  Tensor scale = parameter("scale", ones({16}));
+  nn::Registered scale = parameter("scale", ones({16}));
 
   Tensor operator()(const Tensor& x) const { return output(quick_gelu(hidden(cumulative_sum(x))) * scale); }
 };

@@ -45,13 +45,15 @@ Tensor parameters_to_vector(const std::vector<Tensor>& parameters) {
   return concatenate(parts);
 }
 
-std::vector<Tensor> vector_to_tensors(const Tensor& vector, const std::vector<Tensor>& parameters) {
-  check_defined("vector_to_tensors", "the vector", vector);
-  for (const Tensor& parameter : parameters) check_defined("vector_to_tensors", "a tensor", parameter);
+namespace {
+
+std::vector<Tensor> cut(const char* operation, const Tensor& vector, const std::vector<Tensor>& parameters) {
+  check_defined(operation, "the vector", vector);
+  for (const Tensor& parameter : parameters) check_defined(operation, "a tensor", parameter);
   std::size_t count = 0;
   for (const Tensor& parameter : parameters) count += parameter.size();
   if (vector.rank() != 1 || vector.size() != count)
-    throw_as<ShapeError>("vector_to_tensors: the vector is {}, the tensors have {} numbers; need ({},)", vector.shape(),
+    throw_as<ShapeError>("{}: the vector is {}, the tensors have {} numbers; need ({},)", operation, vector.shape(),
                          count, count);
   std::vector<Tensor> tensors;
   std::int64_t first = 0;
@@ -63,9 +65,15 @@ std::vector<Tensor> vector_to_tensors(const Tensor& vector, const std::vector<Te
   return tensors;
 }
 
+}  // namespace
+
+std::vector<Tensor> vector_to_tensors(const Tensor& vector, const std::vector<Tensor>& parameters) {
+  return cut("vector_to_tensors", vector, parameters);
+}
+
 void vector_to_parameters(const Tensor& vector, const std::vector<Tensor>& parameters) {
   const Pause pause;
-  const std::vector<Tensor> values = vector_to_tensors(vector, parameters);
+  const std::vector<Tensor> values = cut("vector_to_parameters", vector, parameters);
   for (std::size_t i = 0; i < values.size(); ++i) Tensor(parameters[i]).assign(values[i].to(parameters[i].dtype()));
 }
 

@@ -110,8 +110,8 @@ class Module {
   static Tensor add(const Tensor& x, double y) { return xgrad::add(x, y); }
   static Tensor add(double x, const Tensor& y) { return xgrad::add(x, y); }
 
-  /// Registers a tensor that is learned: marks it by requires_gradient and labels it with its path. TypeError for
-  /// int64.
+  /// Registers a tensor that is learned: marks it by requires_gradient, labels it with its path. TypeError for int64.
+  /// Keep it as `nn::Registered w = parameter(...)`: to a plain Tensor another could be assigned, which nobody trains.
   Registered parameter(std::string_view name, Tensor tensor, const TorchForm& torch = {});
   /// Registers a tensor that belongs to the model and is not learned: running statistics, tables.
   Registered buffer(std::string_view name, Tensor tensor);

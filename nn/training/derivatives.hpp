@@ -13,39 +13,42 @@
 namespace xgrad::nn {
 
 // Derivatives of loss(model(x), y) by the model's parameters, frozen ones too, in the order of `model.parameters()`.
-// Costs, errors and what a tape records of them: autograd/functional/functional.hpp. The model must be copyable and
-// hold its layers by value (see functional_call).
+// Several inputs or targets are lists, `{ids, age}`. Costs, errors and what a tape records of them:
+// autograd/functional/functional.hpp. The model must be copyable and hold its layers by value (see functional_call).
 
-/// loss(model(x), y) as a function of tensors in place of the parameters; all must outlive it.
-template <ClonableModel M, class L>
-FunctionOf<std::vector<Tensor>> loss_of_parameters(const M& model, const L& loss, const Tensor& x, const Tensor& y) {
-  return [&model, &loss, x, y](const std::vector<Tensor>& parameters) -> Tensor {
-    return loss(functional_call(model, parameters, x), y);
+/// loss(model(x), y) as a function of tensors in place of the parameters; model and loss must outlive it.
+template <ClonableModel M, TrainingLoss L>
+FunctionOf<std::vector<Tensor>> loss_of_parameters(const M& model, const L& loss, TensorList x, TensorList y) {
+  return [&model, &loss, inputs = std::vector<Tensor>(x.begin(), x.end()),
+          targets = std::vector<Tensor>(y.begin(), y.end())](const std::vector<Tensor>& parameters) {
+    const M exchanged = with_parameters(model, parameters);
+    return AnyModel(exchanged, loss).loss_of(inputs, targets);
   };
 }
 
 /// ∂loss/∂p for each parameter p.
 template <ClonableModel M, TrainingLoss L>
-std::vector<Tensor> gradient(const M& model, const L& loss, const Tensor& x, const Tensor& y) {
+std::vector<Tensor> gradient(const M& model, const L& loss, TensorList x, TensorList y) {
   return xgrad::gradient(loss_of_parameters(model, loss, x, y), model.parameters());
 }
 
 /// The blocks H[k][l] = ∂²loss / ∂p_k ∂p_l, of shape p_k.shape + p_l.shape.
 template <ClonableModel M, TrainingLoss L>
-std::vector<std::vector<Tensor>> hessian(const M& model, const L& loss, const Tensor& x, const Tensor& y) {
+std::vector<std::vector<Tensor>> hessian(const M& model, const L& loss, TensorList x, TensorList y) {
   return xgrad::hessian(loss_of_parameters(model, loss, x, y), model.parameters());
 }
 
 /// Σ_l H[k][l]·v_l for each k, without H; one v for each parameter.
 template <ClonableModel M, TrainingLoss L>
-std::vector<Tensor> hessian_vector_product(const M& model, const L& loss, const Tensor& x, const Tensor& y,
+std::vector<Tensor> hessian_vector_product(const M& model, const L& loss, TensorList x, TensorList y,
                                            const std::vector<Tensor>& v) {
   return xgrad::hessian_vector_product(loss_of_parameters(model, loss, x, y), model.parameters(), v);
 }
 
 /// The gradient of each example's loss: g_i for the rows i = 0, ..., n - 1 of a batch. Where the parameters of a model
 /// enter by Linear alone, it keeps the factors of g_i = Σ_t x_itᵀ · dy_it (Goodfellow 2015, "Efficient per-example
-/// gradient computations"), and neither norms nor sums write all the g_i down.
+/// gradient computations"): norms and sums cost little more than one backward, and only [] writes all the g_i down, n
+/// times the parameter's size.
 class PerExampleGradients {
  public:
   std::int64_t examples() const { return examples_; }
@@ -84,7 +87,7 @@ PerExampleGradients per_example_gradients_of(const AnyModel& model, TensorList i
 /// Reduction::none.
 template <TrainableModel M, TrainingLoss L>
 requires std::derived_from<M, Module> PerExampleGradients per_example_gradients(const M& model, const L& loss,
-                                                                                const Tensor& x, const Tensor& y,
+                                                                                TensorList x, TensorList y,
                                                                                 Reduction reduction = Reduction::mean) {
   return per_example_gradients_of(AnyModel(model, loss), x, y, reduction);
 }

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,9 +21,12 @@
 
 namespace xgrad::nn {
 
-/// Tensors to look at: one, or those of a list. It owns nothing, as a span does not.
+/// Tensors to look at: one, or those of a list, `{ids, age}` too. It owns nothing, as a span does not: an argument of a
+/// call, and nothing to keep.
 class TensorList : public std::span<const Tensor> {
  public:
+  TensorList(std::initializer_list<Tensor> several)  // NOLINT(google-explicit-constructor)
+      : span(several.begin(), several.size()) {}
   TensorList(const Tensor& one) : span(&one, 1) {}                   // NOLINT(google-explicit-constructor)
   TensorList(const std::vector<Tensor>& several) : span(several) {}  // NOLINT(google-explicit-constructor)
   TensorList(const Columns& columns) : span(columns.tensors()) {}    // NOLINT(google-explicit-constructor)

@@ -25,7 +25,7 @@ std::string unregistered(const AnyModel& model, const Gradients& gradients, cons
   if (found.empty()) return "";
   return "the loss depends on tensors that require gradients and are no parameters of the model: " + found +
          "; register members where they are initialised, `nn::Linear b = add(\"b\", nn::Linear(3, 2));` or "
-         "`Tensor w = parameter(\"w\", ...);`, or pass detach(x) for what is not to be learned";
+         "`nn::Registered w = parameter(\"w\", ...);`, or pass detach(x) for what is not to be learned";
 }
 
 void require_registered(const char* operation, const AnyModel& model, TensorList inputs, TensorList targets) {

@@ -100,6 +100,38 @@ const std::vector<Sampled>& formulas() {
         {zero, [](X x) { return std::exp(x[0] - x[1]) * x[2]; }, [](X x) { return -std::exp(x[0] - x[1]); }, zero},
         {zero, zero, zero, zero},
         {zero, zero, zero, [](X x) { return 2 * x[0]; }}}},
+      {1,
+       [](const std::vector<Tensor>& x) {
+         return pointwise(
+             "series",
+             [](auto a) {
+               auto y = variable(0.0, a);
+               for (int i = 1; i < 4; ++i) y += sin(i * a) / i;
+               return y;
+             },
+             x[0]);
+       },
+       [](X x) { return std::sin(x[0]) + std::sin(2 * x[0]) / 2 + std::sin(3 * x[0]) / 3; },
+       {[](X x) { return std::cos(x[0]) + std::cos(2 * x[0]) + std::cos(3 * x[0]); }},
+       {{[](X x) { return -std::sin(x[0]) - 2 * std::sin(2 * x[0]) - 3 * std::sin(3 * x[0]); }}}},
+      {2,
+       [](const std::vector<Tensor>& x) {
+         return pointwise(
+             "assigned again",
+             [](auto a, auto b) {
+               auto y = variable(a, b), z = y;
+               z = b;
+               y *= z;
+               y += a;
+               y -= exp(b);
+               y /= 4.0;
+               return y;
+             },
+             x[0], x[1]);
+       },
+       [](X x) { return (x[0] * x[1] + x[0] - std::exp(x[1])) / 4; },
+       {[](X x) { return (x[1] + 1) / 4; }, [](X x) { return (x[0] - std::exp(x[1])) / 4; }},
+       {{zero, [](X) { return 0.25; }}, {zero, [](X x) { return -std::exp(x[1]) / 4; }}}},
   };
   return list;
 }

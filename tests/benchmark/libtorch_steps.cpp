@@ -215,6 +215,50 @@ Work gradients_without_step(const Workload& workload, bool each) {
           }};
 }
 
+Work hessian_product(const Workload& workload) {
+  const auto training = std::make_shared<Training>(workload.widths, benchmark::learning_rate);
+  const auto x = draw({workload.size, workload.widths.front()}, -1, 1, 1);
+  const auto labels = draw_indices({workload.size}, workload.widths.back(), 2);
+  std::vector<torch::Tensor> v;
+  for (const auto& parameter : training->parameters) {
+    // Ours are (in, out), in the same order.
+    const auto shape = parameter.sizes().vec();
+    const auto seed = static_cast<std::uint32_t>(10 + v.size());
+    v.push_back(shape.size() == 2 ? draw({shape[1], shape[0]}, -1, 1, seed).t() : draw(shape, -1, 1, seed));
+  }
+  const auto product = [=] {
+    const torch::Tensor loss = torch::nn::functional::cross_entropy(training->predict(x), labels);
+    return torch::autograd::grad(torch::autograd::grad({loss}, training->parameters, {}, true, true),
+                                 training->parameters, v);
+  };
+  return {[=] { product(); },
+          [=] {
+            double total = 0;
+            for (const auto& y : product()) total += absolute_sum(y);
+            return total;
+          }};
+}
+
+Work gradient_penalty(const Workload& workload) {
+  const auto critic = std::make_shared<Training>(workload.widths, benchmark::learning_rate);
+  const auto x = draw({workload.size, workload.widths.front()}, -1, 1, 3).requires_grad_();
+  const auto penalty = [=] {
+    const torch::Tensor slope = torch::autograd::grad({critic->predict(x).sum()}, {x}, {}, true, true)[0];
+    return (slope.norm(2, 1) - 1).square().mean();
+  };
+  const auto gradients = [=](const torch::Tensor& value) {
+    return torch::autograd::grad({value}, critic->parameters, {}, false, false, true);
+  };
+  return {[=] { gradients(penalty()); },
+          [=] {
+            const torch::Tensor value = penalty();
+            double total = value.item<double>();
+            for (const auto& gradient : gradients(value))
+              if (gradient.defined()) total += absolute_sum(gradient);
+            return total;
+          }};
+}
+
 Work poisson(const Workload& workload) {
   const std::int64_t units = workload.widths[1];
   const auto doubles = [](const torch::Tensor& x) { return x.to(torch::kDouble); };
@@ -225,12 +269,14 @@ Work poisson(const Workload& workload) {
   const double pi = std::acos(-1.0);
   const auto x = torch::linspace(0, 1, workload.size, torch::kDouble).unsqueeze(1).requires_grad_();
   const auto source = (pi * pi * (torch::sin(pi * x) + 2.25 * torch::sin(3 * pi * x))).detach();
-  const auto loss = [=] {
+  const auto curvature = [=](bool again) {
     const torch::Tensor net = torch::addmm(w[3], torch::tanh(torch::addmm(w[1], x, w[0])), w[2]);
     const torch::Tensor slope = torch::autograd::grad({(x * (1 - x) * net).sum()}, {x}, {}, true, true)[0];
-    const torch::Tensor curvature = torch::autograd::grad({slope.sum()}, {x}, {}, true, true)[0];
-    return (curvature + source).square().mean();
+    return torch::autograd::grad({slope.sum()}, {x}, {}, true, again)[0];
   };
+  if (workload.kind == benchmark::Kind::curvature)
+    return {[=] { curvature(false); }, [=] { return absolute_sum(curvature(false)); }};
+  const auto loss = [=] { return (curvature(true) + source).square().mean(); };
   return {[=] {
             const auto gradients = torch::autograd::grad({loss()}, w, {}, false, false, true);
             for (std::size_t i = 0; i < w.size(); ++i) w[i].mutable_grad() = gradients[i];
@@ -295,6 +341,11 @@ Work make(const Workload& workload, const Options& options) {
       return gradients_without_step(workload, true);
     case benchmark::Kind::batch_gradients:
       return gradients_without_step(workload, false);
+    case benchmark::Kind::hessian_product:
+      return hessian_product(workload);
+    case benchmark::Kind::gradient_penalty:
+      return gradient_penalty(workload);
+    case benchmark::Kind::curvature:
     case benchmark::Kind::poisson:
       return poisson(workload);
     case benchmark::Kind::fashion_mnist:

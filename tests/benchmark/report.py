@@ -167,7 +167,8 @@ def targets(rows, programs, figures, machine):
     for name, bound in (("rows-SGD", 200), ("rows-Adam", 200), ("poisson", 100)):
         add(f"{name}, µs", "≤", bound, of(name, lambda row: row.best(ours)[0]))
     add("poisson, ours / LibTorch", "≤", 0.3, of("poisson", lambda row: row.ratio()))
-    for name, whole, bound in (("generator-only", "generator-all", 0.75), ("example-gradients-norms", "batch-gradients", 3)):
+    for name, whole, bound in (("generator-only", "generator-all", 0.75), ("example-gradients-norms", "batch-gradients", 3),
+                               ("example-gradients-written", "batch-gradients", 3)):
         if whole in named:
             add(f"{name} / {whole}", "≤", bound,
                 of(name, lambda row: row.best(ours)[0] / named[whole].best(ours)[0]))

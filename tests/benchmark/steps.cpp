@@ -246,8 +246,46 @@ Work batch_gradients(const Workload& workload) {
   return {[=] { static_cast<void>(all()); }, [=] { return rows.total(all()); }};
 }
 
+Work hessian_product(const Workload& workload) {
+  const Rows rows(workload);
+  std::vector<Tensor> v;
+  for (const Tensor& parameter : rows.network->parameters())
+    v.push_back(draw(parameter.shape(), -1, 1, static_cast<std::uint32_t>(10 + v.size())));
+  const auto product = [rows, v] {
+    return nn::hessian_vector_product(*rows.network, nn::cross_entropy, rows.x, rows.labels, v);
+  };
+  return {[=] { static_cast<void>(product()); },
+          [=] {
+            double total = 0;
+            for (const Tensor& x : product()) total += absolute_sum(x);
+            return total;
+          }};
+}
+
+Work gradient_penalty(const Workload& workload) {
+  const auto critic = std::make_shared<Network>(workload.widths);
+  const Tensor x = draw({workload.size, workload.widths.front()}, -1, 1, 3);
+  const auto penalty = [critic, x] {
+    const Tensor slope = gradient([&](const Tensor& v) { return sum((*critic)(v)); }, x);
+    return mean(square(norm(slope, 1) - 1.0));
+  };
+  return {[=] {
+            Tape tape;
+            static_cast<void>(tape.backward(penalty()));
+          },
+          [=] {
+            Tape tape;
+            const Tensor value = penalty();
+            const Gradients gradients = tape.backward(value);
+            double total = value.item();
+            for (const Tensor& parameter : critic->parameters())
+              if (gradients.contains(parameter)) total += absolute_sum(gradients[parameter]);
+            return total;
+          }};
+}
+
 /// As examples/pinn.cpp.
-Work poisson(const Workload& workload) {
+struct Poisson {
   struct Net : nn::Module {
     nn::Linear hidden, output;
     explicit Net(std::int64_t units)
@@ -257,20 +295,38 @@ Work poisson(const Workload& workload) {
       output.weight.assign(draw(output.weight.shape(), -1, 1, 2).to(float64));
       output.bias.assign(zeros(output.bias.shape(), float64));
     }
-    Tensor operator()(const Tensor& x) const { return output(tanh(hidden(x))); }
+    Tensor operator()(const Tensor& v) const { return output(tanh(hidden(v))); }
   };
-  const DefaultDType doubles(float64);
-  const auto net = std::make_shared<Net>(workload.widths[1]);
+  DefaultDType doubles{float64};
+  std::shared_ptr<Net> net;
+  Tensor x;
+
+  explicit Poisson(const Workload& workload)
+      : net(std::make_shared<Net>(workload.widths[1])),
+        x(reshape(arange(workload.size, float64) / (workload.size - 1.0), {workload.size, 1})) {}
+
+  auto curvature() const {
+    return [model = net, points = x] {
+      const auto u = [&](const Tensor& v) { return sum(v * (1.0 - v) * (*model)(v)); };
+      const auto slope = [&](const Tensor& v) { return sum(gradient(u, v)); };
+      return gradient(slope, points);
+    };
+  }
+};
+
+Work curvature(const Workload& workload) {
+  const auto second = Poisson(workload).curvature();
+  return {[=] { static_cast<void>(second()); }, [=] { return absolute_sum(second()); }};
+}
+
+Work poisson(const Workload& workload) {
+  const Poisson problem(workload);
+  const std::shared_ptr<Poisson::Net>& net = problem.net;
   const auto optimizer = std::make_shared<nn::Adam>(net->parameters());
   optimizer->learning_rate(benchmark::learning_rate);
   const double pi = std::acos(-1.0);
-  const Tensor x = reshape(arange(workload.size, float64) / (workload.size - 1.0), {workload.size, 1});
-  const Tensor source = pi * pi * (sin(pi * x) + 2.25 * sin(3 * pi * x));
-  const auto loss = [net, x, source] {
-    const auto u = [&](const Tensor& v) { return sum(v * (1.0 - v) * (*net)(v)); };
-    const auto slope = [&](const Tensor& v) { return sum(gradient(u, v)); };
-    return mean(square(gradient(slope, x) + source));
-  };
+  const Tensor source = pi * pi * (sin(pi * problem.x) + 2.25 * sin(3 * pi * problem.x));
+  const auto loss = [second = problem.curvature(), source] { return mean(square(second() + source)); };
   return {[=] {
             Tape tape;
             optimizer->step(tape.backward(loss()));
@@ -331,6 +387,12 @@ Work make(const Workload& workload, const Options& options) {
       return example_gradients(workload);
     case benchmark::Kind::batch_gradients:
       return batch_gradients(workload);
+    case benchmark::Kind::hessian_product:
+      return hessian_product(workload);
+    case benchmark::Kind::gradient_penalty:
+      return gradient_penalty(workload);
+    case benchmark::Kind::curvature:
+      return curvature(workload);
     case benchmark::Kind::poisson:
       return poisson(workload);
     case benchmark::Kind::fashion_mnist:

@@ -25,7 +25,10 @@ enum class Kind {
                       ///< parameters only or by both networks
   example_gradients,  ///< of each row's loss by all parameters: their norms, or every one written down
   batch_gradients,    ///< of the batch's loss by all parameters, without a step
-  poisson,            ///< mean of (u″ + f)² for u = x (1 - x) net(x), float64: forward, backward, Adam
+  hessian_product,    ///< of the batch's loss by all parameters, with a vector
+  gradient_penalty,   ///< mean of (‖∂net/∂x‖ - 1)² over a batch: forward, and backward by the parameters
+  curvature,          ///< u″ for u = x (1 - x) net(x), float64
+  poisson,            ///< mean of (u″ + f)²: forward, backward, Adam
   fashion_mnist,      ///< training on Fashion-MNIST, per epoch; checksum is the test accuracy
 };
 
@@ -399,6 +402,12 @@ inline void add_custom_models(std::vector<Workload>& table) {
   }
   table.push_back(
       {"batch-gradients", group, "gradients of these 128 rows' mean loss", Kind::batch_gradients, widths, 128});
+  table.push_back(
+      {"hessian-product", group, "Hessian of these rows' loss times a vector", Kind::hessian_product, widths, 128});
+  table.push_back({"gradient-penalty", group, "penalty on a critic's gradient and its gradient, batch 256",
+                   Kind::gradient_penalty, critic_widths, 256});
+  table.push_back(
+      {"curvature", group, "u″ of Poisson's equation, 64 points, 32 units", Kind::curvature, {1, 32, 1}, 64});
   table.push_back({"poisson", group, "Poisson's equation, 64 points, 32 units, a step", Kind::poisson, {1, 32, 1}, 64});
   for (std::size_t i = first; i < table.size(); ++i) table[i].seconds = 0.3;
 }

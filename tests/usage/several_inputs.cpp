@@ -117,6 +117,8 @@ TEST_CASE("gradient check, doctor, diagnosis and summary take several inputs and
   const GradientReport report = nn::check_gradients(model, loss_of_all, inputs, targets);
   CHECK(report.ok());
   CHECK(report.rows.back().name == "input 1");
+  const GradientReport of_lists = nn::check_gradients(model, loss_of_all, {ids, x}, {paid, labels, weights});
+  CHECK(of_lists.json() == report.json());
   CHECK(nn::summary(model, ids, x).find("price") != std::string::npos);
   CHECK(nn::diagnose(model, loss_of_all, data().all()).loss > 0);
   const nn::DoctorReport health = nn::doctor(model, loss_of_all, 0.1, data());
@@ -206,7 +208,7 @@ TEST_CASE("a tensor of one's own that was not registered is named by fit, doctor
   nn::SGD optimizer(model.parameters(), {.learning_rate = 0.1});
   const std::string of_fit = error_of([&] { nn::fit(model, nn::mse, optimizer, nn::Dataset(x, paid)); });
   CHECK(contains(of_fit, "ValueError: fit: " + words));
-  CHECK(contains(of_fit, "`Tensor w = parameter(\"w\", ...);`"));
+  CHECK(contains(of_fit, "`nn::Registered w = parameter(\"w\", ...);`"));
   CHECK(contains(error_of([&] { nn::check_gradients(model, nn::mse, x, paid); }),
                  "ValueError: check_gradients: " + words));
   CHECK(contains(nn::doctor(model, nn::mse, 0.1, nn::Dataset(x, paid)).text(), "a tensor of shape (1,)"));

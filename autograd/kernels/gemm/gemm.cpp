@@ -8,6 +8,7 @@
 #include <autograd/tensor/memory.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <mutex>
 #include <vector>
@@ -18,6 +19,9 @@ namespace xgrad::kernels {
 namespace {
 
 using blas_size = xt::blas_index_t;
+
+constexpr std::size_t uncached_bytes = std::size_t{64} << 20;
+constexpr std::size_t outer_columns = 32;  // from here on, a row of an outer product is worth a loop of its own
 
 cxxblas::Transpose blas(Transpose transpose) { return transpose == Transpose::yes ? cxxblas::Trans : cxxblas::NoTrans; }
 
@@ -57,6 +61,7 @@ struct Product {
   const T* b;
   const T* bias;  // what is added to each row, or null
   T* c;
+  bool is_large = m * n * sizeof(T) >= uncached_bytes;  // with its neighbours in a batch: no cache will hold C
 
   std::size_t a_row() const { return ta == Transpose::yes ? m : k; }
   std::size_t b_row() const { return tb == Transpose::yes ? k : n; }
@@ -237,6 +242,29 @@ void run_small(const Product<T>& p) {
   run_in_registers(product);
 }
 
+/// C (m, n) = a (m) · bᵀ (n), in the bits of the other kernels: 0 + a·b, so that no sum is -0.
+template <class T>
+void run_outer(const Product<T>& p) {
+  constexpr std::size_t width = Vec<T>::width;
+  const std::size_t whole = p.n / width * width, tail = p.n - whole;
+  const bool streams =
+      p.is_large && p.n * sizeof(T) % memory_line == 0 && reinterpret_cast<std::uintptr_t>(p.c) % memory_line == 0;
+  constexpr std::size_t block_elements = 32768;
+  const std::size_t rows_of_block = std::max<std::size_t>(1, block_elements / p.n);
+  parallel_blocks(divide_up(p.m, rows_of_block), [&](std::size_t block) {
+    for (std::size_t i = block * rows_of_block; i < std::min(p.m, (block + 1) * rows_of_block); ++i) {
+      const Vec<T> a(p.a[i]);
+      T* const row = p.c + i * p.n;
+      for (std::size_t j = 0; j < whole; j += width) {
+        const Vec<T> product = fma(a, Vec<T>::load(p.b + j), Vec<T>(0));
+        streams ? product.stream(row + j) : product.store(row + j);
+      }
+      if (tail != 0) fma(a, Vec<T>::load_part(p.b + whole, tail), Vec<T>(0)).store_part(row + whole, tail);
+    }
+    if (streams) finish_streaming();
+  });
+}
+
 template <class T>
 void run_product(const Product<T>& p, const RowsDone* done = nullptr);
 
@@ -251,6 +279,7 @@ void run_transposed(const Product<T>& p) {
 template <class T>
 void run_product(const Product<T>& p, const RowsDone* done) {
   if (p.m == 0 || p.n == 0) return;
+  if (p.k == 1 && p.bias == nullptr && p.m > 1 && p.n >= outer_columns) return run_outer(p);
   if (better_transposed(p.ta, p.tb, p.m, p.n)) return run_transposed(p);
   if (p.k == 0 || runs_in_registers(p.tb, p.m, p.n, p.k)) return run_small(p);
   const GemmCut cut = cut_product(p.ta, p.tb, p.m, p.n, p.k);
@@ -293,7 +322,8 @@ void batched_gemm(Transpose ta, Transpose tb, std::size_t count, std::size_t m, 
                   const T* a, const std::size_t* a_offsets, const T* b, const std::size_t* b_offsets, T* c) {
   check_sizes("matmul", m, n, k);
   const auto product = [&](std::size_t i) {
-    run_product(Product<T>{ta, tb, m, n, k, a + a_offsets[i], b + b_offsets[i], nullptr, c + i * m * n});
+    run_product(Product<T>{ta, tb, m, n, k, a + a_offsets[i], b + b_offsets[i], nullptr, c + i * m * n,
+                           count * m * n * sizeof(T) >= uncached_bytes});
   };
   // Many products: each runs serially, several small ones make a block. Few large ones: each is cut itself.
   constexpr double block_work = 0.2e6;

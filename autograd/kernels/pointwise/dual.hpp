@@ -13,15 +13,7 @@ namespace xgrad::kernels {
 // (or a plain Vec) is a constant for the higher tag: it has no derivative to multiply, so no 0 · inf arises and no work
 // is done for it. Value and derivative are types of their own, since the derivative of a linear term is a plain number.
 template <int Tag, class V, class S>
-struct Dual {
-  V value;
-  S derivative;
-};
-
-template <int Tag, class V, class S>
-Dual<Tag, V, S> dual(V value, S derivative) {
-  return {value, derivative};
-}
+struct Dual;
 
 template <class X>
 inline constexpr int tag_of = 0;
@@ -46,6 +38,56 @@ template <class X>
 concept Number = is_plain<X> || AnyDual<X>;
 template <class X>
 concept NumberOrScalar = Number<X> || std::is_arithmetic_v<X>;
+
+/// Whether a number of type To has room for all derivatives of a From.
+template <class From, class To>
+inline constexpr bool fits = is_plain<From> || std::is_arithmetic_v<From>;
+template <int A, class AV, class AS, int B, class BV, class BS>
+inline constexpr bool fits<Dual<A, AV, AS>, Dual<B, BV, BS>> =
+    A == B ? fits<AV, BV>&& fits<AS, BS> : A < B&& fits<Dual<A, AV, AS>, BV>;
+
+template <class To, class From>
+To converted(From x) {
+  if constexpr (std::is_same_v<From, To> || is_plain<To>)
+    return To(x);
+  else if constexpr (tag_of<From> == tag_of<To>)
+    return {converted<decltype(To::value)>(x.value), converted<decltype(To::derivative)>(x.derivative)};
+  else
+    return {converted<decltype(To::value)>(x), converted<decltype(To::derivative)>(0)};
+}
+
+template <class X>
+inline constexpr bool over_symbols = std::is_same_v<X, Symbol>;
+template <int Tag, class V, class S>
+inline constexpr bool over_symbols<Dual<Tag, V, S>> = over_symbols<V>;
+
+/// Defined nowhere: a lambda that would call it has been refused with symbols.
+void refused_with_symbols();
+
+template <int Tag, class V, class S>
+struct Dual {
+  V value;
+  S derivative;
+
+  /// Defined nowhere: a lambda that needs it has been refused with symbols alone.
+  operator double() const requires(over_symbols<V>);
+  template <class Other>
+  Dual& operator=(const Other& x) {
+    static_assert(fits<Other, Dual> || !over_symbols<V>,
+                  "results have types of their own: write `auto y = x * x;`, or in loops `auto y = variable(x);`");
+    if constexpr (fits<Other, Dual>)
+      *this = converted<Dual>(x);
+    else if constexpr (!over_symbols<V>)
+      refused_with_symbols();
+    return *this;
+  }
+};
+
+template <int Tag, class V, class S>
+Dual<Tag, V, S> dual(V value, S derivative) {
+  return {value, derivative};
+}
+
 /// At least one dual, and anything that mixes with it.
 template <class A, class B>
 concept DualPair = NumberOrScalar<A> && NumberOrScalar<B> &&(AnyDual<A> || AnyDual<B>);
@@ -61,6 +103,38 @@ requires std::is_arithmetic_v<Scalar> Scalar primal(Scalar x) { return x; }
 template <AnyDual X>
 auto primal(X x) {
   return primal(x.value);
+}
+
+/// Whether X has a derivative along the first perturbation.
+template <class X>
+inline constexpr bool has_first = tag_of<X> == 1;
+template <class V, class S>
+inline constexpr bool has_first<Dual<2, V, S>> = has_first<V> || has_first<S>;
+
+/// `start` with room for all derivatives of what is computed from it and x...: a variable to which a pointwise lambda
+/// assigns again. Every other result has the type of its own derivatives: `auto y = x;` has no room for those of x * x.
+template <NumberOrScalar Start, NumberOrScalar... X>
+requires(Number<Start> || ... || Number<X>) auto variable(Start start, X... x) {
+  using Plain = decltype((primal(start) + ... + primal(x)));
+  using First = std::conditional_t<(has_first<Start> || ... || has_first<X>), Dual<1, Plain, Plain>, Plain>;
+  constexpr bool second = ((tag_of<Start> == 2) || ... || (tag_of<X> == 2));
+  return converted<std::conditional_t<second, Dual<2, First, First>, First>>(start);
+}
+template <Number A, NumberOrScalar B>
+A& operator+=(A& a, B b) {
+  return a = a + b;
+}
+template <Number A, NumberOrScalar B>
+A& operator-=(A& a, B b) {
+  return a = a - b;
+}
+template <Number A, NumberOrScalar B>
+A& operator*=(A& a, B b) {
+  return a = a * b;
+}
+template <Number A, NumberOrScalar B>
+A& operator/=(A& a, B b) {
+  return a = a / b;
 }
 
 // Each rule reads: same tag, then only a perturbed, then only b.

@@ -41,10 +41,11 @@ void pointwise_loop(const void* const* inputs, const bool* splat, void* output, 
     for (std::size_t i = 0; i < N; ++i)
       x[i] = step[i] == 0 ? Vec<T>::load(source[i]) : Vec<T>::load_part(source[i], tail, T(1));
     // A whole vector where there is room: what is stored in part stalls the next one who loads it.
+    const Vec<T> y = body(x);
     if (room - count >= width - tail)
-      body(x).store(target);
+      y.store(target);
     else
-      body(x).store_part(target, tail);
+      y.store_part(target, tail);
   }
 }
 
@@ -80,6 +81,27 @@ auto with_second_derivative_along(const F& f, const Vec<T>* x) {
   };
   return evaluate(f, lift, std::make_index_sequence<N>{});
 }
+
+/// Of what f gives for symbols.
+template <class Result>
+constexpr bool gives_number() {
+  constexpr bool is_number = NumberOrScalar<Result>;
+  static_assert(is_number, "a pointwise lambda gives a number: for `x > 0` write where(x > 0, 1, 0)");
+  return is_number;
+}
+/// Makes f's body for duals over symbols, of which nothing is evaluated, with input I perturbed twice and the others
+/// once: what a body cannot assign is said here, once, and not for every vector.
+template <class F, std::size_t I, std::size_t... K>
+constexpr bool is_tried_along(std::index_sequence<K...>) {
+  using Once = Dual<1, Symbol, Symbol>;
+  using Twice = Dual<2, Once, Symbol>;
+  return sizeof(std::declval<const F&>()(std::declval<std::conditional_t<K == I, Twice, Once>>()...)) != 0;
+}
+template <class F, std::size_t N>
+inline constexpr bool is_tried = []<std::size_t... I>(std::index_sequence<I...> inputs) {
+  return (is_tried_along<F, I>(inputs) && ...);
+}
+(std::make_index_sequence<N>());
 
 template <class R>
 inline constexpr bool has_second_derivative = false;

@@ -29,6 +29,8 @@ inline constexpr bool has_fma = false;
 
 template <class T>
 struct Vec;
+template <int Tag, class V, class S>
+struct Dual;
 
 template <class T>
 struct Mask {
@@ -59,9 +61,33 @@ struct Vec {
   Vec(Batch b) : batch(b) {}
   template <class Scalar>
   requires std::is_arithmetic_v<Scalar> Vec(Scalar scalar) : batch(static_cast<T>(scalar)) {}
+  /// Defined nowhere: a lambda that would call it has been refused before.
+  template <int Tag, class V, class S>
+  Vec& operator=(const Dual<Tag, V, S>&);
 
   static Vec load(const T* source) { return Batch::load_unaligned(source); }
   void store(T* target) const { batch.store_unaligned(target); }
+  /// Past the caches, for what they do not hold anyway: lines are not read before they are written. The target is
+  /// aligned to a vector; others see the values after finish_streaming on this thread.
+  void stream(T* target) const {
+    static_assert(std::is_floating_point_v<T>);
+#if defined(__AVX512F__)
+    if constexpr (std::is_same_v<T, float>)
+      _mm512_stream_ps(target, batch);
+    else
+      _mm512_stream_pd(target, batch);
+#elif defined(__AVX__)
+    if constexpr (std::is_same_v<T, float>)
+      _mm256_stream_ps(target, batch);
+    else
+      _mm256_stream_pd(target, batch);
+#else
+    if constexpr (std::is_same_v<T, float>)
+      _mm_stream_ps(target, batch);
+    else
+      _mm_stream_pd(target, batch);
+#endif
+  }
 
   /// The first count lanes from the source.
   static Vec load_part(const T* source, std::size_t count, T others = 0) {
@@ -146,6 +172,8 @@ struct Vec {
   /// Stands in power.hpp; here literals mix in.
   friend Vec pow(Vec a, Vec b) { return power(a, b); }
 };
+
+inline void finish_streaming() { _mm_sfence(); }
 
 /// Calls f with 0, 1, ..., count - 1 as types: g++ 12 unrolls loops too late to keep an array of vectors in registers.
 template <std::size_t count, class F>

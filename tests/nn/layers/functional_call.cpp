@@ -98,7 +98,7 @@ TEST_CASE("parameters become a vector and a vector becomes parameters") {
   CHECK(expect::values(net.first.weight) == std::vector<double>{0, 1, 2, 3, 4, 5});
   CHECK(net.second.bias.item() == 12);
   CHECK(contains(error_of([&] { nn::vector_to_parameters(ones({12}), net.parameters()); }),
-                 "ShapeError: vector_to_tensors: the vector is (12,), the tensors have 13 numbers"));
+                 "ShapeError: vector_to_parameters: the vector is (12,), the tensors have 13 numbers"));
   CHECK(contains(error_of([&] { nn::parameters_to_vector({}); }), "ValueError: parameters_to_vector"));
   // Recorded both ways: the gradient by the vector.
   net.eval();

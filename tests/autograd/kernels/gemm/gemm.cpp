@@ -13,6 +13,7 @@
 #include <limits>
 #include <random>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 using namespace xgrad::kernels;
@@ -305,6 +306,24 @@ TEST_CASE_TEMPLATE("a batch has the bits of its products", T, float, double) {
         CHECK(same_bits(c, expected));
       }
     }
+  }
+}
+
+TEST_CASE_TEMPLATE("outer products are a·b, rounded once, in caches and past them", T, float, double) {
+  // The first is written past the caches; the others have tails, or few columns.
+  for (const auto& [count, m, n] : {std::tuple(128U, 512U, 256U), std::tuple(5U, 70U, 33U), std::tuple(2U, 300U, 7U)}) {
+    std::vector<T> a = random_values<T>(count * m, 1), b = random_values<T>(count * n, 2), c(count * m * n);
+    a[0] = 0, b[1] = -1;
+    std::vector<std::size_t> a_offsets(count), b_offsets(count);
+    for (std::size_t i = 0; i < count; ++i) a_offsets[i] = i * m, b_offsets[i] = i * n;
+    batched_gemm<T>(Transpose::yes, Transpose::no, count, m, n, 1, a.data(), a_offsets.data(), b.data(),
+                    b_offsets.data(), c.data());
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < count; ++i)
+      for (std::size_t j = 0; j < m * n; ++j)
+        wrong += c[i * m * n + j] == a[i * m + j / n] * b[i * n + j % n] + T(0) ? 0 : 1;
+    CHECK(wrong == 0);
+    CHECK(!std::signbit(c[1]));  // 0 + 0·(-1), as every sum of products
   }
 }
 
