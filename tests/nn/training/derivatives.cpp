@@ -103,21 +103,22 @@ TEST_CASE("derivatives of models of several inputs and targets, by lists, and th
   };
   const TwoLines model;
   const auto weighted = [](const Tensor& p, const Tensor& t, const Tensor& w) { return mean(square(p - t) * w); };
-  // The second line's input is 0, so that it is its bias alone: the first one's derivatives of mse(first(x), y + bias).
-  const Tensor none = zeros(x.shape(), float64), w = ones(y.shape(), float64);
-  const std::vector<Tensor> expected = nn::gradient(line(), nn::mse, x, detach(y + model.second.bias));
-  const std::vector<Tensor> g = nn::gradient(model, weighted, {x, none}, {y, w});
+  // The second line's input is 0, so that it is its bias alone: the first one's derivatives of mse(first(samples),
+  // wanted + bias).
+  const Tensor none = zeros(samples.shape(), float64), w = ones(wanted.shape(), float64);
+  const std::vector<Tensor> expected = nn::gradient(line(), nn::mse, samples, detach(wanted + model.second.bias));
+  const std::vector<Tensor> g = nn::gradient(model, weighted, {samples, none}, {wanted, w});
   for (std::size_t i = 0; i < 2; ++i) CHECK(off(g[i], expect::values(expected[i])) < 1e-14);
   CHECK(off(g[2], {0, 0}) < 1e-14);
-  const auto h = nn::hessian(model, weighted, {x, none}, {y, w});
+  const auto h = nn::hessian(model, weighted, {samples, none}, {wanted, w});
   CHECK(off(h[1][1], {2}) < 1e-14);
   CHECK(off(h[1][3], {-2}) < 1e-14);
-  const auto hv = nn::hessian_vector_product(model, weighted, {x, none}, {y, w}, model.parameters());
+  const auto hv = nn::hessian_vector_product(model, weighted, {samples, none}, {wanted, w}, model.parameters());
   CHECK(off(hv[1], expect::values(sum(matmul(reshape(h[1][0], {1, 2}), model.first.weight)) +
                                   h[1][1] * model.first.bias + h[1][3] * model.second.bias)) < 1e-13);
-  const nn::PerExampleGradients each = nn::per_example_gradients(model, weighted, {x, none}, {y, w});
+  const nn::PerExampleGradients each = nn::per_example_gradients(model, weighted, {samples, none}, {wanted, w});
   CHECK(off(mean(each[model.first.weight], 0), expect::values(expected[0])) < 1e-14);
-  const nn::Batch batch = nn::Dataset({{"a", x}, {"b", none}}, {{"y", y}, {"w", w}}).all();
+  const nn::Batch batch = nn::Dataset({{"a", samples}, {"b", none}}, {{"y", wanted}, {"w", w}}).all();
   CHECK(off(nn::gradient(model, weighted, batch.inputs, batch.targets)[0], expect::values(expected[0])) < 1e-14);
 }
 
