@@ -39,7 +39,7 @@ def parameters(network):
 
 def run(command):
     """The JSON line that a program prints."""
-    found = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    found = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=600)
     if found.returncode != 0:
         sys.exit(f"{shlex.join(command)}: exit code {found.returncode}\n{found.stdout}{found.stderr}")
     return json.loads(next(line for line in found.stdout.splitlines() if line.startswith("{")))
@@ -131,7 +131,7 @@ def hidden(rounds):
             link.rate(rate)
             rate *= run(command("sending"))["median_us"] / (0.5 * sweep)  # what TCP and its headers take
             link.rate(rate)
-            samples = [run(link.mpirun(*ours("turns", network, batch, 2, 16, 1))) for _ in range(rounds)]
+            samples = [run(link.mpirun(*ours("turns", network, batch, 2, 48, 1))) for _ in range(rounds)]
             found = {way: statistics.median(sample[way] for sample in samples) for way in samples[0]}
             print(" ", {way: [round(sample[way]) for sample in samples] for way in found}, "us")
             sweep = found["apart"] * (2 * layers - 1) / (3 * layers - 1)
