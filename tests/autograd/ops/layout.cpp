@@ -16,24 +16,24 @@ using Values = std::vector<double>;
 
 namespace {
 
-constexpr std::int64_t largest = std::numeric_limits<std::int64_t>::max();
-constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t largest_int64 = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t least_int64 = std::numeric_limits<std::int64_t>::min();
 constexpr std::int64_t big = std::int64_t{1} << 32;
 
 }  // namespace
 
 TEST_CASE("a slice takes steps and positions of any size, as Python does") {
   const Tensor x = tensor({0.0, 1.0, 2.0, 3.0, 4.0});
-  CHECK(values(slice(x, 0, 0, 5, largest)) == Values{0});        // x[0:5:2**63-1]
-  CHECK(values(slice(x, 0, 3, largest, largest)) == Values{3});  // x[3::2**63-1]
-  CHECK(values(slice(x, 0, 4, lowest, lowest)) == Values{4});    // x[4:-2**63:-2**63]
-  CHECK(values(slice(x, 0, largest, lowest, lowest + 1)) == Values{4});
-  CHECK(values(slice(x, 0, largest, lowest, -2)) == Values{4, 2, 0});
-  CHECK(values(slice(x, 0, lowest, largest, 3)) == Values{0, 3});
-  CHECK(values(slice(x, 0, largest, largest, 1)).empty());
+  CHECK(values(slice(x, 0, 0, 5, largest_int64)) == Values{0});              // x[0:5:2**63-1]
+  CHECK(values(slice(x, 0, 3, largest_int64, largest_int64)) == Values{3});  // x[3::2**63-1]
+  CHECK(values(slice(x, 0, 4, least_int64, least_int64)) == Values{4});      // x[4:-2**63:-2**63]
+  CHECK(values(slice(x, 0, largest_int64, least_int64, least_int64 + 1)) == Values{4});
+  CHECK(values(slice(x, 0, largest_int64, least_int64, -2)) == Values{4, 2, 0});
+  CHECK(values(slice(x, 0, least_int64, largest_int64, 3)) == Values{0, 3});
+  CHECK(values(slice(x, 0, largest_int64, largest_int64, 1)).empty());
   const Tensor w = expect::leaf(tensor({{1.0, 2.0}, {3.0, 4.0}}));
   Tape tape;
-  CHECK(values(tape.backward(sum(slice(w, 0, 1, largest, largest)))[w]) == Values{0, 0, 1, 1});
+  CHECK(values(tape.backward(sum(slice(w, 0, 1, largest_int64, largest_int64)))[w]) == Values{0, 0, 1, 1});
 }
 
 TEST_CASE("shapes whose elements cannot be counted are refused by reshape and broadcast_to") {
@@ -55,7 +55,7 @@ TEST_CASE("shapes whose elements cannot be counted are refused by reshape and br
   CHECK(error_of([] { uniform({big, big}); }).starts_with("ValueError: uniform: shape"));
   CHECK(error_of([] { permutation(std::int64_t{1} << 50); }).starts_with("ValueError: permutation: no memory"));
   CHECK(error_of([] { matmul(zeros({big << 20, 0}), zeros({0, 64})); }).starts_with("ValueError: matmul: no memory"));
-  const Tensor wide = zeros({0, largest});
+  const Tensor wide = zeros({0, largest_int64});
   CHECK(error_of([&] {
           concatenate({wide, wide}, 1);
         }) == "ShapeError: concatenate: the extents along axis 1 add up to 2^63 and more");

@@ -410,8 +410,8 @@ TEST_CASE("the first rank calls back, shows progress and measures; what it chang
                             return static_cast<double>(++measured);
                           }}};
       options.progress = &progress;
-      double rate = 0.05;
-      options.schedule = [&](std::int64_t) { return rate; };  // follows what the callback leaves
+      double learning_rate = 0.05;
+      options.schedule = [&](std::int64_t) { return learning_rate; };  // follows what the callback leaves
       options.on_step = [&](const nn::StepRecord& step) {
         const std::lock_guard<std::mutex> lock(mutex);
         steps.push_back(step.step);
@@ -422,7 +422,7 @@ TEST_CASE("the first rank calls back, shows progress and measures; what it chang
       options.on_epoch = [&](const nn::EpochRecord& epoch) {
         const std::lock_guard<std::mutex> lock(mutex);
         epochs.push_back(epoch.epoch);
-        rate /= 2;
+        learning_rate /= 2;
         return epoch.epoch == 1 ? Next::stop : Next::go_on;
       };
       Outcome outcome;
