@@ -1,10 +1,13 @@
 #include "csv_flags.hpp"
+#include "pieces.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <iterator>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace examples {
 
@@ -26,17 +29,13 @@ auto value_of(const Table& table, const std::string& name) {
   return std::find_if(table.begin(), table.end(), [&](const auto& row) { return row.first == name; })->second;
 }
 
-}  // namespace
-
+/// Of a list with commas between.
 std::vector<std::string> items_of(std::string_view list) {
-  std::vector<std::string> items;
-  while (!list.empty()) {
-    const std::size_t end = std::min(list.find(','), list.size());
-    items.emplace_back(list.substr(0, end));
-    list.remove_prefix(std::min(end + 1, list.size()));
-  }
-  return items;
+  const std::vector<std::string_view> items = pieces(list, ',');
+  return {items.begin(), items.end()};
 }
+
+}  // namespace
 
 CsvFlags::CsvFlags(CommandLine& line) : line_(line) {
   line.flag("separator", separator_, "what stands between the fields of a table", {"comma", "semicolon", "tab", "bar"});

@@ -6,13 +6,8 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace examples {
-
-/// The items of a list with commas between.
-std::vector<std::string> items_of(std::string_view list);
 
 /// The flags of programs that read a table, called as the options of read_csv are: --separator, --header, --columns,
 /// --decimal, --thousands, --missing-words, --comment, --max-bytes. Spaces around fields and columns without a name are

@@ -9,6 +9,7 @@
 #include <examples/command_line.hpp>
 #include <examples/csv_flags.hpp>
 #include <examples/drawing.hpp>
+#include <examples/pieces.hpp>
 #include <examples/training.hpp>
 
 #include <fmt/core.h>
@@ -86,7 +87,7 @@ bool is_class(const nn::CsvTable& table, const std::string& target) {
 std::vector<std::string> choose_columns(const nn::CsvTable& table, const Settings& settings,
                                         examples::CommandLine& line) {
   std::vector<std::string> left_out = {settings.target}, columns;
-  for (const std::string& name : examples::items_of(settings.ignore)) left_out.push_back(name);
+  for (const std::string_view name : examples::pieces(settings.ignore, ',')) left_out.emplace_back(name);
   TextTable text = {{"column", "values", "missing", "used as"}};
   for (const std::string& column : table.columns_except(left_out)) {
     const std::vector<bool> gaps = table.missing(column);

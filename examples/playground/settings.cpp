@@ -1,5 +1,6 @@
 #include "settings.hpp"
 
+#include <examples/pieces.hpp>
 #include <examples/playground_data.hpp>
 #include "choices.hpp"
 
@@ -17,6 +18,7 @@
 namespace playground {
 
 using namespace xgrad;
+using examples::pieces;
 
 namespace {
 
@@ -58,16 +60,6 @@ std::string one_of(std::string_view name, std::string_view text, const std::vect
     throw_as<ValueError>("{}: {}{}; there are {}", name, quoted(text), did_you_mean(word.substr(0, 40), choices),
                          joined(choices));
   return word;
-}
-
-std::vector<std::string_view> pieces(std::string_view text, char separator) {
-  std::vector<std::string_view> found;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(separator), text.size());
-    found.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return found;
 }
 
 void check_count(std::string_view name, std::size_t count, std::size_t most) {
