@@ -29,7 +29,7 @@ bool is_started_by_mpirun() {
 }
 
 /// This program again, in the place of this process.
-[[noreturn]] void start_by_mpirun(std::int64_t ranks, std::vector<std::string> arguments, bool quiet) {
+[[noreturn, maybe_unused]] void start_by_mpirun(std::int64_t ranks, std::vector<std::string> arguments, bool quiet) {
   std::vector<std::string> words = {"mpirun", "-n", std::to_string(ranks)};
   char self[4096] = {};
   if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) throw std::runtime_error("--ranks: /proc is not there");
@@ -49,8 +49,8 @@ bool is_started_by_mpirun() {
   throw std::runtime_error(fmt::format("--ranks: mpirun cannot be started: {}; install openmpi-bin", strerror(errno)));
 }
 
-std::shared_ptr<xgrad::nn::Ranks> join(std::int64_t ranks, const std::vector<std::string>& arguments,
-                                       [[maybe_unused]] std::int64_t threads, bool quiet) {
+std::shared_ptr<xgrad::nn::Ranks> join(std::int64_t ranks, [[maybe_unused]] const std::vector<std::string>& arguments,
+                                       [[maybe_unused]] std::int64_t threads, [[maybe_unused]] bool quiet) {
   if (ranks == 1 || (ranks == 0 && !is_started_by_mpirun())) return nullptr;
 #ifdef XGRAD_DISTRIBUTED
   if (!is_started_by_mpirun()) start_by_mpirun(ranks, arguments, quiet);
