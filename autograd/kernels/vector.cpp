@@ -65,18 +65,35 @@ void add_scaled(Tensor& y, const Tensor& x, double factor) {
 
 template <class T>
 void sum_in_tree(T* sum, std::size_t count, std::span<const T* const> terms, std::span<const std::uint8_t> closings) {
-  for_blocks(count, [=](std::size_t first, std::size_t elements) {
-    for_vectors<T>(first, first + elements, [=](std::size_t k, auto lanes) {
-      std::array<Vec<T>, max_open_sums> open;
-      std::size_t opened = 0;
-      Vec<T> last = load(terms[0] + k, lanes);
-      for (std::size_t i = 1; i < terms.size(); ++i) {
-        open[opened++] = last;
-        last = load(terms[i] + k, lanes);
-        for (std::size_t closing = closings[i]; closing > 0; --closing) last = open[--opened] + last;
+  constexpr std::size_t together = 8;  // vectors that share what a step through the tree costs
+  // n vectors of so many lanes from number k on.
+  const auto add_up = [=](std::size_t k, auto lanes, auto n) {
+    using Vectors = std::array<Vec<T>, n>;
+    const auto load_from = [&](const T* term) {
+      Vectors v;
+      unrolled<n>([&](auto i) { v[i] = load(term + k + i * Vec<T>::width, lanes); });
+      return v;
+    };
+    std::array<Vectors, max_open_sums> open;
+    std::size_t opened = 0;
+    Vectors last = load_from(terms[0]);
+    for (std::size_t i = 1; i < terms.size(); ++i) {
+      open[opened++] = last;
+      last = load_from(terms[i]);
+      for (std::size_t closing = closings[i]; closing > 0; --closing) {
+        const Vectors& before = open[--opened];
+        unrolled<n>([&](auto j) { last[j] = before[j] + last[j]; });
       }
-      store(last, sum + k, lanes);
-    });
+    }
+    unrolled<n>([&](auto i) { store(last[i], sum + k + i * Vec<T>::width, lanes); });
+  };
+  for_blocks(count, [&](std::size_t first, std::size_t elements) {
+    constexpr std::size_t step = together * Vec<T>::width;
+    const std::size_t end = first + elements;
+    std::size_t k = first;
+    for (; k + step <= end; k += step) add_up(k, All<T>(), std::integral_constant<std::size_t, together>());
+    for_vectors<T>(k, end,
+                   [&](std::size_t at, auto lanes) { add_up(at, lanes, std::integral_constant<std::size_t, 1>()); });
   });
 }
 template void sum_in_tree(float*, std::size_t, std::span<const float* const>, std::span<const std::uint8_t>);

@@ -65,7 +65,7 @@ class MpiTransfer final : public Transfer {
   void wait() override { check("MPI_Wait", MPI_Wait(&request_, MPI_STATUS_IGNORE)); }
 
  private:
-  const Layout out_, in_;  // MPI reads them until the end
+  Layout out_, in_;  // MPI reads them until the end
   MPI_Request request_ = MPI_REQUEST_NULL;
 };
 
@@ -124,7 +124,8 @@ class MpiRanks final : public Ranks {
                                            std::span<std::byte> from,
                                            std::span<const std::size_t> from_sizes) override {
     auto started = std::make_unique<MpiTransfer>(
-        "MPI_Ialltoallv", to_sizes, from_sizes, [&](const Layout& out, const Layout& in, MPI_Request* request) {
+        "MPI_Ialltoallv", to_sizes, from_sizes, [&](Layout& out, const Layout& in, MPI_Request* request) {
+          out.counts[here()] = 0;
           return MPI_Ialltoallv(to.data(), out.counts.data(), out.places.data(), MPI_BYTE, from.data(),
                                 in.counts.data(), in.places.data(), MPI_BYTE, of_exchanges_, request);
         });

@@ -11,7 +11,6 @@
 #include <deque>
 #include <exception>
 #include <mutex>
-#include <optional>
 #include <thread>
 #include <utility>
 
@@ -164,6 +163,8 @@ class GradientSum::Work {
     const Bucket* bucket = nullptr;
     std::vector<std::size_t> to_sizes, from_sizes, result_sizes;
     Tensor to, from, result;
+    Tensor own;  // what this rank does not send: `to`, or a gradient
+    std::size_t own_first = 0;
     std::unique_ptr<Transfer> exchange = nullptr, share = nullptr;  // the first to end
   };
   struct Share {
@@ -208,7 +209,7 @@ class GradientSum::Work {
     moving.bucket = &bucket;
     const std::size_t own = share(bucket.size, ranks_.rank()).count;
     make_room(moving.to, nodes_.own.size() * bucket.size, bucket.dtype);
-    make_room(moving.from, nodes_.all.size() * own, bucket.dtype);
+    make_room(moving.from, (nodes_.all.size() - nodes_.own.size()) * own, bucket.dtype);
     make_room(moving.result, bucket.size, bucket.dtype);
     const std::size_t element = size_of(bucket.dtype);
     for (auto* const sizes : {&moving.to_sizes, &moving.from_sizes, &moving.result_sizes})
@@ -216,7 +217,8 @@ class GradientSum::Work {
     for (std::size_t rank = 0; rank < nodes_.of_rank.size(); ++rank) {
       const std::size_t theirs = share(bucket.size, static_cast<std::int64_t>(rank)).count * element;
       moving.to_sizes[rank] = nodes_.own.size() * theirs;
-      moving.from_sizes[rank] = nodes_.of_rank[rank] * own * element;
+      moving.from_sizes[rank] =
+          static_cast<std::int64_t>(rank) == ranks_.rank() ? 0 : nodes_.of_rank[rank] * own * element;
       moving.result_sizes[rank] = theirs;
     }
   }
@@ -244,13 +246,10 @@ class GradientSum::Work {
     }
   }
 
-  /// The bucket that is a piece of one gradient, which stands in that as it leaves; none for others.
-  std::optional<std::span<const std::byte>> as_it_stands(const Bucket& bucket) const {
-    if (own_parts() != 1 || bucket.pieces.size() != 1) return std::nullopt;
-    const Piece& piece = bucket.pieces.front();
-    const Tensor& gradient = gradients_[place_of(piece.leaf, own_.first)];
-    if (!gradient.defined()) return std::nullopt;
-    return bytes_of(gradient, piece.first, piece.count);
+  /// Whether a bucket is a piece of one gradient, which stands in that as it leaves.
+  bool stands(const Bucket& bucket) const {
+    return own_parts() == 1 && bucket.pieces.size() == 1 &&
+           gradients_[place_of(bucket.pieces.front().leaf, own_.first)].defined();
   }
 
   /// Sends the next bucket to its owners.
@@ -262,17 +261,24 @@ class GradientSum::Work {
     }
     prepare(moving, buckets_[next_]);
     const Bucket& bucket = *moving.bucket;
-    std::optional<std::span<const std::byte>> to = as_it_stands(bucket);
-    if (!to) {
+    const Share mine = share(bucket.size, ranks_.rank());
+    std::span<const std::byte> to;
+    if (stands(bucket)) {
+      const Piece& piece = bucket.pieces.front();
+      moving.own = gradients_[place_of(piece.leaf, own_.first)];
+      moving.own_first = piece.first + mine.first;
+      to = bytes_of(moving.own, piece.first, piece.count);
+    } else {
       for (const Piece& piece : bucket.pieces)
         for (std::int64_t rank = 0; rank < ranks_.size(); ++rank) pack(piece, share(bucket.size, rank), moving.to);
+      moving.own = moving.to;
+      moving.own_first = nodes_.own.size() * mine.first;
       to = bytes_of(moving.to, 0, nodes_.own.size() * bucket.size);
     }
     Moving& started = under_way_.emplace_back(std::move(moving));
+    const std::size_t others = nodes_.all.size() - nodes_.own.size();
     started.exchange = ranks_.start_exchange(
-        *to, started.to_sizes,
-        writable_bytes_of(started.from, 0, nodes_.all.size() * share(bucket.size, ranks_.rank()).count),
-        started.from_sizes);
+        to, started.to_sizes, writable_bytes_of(started.from, 0, others * mine.count), started.from_sizes);
     ++next_;
   }
 
@@ -286,9 +292,16 @@ class GradientSum::Work {
     const std::size_t first = alone ? bucket.pieces.front().first : 0;
     if (mine.count > 0) {
       std::vector<ValuesFrom> terms;
-      for (std::size_t node = 0; node < nodes_.all.size(); ++node) terms.push_back({moving.from, node * mine.count});
+      std::size_t own = moving.own_first, from = 0;
+      for (std::size_t rank = 0; rank < nodes_.of_rank.size(); ++rank) {
+        const bool here = static_cast<std::int64_t>(rank) == ranks_.rank();
+        std::size_t& at = here ? own : from;
+        for (std::size_t node = 0; node < nodes_.of_rank[rank]; ++node, at += mine.count)
+          terms.push_back({here ? moving.own : moving.from, at});
+      }
       sum_in_tree(result, first + mine.first, mine.count, terms, nodes_.closings);
     }
+    moving.own = Tensor();
     moving.share = ranks_.start_share(writable_bytes_of(result, first, bucket.size), moving.result_sizes);
   }
 

@@ -50,7 +50,8 @@ class Ranks {
   /// The same, without waiting.
   virtual std::unique_ptr<Transfer> start_share(std::span<std::byte> all, std::span<const std::size_t> sizes) = 0;
   /// Sends piece q of `to` to rank q and receives rank q's piece for this rank as piece q of `from`. The pieces have
-  /// these sizes and stand one behind the other.
+  /// these sizes and stand one behind the other. What a rank has for itself stays in `to`: of `from` that piece is
+  /// empty.
   virtual std::unique_ptr<Transfer> start_exchange(std::span<const std::byte> to, std::span<const std::size_t> to_sizes,
                                                    std::span<std::byte> from,
                                                    std::span<const std::size_t> from_sizes) = 0;

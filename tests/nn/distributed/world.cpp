@@ -24,7 +24,7 @@ namespace {
 
 std::span<const std::byte> bytes_of(const std::vector<int>& numbers) { return std::as_bytes(std::span(numbers)); }
 
-/// Rank p gives rank q p + q + 1 numbers, 100·p + q each, through these ranks; true if all came.
+/// Rank p gives rank q p + q + 1 numbers, 100·p + q each, through these ranks; true if all others' came.
 bool exchanges(nn::Ranks& ranks) {
   const auto here = static_cast<int>(ranks.rank()), count = static_cast<int>(ranks.size());
   std::vector<int> to, from, expected;
@@ -32,9 +32,9 @@ bool exchanges(nn::Ranks& ranks) {
   for (int q = 0; q < count; ++q) {
     const auto numbers = static_cast<std::size_t>(here + q + 1);
     to.insert(to.end(), numbers, 100 * here + q);
-    expected.insert(expected.end(), numbers, 100 * q + here);
     to_sizes.push_back(numbers * sizeof(int));
-    from_sizes.push_back(numbers * sizeof(int));
+    from_sizes.push_back(q == here ? 0 : numbers * sizeof(int));
+    expected.insert(expected.end(), from_sizes.back() / sizeof(int), 100 * q + here);
   }
   from.resize(expected.size());
   const auto exchange =

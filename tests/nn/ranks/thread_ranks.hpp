@@ -77,6 +77,7 @@ class ThreadRanks final : public xgrad::nn::Ranks {
       if (q != here()) sent_ += to_sizes[q];
     return start(meeting_.exchanges, exchanges_++, {to.data(), to_sizes.data()},
                  [from, from_sizes, here = here()](std::size_t q, const Given& given) {
+                   if (q == here) return;
                    std::size_t place = 0, before = 0;
                    for (std::size_t i = 0; i < q; ++i) place += from_sizes[i];
                    for (std::size_t i = 0; i < here; ++i) before += given.sizes[i];
