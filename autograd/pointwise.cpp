@@ -172,7 +172,7 @@ class alignas(16) PointwiseOperation final : public Operation {
     if (order_ == 0) {
       for (std::size_t i = 0; i < rule_->arity; ++i)
         if (call.needs(i))
-          gradients[i] = hints_.coefficients != nullptr       ? scaled(g, i)
+          gradients[i] = hints_.coefficients != nullptr       ? scaled(call, g, i)
                          : call.recording() || call.tracing() ? along(call, i, g)
                                                               : derivative_times(call, i, g);
       return gradients;
@@ -260,12 +260,14 @@ class alignas(16) PointwiseOperation final : public Operation {
     return order_ == 0 && hints_.derivative_of_result ? call.output() : call.input(order_ + k);
   }
 
-  Tensor scaled(const Tensor& g, std::size_t i) const {
+  Tensor scaled(const Call& call, const Tensor& g, std::size_t i) const {
     const double coefficient = hints_.coefficients[i];
     if (coefficient == 0.0) return zeros(repeated<Shape>(g.rank(), 1), g.dtype());
     if (coefficient == 1.0) return g;
-    return pointwise_with(
-        {.coefficients = &hints_.coefficients[i]}, "scale", [coefficient](auto x) { return x * coefficient; }, g);
+    auto scale = [coefficient](auto x) { return x * coefficient; };
+    if (call.recording()) return pointwise_with({.coefficients = &hints_.coefficients[i]}, "scale", scale, g);
+    const TensorBody* const body = &g.body();
+    return run_pointwise("scale", kernels::rule_of<decltype(scale), 1>.value, &scale, {&body, 1});
   }
 
   static void trace_masked(const PointwiseOperation& derivative, const Call& call, const Tensor* arguments);

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -62,7 +63,7 @@ OperationDescription of_axes(const Flags& reduced, std::size_t rank, bool keepdi
 /// them with extent 1, or not at all.
 template <class Reduce>
 Tensor reduce_runs(const Tensor& x, const Flags& reduced, bool keepdims, const Reduce& reduce) {
-  Tensor current = x;
+  Tensor current;  // after the first run
   Shape shape = x.shape();
   std::size_t inner = 1;
   for (std::size_t axis = shape.rank(); axis-- > 0;) {
@@ -84,12 +85,14 @@ Tensor reduce_runs(const Tensor& x, const Flags& reduced, bool keepdims, const R
     if (next.size() > 0)
       visit_floating(x.dtype(), [&](auto zero) {
         using T = decltype(zero);
-        reduce(outer, count, inner, current.data<T>(), next.fresh_data<T>());
+        const Tensor& from = current.defined() ? current : x;
+        reduce(outer, count, inner, from.data<T>(), next.fresh_data<T>());
       });
     current = std::move(next);
     axis = first;
   }
-  return current.is(x) ? kernels::copy(x) : current;
+  if (!current.defined()) return kernels::copy(x);
+  return current;
 }
 
 /// What every reduction checks first, in its own name and before anything is recorded.
@@ -124,14 +127,23 @@ class Sum final : public Operation {
   // dx = g, or g/n, broadcast over the reduced axes: the kept-dimension tensor stands for it.
   Tensors vjp(const Call& call) const override {
     const Tensor& g = call.unbroadcast_cotangent();
-    const Tensor share = mean_ ? g / count_ : g;
-    if (keepdims_) return share;
+    if (keepdims_) return mean_ ? g / count_ : g;
     Shape shape;
     for (std::size_t axis = 0, next = 0; axis < rank_; ++axis) shape.push_back(reduced_[axis] ? 1 : g.shape()[next++]);
-    return reshape(share, shape);
+    if (mean_) return reshaped(call, g / count_, shape);
+    return reshaped(call, g, shape);
   }
 
  private:
+  static Tensor reshaped(const Call& call, const Tensor& g, const Shape& shape) {
+    constexpr std::size_t small = 256;  // bytes that are copied sooner than shared
+    if (call.recording()) return reshape(g, shape);
+    if (g.bytes() > small) return kernels::separate(g, shape);
+    Tensor result = Tensor::uninitialized(shape, g.dtype());
+    std::memcpy(result.untyped_fresh_data(), g.untyped_data(), g.bytes());
+    return result;
+  }
+
   Flags reduced_;
   bool keepdims_;
   bool mean_;

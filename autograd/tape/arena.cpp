@@ -6,7 +6,7 @@
 namespace xgrad {
 
 void Arena::grow(std::size_t bytes) {
-  const std::size_t block_bytes = std::max<std::size_t>(bytes + sizeof(Block), last_ == nullptr ? 8 << 10 : 64 << 10);
+  const std::size_t block_bytes = std::max<std::size_t>(bytes + sizeof(Block), 64 << 10);
   auto* block = new (allocate(block_bytes)) Block{last_, block_bytes};
   last_ = block;
   next_ = reinterpret_cast<char*>(block) + sizeof(Block);

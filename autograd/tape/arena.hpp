@@ -10,6 +10,8 @@ namespace xgrad {
 class Arena {
  public:
   Arena() = default;
+  /// Begins in memory of somebody else's, aligned to 16 bytes.
+  Arena(void* memory, std::size_t bytes) : next_(static_cast<char*>(memory)), left_(bytes) {}
   ~Arena() { clear(); }
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;

@@ -1,3 +1,4 @@
+#include <autograd/kernels/layout.hpp>
 #include <autograd/kernels/vector.hpp>
 #include <autograd/tape/broadcasting.hpp>
 #include <autograd/tape/identities.hpp>
@@ -39,6 +40,8 @@ Tensor argument(Recorder& recorder, const Tensor& x) {
 }
 
 Tensor own_gradient(const Tensor& x, Tensor gradient, bool differentiable) {
+  if (!differentiable && gradient.size() == 1 && gradient.shape() != x.shape())
+    return kernels::gather(gradient, x.shape(), 0, repeated(x.rank(), 0));
   if (gradient.shape() != x.shape()) gradient = broadcast_to(gradient, x.shape());
   if (!differentiable) {
     if (!gradient.unique()) gradient = gradient.clone();

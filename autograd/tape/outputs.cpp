@@ -44,15 +44,10 @@ void check_outputs(const Recorder& recorder, std::span<const Tensor> outputs, st
   for (std::size_t k = 0; k < outputs.size(); ++k) check_output(recorder, outputs[k], cotangents[k], k);
 }
 
-void check_asked_for(const Recorder& recorder, const BackwardOptions& options) {
-  for (const auto* list : {&options.also, &options.only}) {
-    const char* const name = list == &options.also ? "also" : "only";
-    for (const Tensor& x : *list) {
-      if (!x.defined()) throw_as<ValueError>("backward: a tensor of `{}` is an empty handle", name);
-      if (recorder.number_of(x) == Node::none)
-        throw_as<TapeError>("backward: a tensor of `{}`, of shape {}, is not on this tape", name, x.shape());
-    }
-  }
+Tensor one_like(const Tensor& output) {
+  Tensor one = Tensor::uninitialized(output.shape(), output.dtype());
+  visit_floating(output.dtype(), [&](auto zero) { *one.fresh_data<decltype(zero)>() = 1; });
+  return one;
 }
 
 }  // namespace xgrad

@@ -10,7 +10,7 @@ namespace xgrad {
 /// an output that is not the tape's or was written since; ShapeError and TypeError for a cotangent that does not fit
 /// its output, and for an output of several elements without one.
 void check_outputs(const Recorder& recorder, std::span<const Tensor> outputs, std::span<const Tensor> cotangents);
-/// ValueError or TapeError for tensors of `also` and `only` that are empty handles or not on the tape.
-void check_asked_for(const Recorder& recorder, const BackwardOptions& options);
+/// The cotangent of an output of one element that comes without one.
+Tensor one_like(const Tensor& output);
 
 }  // namespace xgrad

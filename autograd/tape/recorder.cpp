@@ -1,4 +1,3 @@
-#include <autograd/kernels/vector.hpp>
 #include <autograd/tape/listing.hpp>
 #include <autograd/tape/operation.hpp>
 #include <autograd/tape/recorder.hpp>
@@ -103,13 +102,7 @@ void Recorder::record(Operation* operation, const Inputs& inputs, std::span<Tens
   last->output_count = static_cast<std::uint32_t>(outputs.size());
   last->contribution = traits.contribution;
   last->recorded_vjp = traits.recorded_vjp;
-  if (tracing() && nonfinite_ == nullptr)
-    for (const Tensor& output : outputs) {
-      std::string remark;
-      for (std::size_t i = 0; i < in; ++i)
-        if (kernels::count_nonfinite(inputs[i]) > 0) remark += fmt::format(" (input {} was not finite already)", i);
-      trace(size_ - 1, output, false, remark);
-    }
+  if (tracing()) nonfinite.look_at(*this, size_ - 1, inputs, outputs);
   if (options_.observer != nullptr) {
     const Pause pause;
     options_.observer->recorded({size_ - 1, operation->name(), last->path, inputs, outputs, traits, *operation});
@@ -123,7 +116,7 @@ std::uint32_t Recorder::number_of_leaf(const Tensor& x) {
   if (number == Node::none) {
     if (leaves_.empty()) leaves_.reserve(16);
     number = size_;
-    append(body.dtype, body.shape).leaf = x;
+    append(body.dtype, body.shape).leaf = Tensor::from_body(x.body_or_null());
     leaf_index_.insert(&body, number);
     leaves_.push_back(number);
   }
@@ -148,7 +141,7 @@ const char* Recorder::keep_path(std::string_view path) {
 void Recorder::grow() {
   if (size_ >= Node::none - chunk_nodes) throw TapeError("tape: more than 4 billion entries");
   chunks_.reserve(std::max(chunks_.size() + 1, std::min(chunks_.capacity() * 2, chunks_.size() * 2)));
-  chunks_.push_back(static_cast<Node*>(allocate(chunk_nodes * sizeof(Node))));
+  chunks_.push_back(static_cast<Node*>(allocate(chunk_bytes)));
 }
 
 void Recorder::release_saved(Node& entry) noexcept {
@@ -163,7 +156,12 @@ void Recorder::release_saved(Node& entry) noexcept {
   entry.saved = nullptr;
 }
 
-Recorder::Recorder(const TapeOptions& options) : thread(&this_thread), options_(options), id_(new_tape_id()) {
+Recorder::Recorder(const TapeOptions& options)
+    : thread(&this_thread),
+      options_(options),
+      chunks_(1, reinterpret_cast<Node*>(this + 1)),
+      id_(new_tape_id()),
+      arena_(reinterpret_cast<char*>(this + 1) + chunk_bytes, arena_bytes) {
   scope.recorder = this;
   scope.destroy = [](RecordingScope& of) noexcept {
     of.recorder->ended_ = true;
@@ -178,15 +176,15 @@ void Recorder::end_sweep() noexcept {
 
 void Recorder::destroy() noexcept {
   this->~Recorder();
-  deallocate(this, sizeof(Recorder));
+  deallocate(this, sizeof(Recorder) + bytes_behind);
 }
 
 Recorder* Recorder::make(const TapeOptions& options) {
-  void* const memory = allocate(sizeof(Recorder));
+  void* const memory = allocate(sizeof(Recorder) + bytes_behind);
   try {
     return new (memory) Recorder(options);
   } catch (...) {  // too many tapes
-    deallocate(memory, sizeof(Recorder));
+    deallocate(memory, sizeof(Recorder) + bytes_behind);
     throw;
   }
 }
@@ -199,14 +197,7 @@ Recorder::~Recorder() {
     if (entry.operation != nullptr) entry.operation->~Operation();
     entry.~Node();
   }
-  for (Node* chunk : chunks_) deallocate(chunk, chunk_nodes * sizeof(Node));
-}
-
-void Recorder::trace(std::uint32_t index, const Tensor& result, bool in_gradient, const std::string& remark) {
-  if (nonfinite_ != nullptr || !is_floating(result.dtype()) || kernels::count_nonfinite(result) == 0) return;
-  const Node& entry = node(index);
-  nonfinite_ = std::make_unique<NonFiniteOrigin>(NonFiniteOrigin{
-      index, std::string(entry.operation->name()), entry.path, in_gradient, shapes_of_inputs(*this, entry) + remark});
+  for (std::size_t k = 1; k < chunks_.size(); ++k) deallocate(chunks_[k], chunk_bytes);
 }
 
 }  // namespace xgrad

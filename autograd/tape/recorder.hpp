@@ -5,9 +5,8 @@
 #include <autograd/tensor/tape_id.hpp>
 
 #include <atomic>
-#include <memory>
 #include <span>
-#include <string>
+#include <string_view>
 #include <vector>
 
 namespace xgrad {
@@ -17,12 +16,11 @@ static_assert(Node::none == TensorIndex::none, "leaves are numbered by a TensorI
 /// The inside of a tape. Nodes stand in the order of recording, in chunks that never move; what belongs to a node
 /// (operation, input numbers, saved values) stands in a bump arena. Nothing here follows a pointer from tensor to
 /// tensor, so nothing recurses.
-class Recorder {
+class alignas(16) Recorder {
  public:
-  explicit Recorder(const TapeOptions& options);
-  ~Recorder();
-  /// In memory of allocate(), to be ended by its scope.
+  /// In memory of allocate(), with bytes_behind more; to be ended by its scope.
   static Recorder* make(const TapeOptions& options);
+  ~Recorder();
 
   /// Of the innermost tape of this thread; nullptr while paused or without a tape.
   static Recorder* current() {
@@ -53,9 +51,6 @@ class Recorder {
 
   bool tracing() const { return options_.trace_nonfinite; }
   bool records_everything() const { return options_.everything; }
-  /// Keeps the first result that is not finite.
-  void trace(std::uint32_t index, const Tensor& result, bool in_gradient, const std::string& remark);
-  const NonFiniteOrigin* nonfinite() const { return nonfinite_.get(); }
 
   /// Ends recording: tensors of this tape are constants from now on. Any thread.
   void close() noexcept { end_tape_id(id_); }
@@ -64,10 +59,14 @@ class Recorder {
   const ThreadScopes* const thread;  // that records
   bool sweeping = false;             // alone: a tape that ends in it is destroyed at its end
   void end_sweep() noexcept;
-  std::size_t masked_derivatives = 0;
+  NonFiniteTrace nonfinite;
 
  private:
   static constexpr std::size_t chunk_nodes = 256;
+  static constexpr std::size_t chunk_bytes = chunk_nodes * sizeof(Node);
+  static constexpr std::size_t arena_bytes = 8 << 10;
+  static constexpr std::size_t bytes_behind = chunk_bytes + arena_bytes;  // the first nodes, and the arena's beginning
+  explicit Recorder(const TapeOptions& options);
   Node& append(DType dtype, const Shape& shape) {
     if (size_ == chunks_.size() * chunk_nodes) grow();
     Node* const entry = new (&node(size_)) Node;
@@ -85,14 +84,13 @@ class Recorder {
 
   bool ended_ = false;  // its tape, and no scope is left of it
   TapeOptions options_;
-  std::uint64_t id_;
   std::vector<Node*, CachedAllocator<Node*>> chunks_;
+  std::uint64_t id_;
   std::uint32_t size_ = 0;
   Arena arena_;
   TensorIndex leaf_index_;
   std::vector<std::uint32_t, CachedAllocator<std::uint32_t>> leaves_;
   std::string_view last_path_;
-  std::unique_ptr<NonFiniteOrigin> nonfinite_;
 };
 
 }  // namespace xgrad

@@ -18,7 +18,9 @@ Sweep::Sweep(Recorder& recorder, const BackwardOptions& options, Slots slots)
       keep_(options.keep || options.differentiable),
       keeps_intermediates_(!options.also.empty() || !options.only.empty()),
       scope_(options.differentiable ? &recorder : nullptr),
-      own_(slots == Slots::own ? recorder.size() : 0) {}
+      own_(slots == Slots::own ? recorder.size() : 0) {
+  if (options.on_final || options.on_final_rows) final_.emplace(options);
+}
 
 Sweep::~Sweep() {
   if (!complete_ && own_.empty())
@@ -33,7 +35,7 @@ Sweep::~Sweep() {
 
 Gradients Sweep::run(std::span<const Tensor> outputs, std::span<const Tensor> cotangents) {
   std::uint32_t number = begin(outputs, cotangents) + 1;
-  while (number > lowest_) pass(--number);
+  while (number > wanted_.lowest()) pass(--number);
   while (!keep_ && number > 0) recorder_.release_saved(node(--number));  // what nobody wanted
   Gradients gradients = collect();
   complete_ = true;
@@ -44,14 +46,13 @@ Gradients Sweep::run(std::span<const Tensor> outputs, std::span<const Tensor> co
 [[gnu::always_inline]] inline std::uint32_t Sweep::begin(std::span<const Tensor> outputs,
                                                          std::span<const Tensor> cotangents) {
   check_outputs(recorder_, outputs, cotangents);
-  if (keeps_intermediates_) check_asked_for(recorder_, options_);
-  choose();
+  if (keeps_intermediates_) wanted_.choose(recorder_, options_);
   std::uint32_t last = 0;
   for (std::size_t k = 0; k < outputs.size(); ++k) {
     const std::uint32_t number = recorder_.number_of(outputs[k]);
-    if (!wants(number)) continue;
+    if (!wanted_.contains(number)) continue;
     last = std::max(last, number);
-    Tensor given = cotangents[k].defined() ? cotangents[k] : ones(outputs[k].shape(), outputs[k].dtype());
+    Tensor given = cotangents[k].defined() ? cotangents[k] : one_like(outputs[k]);
     Tensor& slot = cotangent(number);
     slot = slot.defined() ? accumulate(slot, given) : std::move(given);
   }
@@ -59,39 +60,17 @@ Gradients Sweep::run(std::span<const Tensor> outputs, std::span<const Tensor> co
   return last;
 }
 
-/// With `only`: marks its tensors, and in the order of recording all that is made from them.
-void Sweep::choose() {
-  if (options_.only.empty()) return;
-  wanted_.assign(recorder_.size(), 0);
-  lowest_ = recorder_.size();
-  for (const auto* list : {&options_.also, &options_.only})
-    for (const Tensor& x : *list) {
-      const std::uint32_t number = recorder_.number_of(x);
-      wanted_[number] = 1;
-      lowest_ = std::min(lowest_, number);
-    }
-  for (std::uint32_t number = lowest_; number < recorder_.size(); ++number) {
-    const Node& entry = node(number);
-    if (entry.operation == nullptr) continue;
-    if (!wants_any_input(entry)) continue;
-    for (std::uint32_t output = number + 1 - entry.output_count; output <= number; ++output) wanted_[output] = 1;
-  }
-}
-
-bool Sweep::wants_any_input(const Node& entry) const {
-  return wanted_.empty() || std::any_of(entry.inputs, entry.inputs + entry.input_count,
-                                        [this](std::uint32_t input) { return wants(input); });
-}
-
 /// Passes the cotangents of an operation's outputs on to its inputs, and lets go of what it saved.
 [[gnu::always_inline]] inline void Sweep::pass(std::uint32_t number) {
   Node& entry = node(number);
   if (entry.operation == nullptr) {
-    if (options_.on_final && entry.leaf.defined()) finish(number);
+    if (options_.on_final && entry.leaf.defined() && take(number, final_->passed))
+      options_.on_final(*(final_->passed.end() - 1));
     return;
   }
   const std::uint32_t first = number + 1 - entry.output_count;
-  bool reached = cotangent(number).defined();
+  Tensor& last = cotangent(number);
+  bool reached = last.defined();
   bool has_zeros = vanishing(number);
   for (std::uint32_t output = first; output < number; ++output) {
     reached |= cotangent(output).defined();
@@ -100,11 +79,9 @@ bool Sweep::wants_any_input(const Node& entry) const {
   if (has_zeros) [[unlikely]]
     pass_zeros(entry, first, number, !reached);
   if (reached) {
-    if (wants_any_input(entry)) run_vjp(entry, number);
-    for (std::uint32_t output = first; output <= number; ++output) {
-      Tensor passed_on = std::move(cotangent(output));
-      if (keeps_intermediates_ && passed_on.defined()) keep_intermediate(output, std::move(passed_on));
-    }
+    if (wanted_.all() || wanted_.contains_input_of(entry)) run_vjp(entry, number, last);
+    for (std::uint32_t output = first; output < number; ++output) let_go(output, cotangent(output));
+    let_go(number, last);
   }
   if (!keep_) recorder_.release_saved(entry);
 }
@@ -115,10 +92,10 @@ void Sweep::pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t las
     if (nothing_else && keeps_intermediates_) keep_intermediate(output, zeros(node(output).shape, node(output).dtype));
   }
   for (std::size_t i = 0; nothing_else && i < entry.input_count; ++i)
-    if (wants(entry.inputs[i])) vanishing(entry.inputs[i]) = true;
+    if (wanted_.contains(entry.inputs[i])) vanishing(entry.inputs[i]) = true;
 }
 
-[[gnu::always_inline]] inline void Sweep::run_vjp(Node& entry, std::uint32_t number) {
+[[gnu::always_inline]] inline void Sweep::run_vjp(Node& entry, std::uint32_t number, Tensor& cotangent) {
   const Operation& operation = *entry.operation;
   if (options_.differentiable && !entry.recorded_vjp)
     throw_as<TapeError>("backward: {} cannot be differentiated twice; its vjp is not built from recorded operations",
@@ -134,35 +111,34 @@ void Sweep::pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t las
           operation.name(), saved.tensor.shape(), saved.version, now);
   }
   if (!absent_cotangents_.empty()) absent_cotangents_.clear();
-  Tensors gradients = operation.vjp(Call(*this, entry, number, cotangent(number), options_.differentiable,
-                                         wanted_.empty() ? nullptr : wanted_.data()));
+  Tensors gradients = operation.vjp(Call(*this, entry, number, cotangent, options_.differentiable, wanted_.marks()));
   if (!tape_is_alive(recorder_.id()))
     throw_as<TapeError>("backward: the vjp of {} ended the tape that calls it", operation.name());
   if (gradients.size() != entry.input_count)
     throw_as<TapeError>("backward: the vjp of {} gives {} gradients for {} inputs; need one for each", operation.name(),
                         gradients.size(), entry.input_count);
   for (std::size_t i = 0; i < entry.input_count; ++i) {
-    if (!wants(entry.inputs[i])) continue;
+    if (!wanted_.contains(entry.inputs[i])) continue;
     if (!gradients[i].defined()) {
       vanishing(entry.inputs[i]) = true;
       continue;
     }
-    if (tracing()) recorder_.trace(number, gradients[i], true, "");
+    if (tracing()) recorder_.nonfinite.look_at(recorder_, number, gradients[i]);
     contribute(entry, i, std::move(gradients[i]));
   }
 }
 
 [[gnu::always_inline]] inline void Sweep::contribute(const Node& from, std::size_t input, Tensor&& gradient) {
-  const Node& to = node(from.inputs[input]);
+  const std::uint32_t number = from.inputs[input];
+  Node& to = node(number);
   const bool broadcast = from.contribution == Contribution::broadcast;
   if (gradient.dtype() != to.dtype || !(gradient.shape() == (broadcast ? from.shape : to.shape)))
     check_contribution(from, input, to, gradient);
   if (broadcast && !(from.shape == to.shape)) gradient = sum_back(gradient, from.shape, to.shape);
-  add(from.inputs[input], std::move(gradient));
+  add(own_.empty() ? to.cotangent : own_[number].cotangent, std::move(gradient));
 }
 
-[[gnu::always_inline]] inline void Sweep::add(std::uint32_t number, Tensor&& gradient) {
-  Tensor& sum = cotangent(number);
+[[gnu::always_inline]] inline void Sweep::add(Tensor& sum, Tensor&& gradient) {
   if (!sum.defined())
     sum = std::move(gradient);
   else if (!options_.differentiable && sum.shape() == gradient.shape() && sum.unique())
@@ -176,43 +152,17 @@ void Sweep::add_rows(const Node& from, std::uint32_t from_number, std::size_t in
   const std::uint32_t number = from.inputs[input];
   const Node& to = node(number);
   check_rows(from, input, to, rows, values);
-  if (tracing()) recorder_.trace(from_number, values, true, "");
+  if (tracing()) recorder_.nonfinite.look_at(recorder_, from_number, values);
   if (to.leaf.defined() && !options_.differentiable)
     rows_.add(number, {rows, values});
   else
-    add(number, scatter_rows(values, rows, to.shape));
+    add(cotangent(number), scatter_rows(values, rows, to.shape));
 }
 
 bool Sweep::tells_rows(const Node& from, std::uint32_t from_number, std::size_t input) {
-  if (!options_.on_final_rows || options_.differentiable || tracing()) return false;
-  const std::uint32_t leaf = from.inputs[input], first_output = from_number + 1 - from.output_count;
-  const Node& to = node(leaf);
-  if (!to.leaf.defined() || from.contribution != Contribution::exact) return false;
-  if (std::count(from.inputs, from.inputs + from.input_count, leaf) > 1) return false;
-  for (std::uint32_t number = leaf + 1; number < first_output; ++number)  // no operation has used it before
-    if (!node(number).leaf.defined()) return false;
-  const bool used_later = cotangent(leaf).defined() || (!rows_.empty() && !rows_.of(leaf).empty());
-  return !used_later;
-}
-
-void Sweep::tell_rows(const Node& from, std::size_t input, const Tensor& gradient, std::size_t rows) {
-  const std::uint32_t leaf = from.inputs[input];
-  const Node& to = node(leaf);
-  if (gradient.dtype() != to.dtype || gradient.shape() != to.shape) check_contribution(from, input, to, gradient);
-  if (to.shape.rank() == 0 || rows > to.shape.extent(0))
-    throw_as<ValueError>("backward: the vjp of {} tells of {} rows of the gradient of input {}, whose shape is {}",
-                         from.operation->name(), rows, input, to.shape);
-  if (told_.empty() || told_.back().first != leaf) told_.emplace_back(leaf, gradient);
-  if (rows > 0) options_.on_final_rows(to.leaf, gradient, static_cast<std::int64_t>(rows));
-}
-
-bool Sweep::is_told(std::uint32_t leaf, const Tensor& gradient) const {
-  const auto told = std::find_if(told_.begin(), told_.end(), [leaf](const auto& known) { return known.first == leaf; });
-  if (told == told_.end()) return false;
-  if (!told->second.is(gradient))
-    throw_as<TapeError>("backward: a vjp told of rows of another gradient of a leaf of shape {} than it gave",
-                        gradient.shape());
-  return true;
+  const std::uint32_t to = from.inputs[input];
+  return final_ && !options_.differentiable && !tracing() && !cotangent(to).defined() && rows_.of(to).empty() &&
+         final_->is_first_use(recorder_, from, from_number, input);
 }
 
 void Sweep::keep_intermediate(std::uint32_t number, Tensor cotangent) {
@@ -233,7 +183,7 @@ Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& 
   Gradients gradients;
   gradients.entries_.reserve(recorder_.leaves().size());
   for (const std::uint32_t number : recorder_.leaves()) {
-    if (const Gradients::Entry* const known = final_ ? final_->entry(node(number).leaf) : nullptr)
+    if (const Gradients::Entry* const known = final_ ? final_->passed.entry(node(number).leaf) : nullptr)
       gradients.append(Gradients::Entry(*known));
     else
       take(number, gradients);
@@ -245,7 +195,7 @@ Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& 
 
 [[gnu::always_inline]] inline bool Sweep::take(std::uint32_t number, Gradients& into) {
   Node& entry = node(number);
-  if (!wants(number)) return false;
+  if (!wanted_.contains(number)) return false;
   const bool zero = std::exchange(vanishing(number), false);
   Tensor gradient = std::move(cotangent(number));
   const auto rows = rows_.empty() ? RowContributions::Terms() : rows_.of(number);
@@ -253,16 +203,11 @@ Tensor& Sweep::absent_cotangent(std::size_t i, std::size_t outputs, const Node& 
     return into.append({entry.leaf, kernels::sum_rows(rows, entry.shape)}), true;
   if (!gradient.defined() && !zero) return false;
   if (!gradient.defined()) gradient = zeros(entry.shape, entry.dtype);
-  const bool told = !told_.empty() && is_told(number, gradient);  // then those who have heard hold it, too
+  const bool told = final_ && final_->is_told(number, gradient);  // then those who have heard hold it, too
   if (options_.differentiable || (!told && !gradient.unique()) || gradient.shape() != entry.shape)
     gradient = own_gradient(entry.leaf, std::move(gradient), options_.differentiable);
   if (!rows.empty()) kernels::add_rows(gradient, rows);
-  return into.append({entry.leaf, std::move(gradient)}), true;
-}
-
-void Sweep::finish(std::uint32_t number) {
-  if (!final_) final_.emplace();
-  if (take(number, *final_)) options_.on_final(*(final_->end() - 1));
+  return into.append({Tensor::from_body(entry.leaf.body_or_null()), std::move(gradient)}), true;
 }
 
 }  // namespace xgrad

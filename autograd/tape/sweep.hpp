@@ -1,7 +1,8 @@
 #pragma once
 
 #include <autograd/tape/contributions.hpp>
-#include <autograd/tape/recorder.hpp>
+#include <autograd/tape/final_gradients.hpp>
+#include <autograd/tape/wanted.hpp>
 #include <autograd/tensor/memory.hpp>
 
 #include <cstdint>
@@ -31,37 +32,34 @@ class Sweep {
   Node& node(std::uint32_t number) const { return recorder_.node(number); }
   Tensor& cotangent(std::uint32_t number) { return own_.empty() ? node(number).cotangent : own_[number].cotangent; }
   bool tracing() const { return recorder_.tracing(); }
-  void report_masked(std::size_t count) { recorder_.masked_derivatives += count; }
+  void report_masked(std::size_t count) { recorder_.nonfinite.masked_derivatives += count; }
   /// Adds a contribution to the gradient of an input that is zero but for rows.
   void add_rows(const Node& from, std::uint32_t from_number, std::size_t input, const Tensor& rows,
                 const Tensor& values);
-  /// Whether on_final_rows hears of what an operation adds to an input: the whole gradient of a leaf that it is the
-  /// first to use.
   bool tells_rows(const Node& from, std::uint32_t from_number, std::size_t input);
-  void tell_rows(const Node& from, std::size_t input, const Tensor& gradient, std::size_t rows);
+  void tell_rows(const Node& from, std::size_t input, const Tensor& gradient, std::size_t rows) {
+    final_->tell_rows(from, input, node(from.inputs[input]), gradient, rows);
+  }
   /// Zeros that stand for the cotangent of output i of an operation of several.
   Tensor& absent_cotangent(std::size_t i, std::size_t outputs, const Node& output);
 
  private:
   bool& vanishing(std::uint32_t number) { return own_.empty() ? node(number).vanishing : own_[number].vanishing; }
-  void choose();
-  bool wants(std::uint32_t input) const { return input != Node::none && (wanted_.empty() || wanted_[input] != 0); }
-  bool wants_any_input(const Node& entry) const;
   std::uint32_t begin(std::span<const Tensor> outputs, std::span<const Tensor> cotangents);
   void pass(std::uint32_t number);
   /// The same for cotangents that are zero everywhere, if there are no others.
   void pass_zeros(const Node& entry, std::uint32_t first, std::uint32_t last, bool nothing_else);
-  void run_vjp(Node& entry, std::uint32_t number);
+  void run_vjp(Node& entry, std::uint32_t number, Tensor& cotangent);
   void contribute(const Node& from, std::size_t input, Tensor&& gradient);
-  void add(std::uint32_t number, Tensor&& gradient);
+  void add(Tensor& sum, Tensor&& gradient);
+  void let_go(std::uint32_t number, Tensor& cotangent) {
+    Tensor passed_on = std::move(cotangent);
+    if (keeps_intermediates_ && passed_on.defined()) keep_intermediate(number, std::move(passed_on));
+  }
   void keep_intermediate(std::uint32_t number, Tensor cotangent);
   Gradients collect();
   /// Appends what gathered as a leaf's gradient, with a buffer of its own; false if nothing did.
   bool take(std::uint32_t leaf, Gradients& into);
-  /// Whether on_final_rows has heard of this gradient of a leaf. TapeError if it has heard of another.
-  bool is_told(std::uint32_t leaf, const Tensor& gradient) const;
-  /// Tells of it, with on_final.
-  void finish(std::uint32_t leaf);
 
   /// The recorder is there to the end of the sweep, whatever a vjp does with the tape.
   struct Hold {
@@ -95,11 +93,9 @@ class Sweep {
     bool vanishing = false;
   };
   std::vector<Slot, CachedAllocator<Slot>> own_;
-  std::vector<char, CachedAllocator<char>> wanted_;     // with `only`: the nodes between its tensors and the outputs
-  std::uint32_t lowest_ = 0;                            // of those
-  RowContributions rows_;                               // to leaves
-  std::optional<Gradients> final_;                      // of leaves that the sweep has passed, with on_final
-  std::vector<std::pair<std::uint32_t, Tensor>> told_;  // gradients of leaves of which on_final_rows has heard
+  Wanted wanted_;
+  RowContributions rows_;  // to leaves
+  std::optional<FinalGradients> final_;
   std::vector<std::pair<Tensor, Tensor>> intermediate_;
   std::vector<Tensor> absent_cotangents_;  // of the operation whose vjp runs, as it asks for them
 };

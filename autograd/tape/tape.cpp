@@ -45,13 +45,8 @@ std::size_t Tape::saved_bytes() const {
   for (std::uint32_t i = 0; i < recorder_->size(); ++i) bytes += recorder_->node(i).saved_bytes();
   return bytes;
 }
-const NonFiniteOrigin* Tape::nonfinite() const { return recorder_->nonfinite(); }
-std::size_t Tape::masked_derivatives() const { return recorder_->masked_derivatives; }
-
-std::string NonFiniteOrigin::text() const {
-  return fmt::format("{}{}{} (entry {}) of {} {}", path, path.empty() ? "" : ": ", operation, index, inputs,
-                     in_gradient ? "passed on a gradient that is not finite" : "gave a value that is not finite");
-}
+const NonFiniteOrigin* Tape::nonfinite() const { return recorder_->nonfinite.first(); }
+std::size_t Tape::masked_derivatives() const { return recorder_->nonfinite.masked_derivatives; }
 
 std::ostream& operator<<(std::ostream& stream, const Tape& tape) {
   print(*tape.recorder_, stream);

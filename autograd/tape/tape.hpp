@@ -1,7 +1,8 @@
 #pragma once
 
 #include <autograd/tape/gradients.hpp>
-#include <autograd/tape/operation.hpp>
+#include <autograd/tape/nonfinite.hpp>
+#include <autograd/tape/observer.hpp>
 #include <autograd/tensor/scopes.hpp>
 
 #include <cstdint>
@@ -9,35 +10,9 @@
 #include <initializer_list>
 #include <iosfwd>
 #include <span>
-#include <string>
-#include <string_view>
 #include <vector>
 
 namespace xgrad {
-
-/// What an observer hears about an operation; valid during the call.
-struct RecordedOperation {
-  std::uint32_t index;  ///< on the tape, of the last output
-  std::string_view operation;
-  std::string_view path;  ///< of the module, empty outside of library layers
-  const Inputs& inputs;
-  std::span<const Tensor> outputs;
-  const OperationTraits& traits;
-  const Operation& definition;
-};
-
-/// Listens to a tape, on the thread that records, in order. Operations that it runs itself are not recorded. What it
-/// throws leaves the operation recorded and passes through the call.
-class TapeObserver {
- public:
-  virtual ~TapeObserver() = default;
-  virtual void recorded(const RecordedOperation& operation) = 0;
-
- protected:
-  TapeObserver() = default;
-  TapeObserver(const TapeObserver&) = default;
-  TapeObserver& operator=(const TapeObserver&) = default;
-};
 
 struct TapeOptions {
   /// Look at every value and gradient, and keep the first that is not finite (slow; see Tape::nonfinite).
@@ -69,16 +44,6 @@ struct BackwardOptions {
   /// the first `rows` entries of its axis 0 are final, the others must not be read yet. on_final follows with the same
   /// tensor. Called by any thread, one at a time.
   std::function<void(const Tensor& leaf, const Tensor& gradient, std::int64_t rows)> on_final_rows = {};
-};
-
-/// The first operation whose value or gradient was not finite although its inputs were.
-struct NonFiniteOrigin {
-  std::uint32_t index;  ///< on the tape
-  std::string operation;
-  std::string path;          ///< of the module, empty outside of library layers
-  bool in_gradient;          ///< found by backward, in what the operation passes on
-  std::string inputs;        ///< shapes, as text
-  std::string text() const;  ///< one line for messages
 };
 
 /// Records this thread's operations on tensors that need gradients, until it ends or backward closes it. The innermost

@@ -40,6 +40,10 @@ void free_block_with_body(Storage* storage) {
 }
 
 inline std::size_t bytes_of(const Shape& shape, DType dtype, std::string_view operation) {
+  bool fits = shape.rank() <= 2;  // and both extents below 2^29: so does their product
+  for (const std::int64_t extent : shape) fits &= static_cast<std::uint64_t>(extent) >> 29 == 0;
+  if (fits) [[likely]]
+    return shape.product() * size_of(dtype);
   const std::size_t elements = shape.elements(operation);
   if (elements > std::numeric_limits<std::size_t>::max() / 32) [[unlikely]]
     throw_memory(shape, dtype, operation);

@@ -23,7 +23,7 @@ using namespace xgrad;
 namespace {
 
 constexpr std::size_t longest_curve = 400;
-constexpr std::int64_t most_steps_again = 3'000'000;
+constexpr std::int64_t steps_between_kept = 2000;
 
 std::int64_t rows_of(const Settings& settings) { return is_regression(settings) ? 1200 : 500; }
 
@@ -127,6 +127,7 @@ Tensor Trainer::loss_of(const Network& network, const nn::Batch& batch) const {
 
 bool Trainer::step() {
   apply_events();
+  if (steps_ >= next_kept_) keep();
   if (next_ == batches_.end()) next_ = batches_.begin();
   last_batch_ = *next_;
   Tape tape;
@@ -141,6 +142,24 @@ bool Trainer::step() {
 }
 
 double Trainer::learning_rate() const { return schedule_(steps_); }
+
+void Trainer::keep() {
+  if (kept_.size() > 1) kept_.erase(kept_.begin());
+  kept_.push_back({steps_, nn::clone(network_), optimizer_->state()});
+  next_kept_ = steps_ + steps_between_kept;
+}
+
+void Trainer::return_to(const Kept& kept) {
+  go_on_after(kept.steps);
+  apply_events();  // those before the step are in the parameters
+  const std::vector<Tensor> values = kept.network.parameters();
+  std::vector<Tensor> parameters = network_.parameters();
+  for (std::size_t i = 0; i < values.size(); ++i) parameters[i].assign(values[i]);
+  std::vector<nn::NamedStream> streams = network_.named_streams();
+  for (std::size_t i = 0; i < streams.size(); ++i)
+    streams[i].stream.state(kept.network.named_streams()[i].stream.state());
+  optimizer_->state(kept.optimizer);
+}
 
 void Trainer::apply_events() {
   for (; next_event_ < settings_.events.size() && settings_.events[next_event_].step <= steps_; ++next_event_)
@@ -188,6 +207,8 @@ Settings Trainer::restarted() const {
 void Trainer::load(const nn::TensorFile& file, const std::string& name) {
   nn::load(network_, file, name);
   loaded_at_ = steps_;
+  kept_.clear();
+  next_kept_ = steps_;
 }
 
 void Trainer::show(const Settings& settings) {
@@ -281,6 +302,8 @@ void Trainer::go_on_after(std::int64_t steps) {
   }
   batches_.set_epoch(static_cast<std::uint64_t>(epochs()));
   next_ = batches_.end();
+  kept_.clear();
+  next_kept_ = steps;
   const std::int64_t in_pass = steps % steps_of_epoch();
   if (in_pass == 0) return;
   next_ = batches_.begin();
@@ -312,18 +335,16 @@ std::optional<std::string> Trainer::traced_step() {
 
 std::string Trainer::explanation() {
   constexpr std::int64_t traced = 5;  // an infinite gradient shows in the loss one step later
-  const auto from_here = [this] {
-    return fmt::format("step {}: {}", steps_,
-                       nn::nonfinite_origin(model(), last_batch_.inputs, last_batch_.targets, network_.parameters())
-                           .value_or("all is finite when the step is run again"));
-  };
-  if (loaded_at_ || steps_ > most_steps_again) return from_here();
+  const bool is_far = steps_ - kept_.back().steps > traced;
   Trainer again(settings_);
+  again.return_to(is_far ? kept_.back() : kept_.front());
   while (again.steps() + traced < steps_ && again.step()) {
   }
   while (again.steps() <= steps_)
     if (const auto found = again.traced_step()) return *found;
-  return from_here();
+  return fmt::format("step {}: {}", steps_,
+                     nn::nonfinite_origin(model(), last_batch_.inputs, last_batch_.targets, network_.parameters())
+                         .value_or("all is finite when the step is run again"));
 }
 
 }  // namespace playground

@@ -102,7 +102,7 @@ class Trainer {
   Tensor loss_of(const Network& network, const xgrad::nn::Batch& batch) const;
 
   /// Where the first number that is not finite came from, after `step` gave false: layer, operation and step. Runs the
-  /// training again up to there.
+  /// last steps again, a few thousand at most.
   std::string explanation();
 
  private:
@@ -111,6 +111,15 @@ class Trainer {
     Tensor operator()(const Tensor& outputs, const Tensor& targets) const { return row->function(outputs, targets); }
   };
 
+  /// What steps change, before one of them.
+  struct Kept {
+    std::int64_t steps;
+    Network network;
+    xgrad::nn::OptimizerState optimizer;
+  };
+
+  void keep();
+  void return_to(const Kept& kept);
   void apply_events();
   void apply(const Event& event);
   void start_from(double rate);
@@ -133,6 +142,8 @@ class Trainer {
   std::int64_t steps_ = 0;
   std::size_t next_event_ = 0;
   std::optional<std::int64_t> loaded_at_;
+  std::vector<Kept> kept_;  // the last two
+  std::int64_t next_kept_ = 0;
   std::vector<CurvePoint> curve_;
   std::int64_t curve_stride_ = 1;  // epochs
 };

@@ -459,9 +459,9 @@ TEST_CASE("abusive calls of autograd end in an error that names the function, or
         {{"it is for the engine and kernels, whose callers have checked",
           "AdoptedArray Tensor::adopt Tensor::alias Tensor::begin_write Tensor::body Tensor::body_or_null "
           "Tensor::fresh_data Tensor::from_body Tensor::from_reference Tensor::release_reference Tensor::unique "
-          "Tensor::untyped_data Tensor::untyped_fresh_data TensorIndex LocalScope open_scope close_scope end_scope "
-          "release_scope drop_ended_scopes watch_thread_end RecordingScope Storage Node run_operation sum_back "
-          "scatter_rows operands_of Formula"},
+          "Tensor::untyped_data Tensor::untyped_fresh_data TensorIndex NonFiniteTrace LocalScope open_scope "
+          "close_scope end_scope release_scope drop_ended_scopes watch_thread_end RecordingScope Storage Node "
+          "run_operation sum_back scatter_rows operands_of Formula"},
          {"users write it and the engine calls it", "Operation TapeObserver CustomOperation Described"},
          {"it copies or compares, whatever the values",
           "CachedAllocator::operator== CachedAllocator::allocate CachedAllocator::deallocate Extents::operator= "

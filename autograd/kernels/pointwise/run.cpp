@@ -1,5 +1,6 @@
 #include <autograd/kernels/pointwise/run.hpp>
 #include <autograd/parallel/parallel.hpp>
+#include <autograd/tensor/error.hpp>
 #include <autograd/tensor/memory.hpp>
 
 #include <algorithm>
@@ -20,8 +21,8 @@ constexpr std::size_t serial_elements = 2 * block_elements;
 
 /// How many elements of a tensor of so many may be overwritten: memory is given out in whole lines.
 std::size_t room_for(std::size_t elements, std::size_t element_bytes) {
-  const std::size_t per_line = memory_line / element_bytes;
-  return divide_up(elements, per_line) * per_line;
+  const std::size_t per_line = element_bytes == 4 ? memory_line / 4 : memory_line / 8;
+  return (elements + per_line - 1) & ~(per_line - 1);  // no division: this is on the way of every small operation
 }
 
 /// The iteration space after merging: extents and each operand's element strides, outermost first.
@@ -152,7 +153,7 @@ void run_alike(PointwiseKernel kernel, const void* closure, std::span<const void
   });
 }
 
-[[gnu::noinline]] Tensor broadcast_and_run(std::string_view name, PointwiseKernel kernel, const void* closure,
+[[gnu::noinline]] Tensor broadcast_and_run(const char* name, PointwiseKernel kernel, const void* closure,
                                            std::span<const TensorBody* const> bodies) {
   Shape shape = bodies[0]->shape;
   std::array<PointwiseOperand, max_operands> operands;
@@ -168,22 +169,25 @@ void run_alike(PointwiseKernel kernel, const void* closure, std::span<const void
 
 }  // namespace
 
-Tensor run_pointwise(std::string_view name, const KernelByDType& kernels, const void* closure,
-                     std::span<const TensorBody* const> operands) {
+Tensor run_pointwise(const char* name, const KernelByDType& kernels, const void* closure,
+                     std::span<const TensorBody* const> operands) try {
   const DType dtype = operands[0]->dtype;
   const PointwiseKernel kernel = kernels[static_cast<std::size_t>(dtype)];
   const Shape& first = operands[0]->shape;
   bool alike = true;
   std::array<const void*, max_operands> data;
-  for (std::size_t i = 0; i < operands.size(); ++i) {
+  data[0] = operands[0]->storage->data;
+  for (std::size_t i = 1; i < operands.size(); ++i) {
     data[i] = operands[i]->storage->data;
     alike = alike && operands[i]->shape == first;
   }
   if (!alike) return broadcast_and_run(name, kernel, closure, operands);
-  Tensor result = Tensor::uninitialized(first, dtype, name);
-  run_alike(kernel, closure, {data.data(), operands.size()}, result.size(), result.untyped_fresh_data(),
+  Tensor result = Tensor::uninitialized(first, dtype);
+  run_alike(kernel, closure, {data.data(), operands.size()}, first.product(), result.untyped_fresh_data(),
             size_of(dtype));
   return result;
+} catch (const MemoryError& error) {
+  throw MemoryError(name, error.problem());
 }
 
 }  // namespace xgrad::kernels

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <cmath>
+#include <nn/saving/model_file.hpp>
 
 #include "examples/playground/trainer.hpp"
 #include "tests/examples/playground/random_address.hpp"
@@ -140,6 +141,27 @@ TEST_CASE("a loss that is not finite stops the training and is traced to its lay
   CAPTURE(text);
   CHECK(text.find("layer ") != std::string::npos);
   CHECK(text.starts_with("step "));
+}
+
+TEST_CASE("a loss that is not finite after many steps is explained by the last of them, drawn and moved as they were") {
+  const std::string address = "data=plane&layers=8:relu:0.2,6:relu&optimizer=momentum&learning_rate=0.0001&events=";
+  for (const int change : {0, 1, 1998, 1999, 2000, 2001, 4500}) {  // states are kept every 2000 steps
+    CAPTURE(change);
+    Trainer trainer(from_address(fmt::format("{}{}:learning_rate:100", address, change)));
+    while (trainer.steps() < change + 1000 && trainer.step()) {
+    }
+    const std::string text = trainer.explanation();
+    CAPTURE(text);
+    const bool at_the_last = text.starts_with(fmt::format("step {}, layer ", trainer.steps()));
+    CHECK((at_the_last || text.starts_with(fmt::format("step {}, layer ", trainer.steps() - 1))));
+  }
+  Trainer trainer(from_address(address + "2000:learning_rate:100"));
+  Trainer other(from_address("data=plane&layers=8:relu:0.2,6:relu&seed=2"));
+  for (int i = 0; i < 1000; ++i) trainer.step();
+  trainer.load(xgrad::nn::tensors_of(other.network()), "a file");
+  while (trainer.steps() < 3000 && trainer.step()) {
+  }
+  CHECK(trainer.explanation().starts_with("step 200"));
 }
 
 TEST_CASE("own points are divided in a random order that the seed repeats") {
