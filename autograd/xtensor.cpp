@@ -31,7 +31,11 @@ std::ostream& operator<<(std::ostream& stream, const Tensor& x) {
     else
       stream << xt::vectorize(number)(as_xtensor<T>(x));
   });
-  return stream << ' ' << name_of(x.dtype()) << ' ' << to_string(x.shape());
+  return stream << ' ' << x.dtype() << ' ' << x.shape();
 }
+
+std::ostream& operator<<(std::ostream& stream, const Extents& extents) { return stream << to_string(extents); }
+
+std::ostream& operator<<(std::ostream& stream, DType dtype) { return stream << name_of(dtype); }
 
 }  // namespace xgrad

@@ -226,5 +226,9 @@ Tensor detach(const Tensor& x);
 
 /// xtensor's notation, long tensors abridged, then dtype and shape: `{ 1.,  2.} float32 (2,)`.
 std::ostream& operator<<(std::ostream& stream, const Tensor& x);
+/// `(2, 3)`, as to_string.
+std::ostream& operator<<(std::ostream& stream, const Extents& extents);
+/// `float32`
+std::ostream& operator<<(std::ostream& stream, DType dtype);
 
 }  // namespace xgrad

@@ -126,7 +126,9 @@ class PerExample {
 
   Gradients of_row(std::int64_t row) const {
     Tape tape;
-    return tape.backward(model_.loss_of(row_of(inputs_, row), row_of(targets_, row)));
+    const Tensor loss = model_.loss_of(row_of(inputs_, row), row_of(targets_, row));
+    if (row == 0) require_registered_leaves("per_example_gradients", model_, inputs_, targets_);
+    return tape.backward(loss);
   }
 
   bool agrees(const PerExampleGradients& list, std::int64_t row) const {

@@ -205,7 +205,7 @@ void tensors(Abuse& abuse) {
   abuse("Tensor::to", [](const Tensor& a, DType dtype) { return a.to(dtype); });
   abuse("operator<< tensor", [](const Tensor& a) {
     std::ostringstream stream;
-    stream << a;
+    stream << a << a.shape() << a.dtype();
   });
 }
 

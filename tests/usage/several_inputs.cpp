@@ -214,6 +214,28 @@ TEST_CASE("a tensor of one's own that was not registered is named by fit, doctor
   CHECK(contains(nn::doctor(model, nn::mse, 0.1, nn::Dataset(x, paid)).text(), "a tensor of shape (1,)"));
 }
 
+TEST_CASE("a member that was not registered is named by the derivatives of a model") {
+  const Forgetful model;
+  const std::string words =
+      ": the loss depends on tensors that require gradients and are no parameters of the model: weight of shape (3, "
+      "1), bias of shape (1,); register members";
+  const std::vector<Tensor> v = {ones({2, 3}), ones({3})};
+  CHECK(contains(error_of([&] { nn::gradient(model, nn::mse, x, paid); }), "ValueError: gradient" + words));
+  CHECK(contains(error_of([&] { nn::hessian(model, nn::mse, x, paid); }), "ValueError: hessian" + words));
+  CHECK(contains(error_of([&] { nn::hessian_vector_product(model, nn::mse, x, paid, v); }),
+                 "ValueError: hessian_vector_product" + words));
+  CHECK(contains(error_of([&] { nn::per_example_gradients(model, nn::mse, x, paid); }),
+                 "ValueError: per_example_gradients" + words));
+  // Whoever records may mean such tensors, and inputs and targets are no members.
+  Tape tape;
+  CHECK(error_of([&] { nn::gradient(model, nn::mse, x, paid); }) == "no error");
+  const Pause pause;
+  const nn::Linear line(2, 1);
+  const Tensor input = expect::leaf(ones({3, 2})), target = expect::leaf(ones({3, 1}));
+  CHECK(error_of([&] { nn::gradient(line, nn::mse, input, target); }) == "no error");
+  CHECK(error_of([&] { nn::per_example_gradients(line, nn::mse, input, target); }) == "no error");
+}
+
 TEST_CASE("a member that was not registered is named by fit, doctor and the gradient check") {
   Forgetful model;
   const std::string words =

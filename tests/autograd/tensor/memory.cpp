@@ -6,10 +6,13 @@
 #include <unistd.h>
 #include <array>
 #include <atomic>
+#include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <new>
 #include <set>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -69,6 +72,33 @@ TEST_CASE("blocks of every size are aligned to 64 bytes, can be written, and do 
     CHECK(kept);
   }
   free_all(blocks);
+}
+
+TEST_CASE("large blocks stand on huge pages, where the system gives them to who asks") {
+  const Restored restored;
+  const std::size_t huge_page = 2 << 20;
+  for (const std::size_t bytes : {2 * huge_page, 5 * huge_page / 2 + 1, 50 * huge_page}) {
+    void* const memory = allocate(bytes);
+    CHECK(reinterpret_cast<std::uintptr_t>(memory) % huge_page == 0);
+    std::memset(memory, 1, bytes);
+    deallocate(memory, bytes);
+  }
+#ifdef __linux__
+  const std::size_t bytes = 50 * huge_page;
+  void* const memory = allocate(bytes);
+  // Of the mapping that the block stands in: "hg" among its flags says that huge pages were asked for.
+  std::ifstream maps("/proc/self/smaps");
+  bool inside = false, asked = false, knows = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t begin = 0, end = 0;
+    const auto at = reinterpret_cast<std::uintptr_t>(memory);
+    if (std::sscanf(line.c_str(), "%lx-%lx ", &begin, &end) == 2) inside = begin <= at && at < end;
+    if (inside && line.starts_with("VmFlags:")) asked = line.find(" hg") != std::string::npos;
+    knows |= line.starts_with("THPeligible:");
+  }
+  if (knows && std::ifstream("/sys/kernel/mm/transparent_hugepage/enabled")) CHECK(asked);
+  deallocate(memory, bytes);
+#endif
 }
 
 TEST_CASE("a freed block is handed out again for every size of its class") {

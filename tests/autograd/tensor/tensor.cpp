@@ -23,7 +23,7 @@ static_assert(sizeof(Tensor) == sizeof(void*));
 
 namespace {
 
-std::string printed(const Tensor& x) {
+std::string printed(const auto& x) {
   std::ostringstream text;
   text << x;
   return text.str();
@@ -45,6 +45,14 @@ TEST_CASE("a tensor has shape, rank, size, bytes and dtype") {
   CHECK_FALSE(x.is_leaf());
   CHECK(error_of([&] { static_cast<void>(x.shape(2)); }) ==
         "ShapeError: shape: axis 2 of a tensor of rank 2; need -2 <= axis < 2");
+}
+
+TEST_CASE("shapes, axes and dtypes print as NumPy's") {
+  CHECK(printed(zeros({2, 3}).shape()) == "(2, 3)");
+  CHECK(printed(Shape{5}) == "(5,)");
+  CHECK(printed(Axes{-1, 0}) == "(-1, 0)");
+  CHECK(printed(float32) == "float32");
+  CHECK(printed(tensor({1}, int64).dtype()) == "int64");
 }
 
 TEST_CASE("rank 0 and size 0 are tensors like others") {
