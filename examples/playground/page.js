@@ -628,6 +628,7 @@ const drawing = () => document.querySelector('input[name="pen"]:checked').value;
 let sending = null;
 function ownChanged() {
   drawPoints();
+  $('csv-note').textContent = '';
   $('own-note').textContent = own.length < 4 ? `${own.length} point${own.length === 1 ? '' : 's'}; four make a data set.` : `${own.length} points.`;
   clearTimeout(sending);
   if (own.length < 4) return;

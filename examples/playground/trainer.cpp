@@ -320,7 +320,9 @@ std::optional<std::string> Trainer::traced_step() {
   if (tape.nonfinite() == nullptr) gradients = tape.backward(loss);
   if (const NonFiniteOrigin* const origin = tape.nonfinite()) {
     const std::string layer = layers.layer(origin->index);
-    return fmt::format("step {}, {}: {}", steps_, layer.empty() ? "the loss" : "layer " + layer, origin->text());
+    NonFiniteOrigin shown = *origin;
+    if (shown.path == layer) shown.path.clear();
+    return fmt::format("step {}, {}: {}", steps_, layer.empty() ? "the loss" : "layer " + layer, shown.text());
   }
   optimizer_->learning_rate(learning_rate());
   optimizer_->step(gradients);
