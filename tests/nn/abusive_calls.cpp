@@ -657,6 +657,7 @@ TEST_CASE("abusive calls of nn end in an error that names the function, or in a 
           "Batches::generator_of_next "
           "ReduceOnPlateau::state Snapshot::values nonfinite_origin sgd_update adam_update sum_in_tree "
           "per_example_gradients_of loss_of_parameters are_clonable_model_and_loss are_model_and_loss "
+          "unregistered require_registered require_registered_leaves is_recording "
           "call_loss call_with output_list rows_of evaluate_on check_metrics "
           "throw_tensor_count require_shapes"},
          {"it is what a transport has to give: tests/nn/ranks", "Ranks Transfer"},
