@@ -221,7 +221,8 @@ std::string as_cpp(const Trainer& trainer, std::int64_t steps) {
         "}\n\n";
   text += fmt::format(
       "int main() {{\n"
-      "  const std::int64_t rows = {rows}, steps = {steps};\n"
+      "  const std::int64_t rows = {rows};\n"
+      "  std::int64_t steps = {steps};\n"
       "  const Tensor all = tensor(table, {{rows, 3}});\n"
       "  const Tensor labels = slice(all, 1, 2, 3);\n"
       "  const nn::Dataset data(features(slice(all, 1, 0, 2)), {targets});\n"
@@ -245,7 +246,10 @@ std::string as_cpp(const Trainer& trainer, std::int64_t steps) {
   if (changes) text += "      optimizer.learning_rate(schedule(step));\n";
   text += fmt::format(
       "      Tape tape;\n"
-      "      optimizer.step(tape.backward({}));\n"
+      "      const Tensor loss = {};\n"
+      "      if (!std::isfinite(loss.item())) steps = step;  // the end, as on the page\n"
+      "      if (step == steps) break;\n"
+      "      optimizer.step(tape.backward(loss));\n"
       "      if (++step == steps) break;\n"
       "    }}\n\n",
       penalised(trainer));
