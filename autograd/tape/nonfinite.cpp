@@ -8,7 +8,7 @@ namespace xgrad {
 
 namespace {
 
-bool has_nonfinite(const Tensor& x) { return is_floating(x.dtype()) && kernels::count_nonfinite(x) > 0; }
+bool has_nonfinite(const Tensor& x) { return kernels::count_nonfinite(x) > 0; }
 
 std::unique_ptr<NonFiniteOrigin> origin_at(const Recorder& recorder, std::uint32_t number, bool in_gradient,
                                            const std::string& remark = "") {
@@ -25,7 +25,7 @@ void NonFiniteTrace::look_at(const Recorder& recorder, std::uint32_t number, con
     if (first_ != nullptr || !has_nonfinite(output)) continue;
     std::string remark;
     for (std::size_t i = 0; i < inputs.size(); ++i)
-      if (kernels::count_nonfinite(inputs[i]) > 0) remark += fmt::format(" (input {} was not finite already)", i);
+      if (has_nonfinite(inputs[i])) remark += fmt::format(" (input {} was not finite already)", i);
     first_ = origin_at(recorder, number, false, remark);
   }
 }
