@@ -51,7 +51,7 @@ torch="-std=c++17 -O3 -march=native -isystem /usr/include/torch/csrc/api/include
 compile_torch() { echo "g++ $torch '$here/$1.cpp' -o '$build/$1' -ltorch -ltorch_cpu -lc10"; }
 compile_ours="g++ -std=c++20 -O3 -march=native '-I$root' '$here/program.cpp' -o '$build/program' \
 '$root/build/release/libxgrad_nn.a' '$root/build/release/libxgrad_autograd.a' -ltbb \
-'$libraries/openblas-pthread/libopenblas.so' -lz -lfmt"
+'$libraries/openblas-pthread/libopenblas.so' -lz -lzip -lfmt"
 
 # build TARGET COMMAND FILE...: when one of the files is newer.
 build() {

@@ -94,8 +94,11 @@ GemmCut cut_tiles(Transpose ta, Transpose tb, std::size_t m, std::size_t n, std:
   const std::size_t blocks = blocks_for(work, serial_work / 2, max_blocks);
   const std::size_t panels = n <= panel + column_slack ? 1 : divide_up(n - column_slack, panel);
   cut_columns(cut, n, panel * divide_up(panels, blocks));
-  // A block that transposes its columns of B should use them for many rows.
-  const std::size_t fewest_rows = !transposes ? 24 : cut.column_blocks >= 8 ? 256 : cut.column_blocks >= 4 ? 128 : 48;
+  // A block that copies its columns of B should use them for many rows.
+  const std::size_t fewest_rows = cut.copies_b && cut.column_blocks >= 8   ? 256
+                                  : cut.copies_b && cut.column_blocks >= 4 ? 128
+                                  : transposes                             ? 48
+                                                                           : 24;
   std::size_t row_blocks = std::min(blocks / cut.column_blocks, m / std::min(m, fewest_rows));
   if (cut.column_blocks % 2 == 1) row_blocks = std::bit_floor(std::max<std::size_t>(1, row_blocks));
   cut_rows(cut, m, row_blocks, 8);
