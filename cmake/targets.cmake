@@ -10,6 +10,8 @@ function(xgrad_own_target target)
   target_compile_features(${target} PRIVATE cxx_std_20)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wpedantic -Wconversion -Wshadow $<$<BOOL:${XGRAD_WERROR}>:-Werror>
+    # A tenth of g++'s time: it looks for garbage only once there are 600 MB.
+    $<$<CXX_COMPILER_ID:GNU>:--param=ggc-min-heapsize=600000>
     $<$<CONFIG:Release,RelWithDebInfo>:${release}> $<$<CONFIG:Debug>:${debug}>)
 endfunction()
 

@@ -18,7 +18,8 @@ target_link_libraries(xgrad_tests PRIVATE
   xgrad::nn xgrad::tables xgrad_examples xgrad_playground doctest::doctest nlohmann_json::nlohmann_json ZLIB::ZLIB
   ${ADOLC_LIBRARY} $<TARGET_NAME_IF_EXISTS:xgrad_exchange>)
 target_include_directories(xgrad_tests SYSTEM PRIVATE ${ADOLC_INCLUDE_DIR})
-target_compile_definitions(xgrad_tests PRIVATE XGRAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+# Without a try around each assertion, an eighth of what they take to compile; the test case catches.
+target_compile_definitions(xgrad_tests PRIVATE DOCTEST_CONFIG_SUPER_FAST_ASSERTS XGRAD_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
   XGRAD_CHECKPOINT_VICTIM="$<TARGET_FILE:checkpoint_victim>")
 # What nearly every test includes, read once.
 target_precompile_headers(xgrad_tests PRIVATE <doctest/doctest.h> <autograd/autograd.hpp> <nn/nn.hpp>)
@@ -40,6 +41,9 @@ foreach(source IN LISTS test_sources)
   add_test(NAME ${name} COMMAND xgrad_tests --source-file=*/tests/${source})
   # tests/main.cpp returns 77 when no test case was left to run: ctest calls that skipped, not passed.
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 3600)
+  if(name MATCHES "^project/")
+    set_tests_properties(${name} PROPERTIES LABELS sources)
+  endif()
 endforeach()
 
 if(XGRAD_BUILD_EXAMPLES)
@@ -91,6 +95,7 @@ endif()
 # Programs that must not compile, and what the compilers say.
 add_test(NAME refused COMMAND ${PROJECT_SOURCE_DIR}/tests/refused.sh
   ${XGRAD_ARCH_FLAG} -DXGRAD_SIMD_BITS=${XGRAD_SIMD_BITS})
+set_tests_properties(refused PROPERTIES LABELS sources COST 900)
 
 # Faults of the engine, planted in a patched copy of the sweep, which the gradient check must report.
 function(xgrad_engine_fault name original patched)

@@ -5,4 +5,4 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 bash "$root/cmake/install_dependencies.sh" build run
 bash "$root/cmake/build.sh" release
-exec ctest --test-dir "$(realpath -m "${XGRAD_BUILD:-$root/build}")/release" --output-on-failure "$@"
+exec ctest --test-dir "$(realpath -m "${XGRAD_BUILD:-$root/build}")/release" --output-on-failure --parallel "$(nproc)" "$@"
