@@ -15,12 +15,20 @@
 #include <typeinfo>
 #include <vector>
 
+// Which sanitizer the program is built with, g++'s way and clang's.
 #if defined(__SANITIZE_ADDRESS__)
 #define XGRAD_ADDRESS_SANITIZER 1
+#elif defined(__SANITIZE_THREAD__)
+#define XGRAD_THREAD_SANITIZER 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define XGRAD_ADDRESS_SANITIZER 1
+#elif __has_feature(thread_sanitizer)
+#define XGRAD_THREAD_SANITIZER 1
 #endif
+#endif
+#if defined(XGRAD_ADDRESS_SANITIZER) || defined(XGRAD_THREAD_SANITIZER)
+#define XGRAD_SANITIZER 1
 #endif
 
 // What tests of several files expect in the same words.

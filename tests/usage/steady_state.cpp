@@ -12,15 +12,7 @@
 #include <cstdlib>
 #include <new>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZER 1
-#endif
-#endif
-
-#ifdef SANITIZER
+#ifdef XGRAD_SANITIZER
 
 TEST_CASE("a steady training loop takes nothing from the system") {
   MESSAGE("skipped: sanitizers have an allocator of their own, and memory is not cached under AddressSanitizer");

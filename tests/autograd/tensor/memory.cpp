@@ -19,14 +19,6 @@
 
 using namespace xgrad;
 
-#if defined(__SANITIZE_THREAD__)
-#define THREAD_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define THREAD_SANITIZER 1
-#endif
-#endif
-
 namespace {
 
 std::size_t cached() { return memory_statistics().cached_bytes; }
@@ -161,7 +153,7 @@ TEST_CASE("release_cached_memory returns what this thread and the shared pool ke
 }
 
 TEST_CASE("after a spike of small blocks release_cached_memory gives them back to the system") {
-#ifdef THREAD_SANITIZER
+#ifdef XGRAD_THREAD_SANITIZER
   MESSAGE("skipped: ThreadSanitizer's notes on freed memory stay with the process");
   return;
 #endif

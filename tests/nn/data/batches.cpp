@@ -323,16 +323,8 @@ TEST_CASE("batches refuse sizes and options that give nothing") {
   CHECK(error_of([] { Batches(numbered(3), {.dtype = int64}); }).starts_with("TypeError: Batches: "));
 }
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define XGRAD_UNDER_TSAN
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define XGRAD_UNDER_TSAN
-#endif
-
 TEST_CASE("a pass with prefetch goes on in a child process") {
-#ifdef XGRAD_UNDER_TSAN
+#ifdef XGRAD_THREAD_SANITIZER
   MESSAGE("skipped: ThreadSanitizer refuses threads in a child process");
   return;
 #endif

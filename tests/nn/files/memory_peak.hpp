@@ -1,5 +1,7 @@
 #pragma once
 
+#include "tests/support/expect.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -17,14 +19,8 @@ class MemoryPeak {
   double risen() const { return mebibytes("VmHWM:") - before_; }
 
   /// Whether that is the program's own memory alone: sanitizers keep notes of it, and what was freed.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef XGRAD_SANITIZER
   static constexpr bool is_exact = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  static constexpr bool is_exact = false;
-#else
-  static constexpr bool is_exact = true;
-#endif
 #else
   static constexpr bool is_exact = true;
 #endif
