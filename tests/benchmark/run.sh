@@ -49,9 +49,7 @@ bash "$root/cmake/build.sh" release xgrad_benchmark xgrad_machine >&2
 # as a user does it, by a command whose time compare.py takes.
 torch="-std=c++17 -O3 -march=native -isystem /usr/include/torch/csrc/api/include"
 compile_torch() { echo "g++ $torch '$here/$1.cpp' -o '$build/$1' -ltorch -ltorch_cpu -lc10"; }
-compile_ours="g++ -std=c++20 -O3 -march=native '-I$root' '$here/program.cpp' -o '$build/program' \
-'$root/build/release/libxgrad_nn.a' '$root/build/release/libxgrad_autograd.a' -ltbb \
-'$libraries/openblas-pthread/libopenblas.so' -lz -lzip -lfmt"
+compile_ours="bash '$here/program.sh' '$build/program'"
 
 # build TARGET COMMAND FILE...: when one of the files is newer.
 build() {
@@ -65,7 +63,7 @@ build() {
 }
 build libtorch_steps "$(compile_torch libtorch_steps)" "$here"/libtorch_*.[ch]pp "$here"/{measure,workloads}.hpp
 build libtorch_program "$(compile_torch libtorch_program)" "$here"/{libtorch_program.cpp,peak_memory.hpp}
-build program "$compile_ours" "$here"/{program.cpp,peak_memory.hpp} "$root"/build/release/libxgrad_{nn,autograd}.a
+build program "$compile_ours" "$here"/program.{cpp,sh} "$here/peak_memory.hpp" "$root"/build/release/libxgrad_{nn,autograd}.a
 
 export PYTHONDONTWRITEBYTECODE=1
 python3 "$here/compare.py" --machine "$root/build/release/xgrad_machine" --xgrad "$root/build/release/xgrad_benchmark" \
