@@ -197,13 +197,21 @@ const fitting = name => regressions.has(name) && value('loss').includes('entropy
 
 // Small pictures for choosing; the points themselves come from the server.
 function sketchDatasets(names) {
+  const count = 90;
+  // Evenly spread over a square, and the i-th of n over a disc, like seeds of a sunflower.
+  const square = i => [(.5 + .7549 * i) % 1 * 2 - 1, (.5 + .5698 * i) % 1 * 2 - 1];
+  const disc = (i, n, size) => {
+    const r = size * Math.sqrt((i % n + .5) / n), angle = 2.4 * (i % n);
+    return [r * Math.cos(angle), r * Math.sin(angle)];
+  };
+  const moved = ([x, y], dx, dy, label) => [x + dx, y + dy, label];
   const dots = {
-    circle: t => t < .5 ? [.4 * Math.sin(40 * t), .4 * Math.cos(40 * t) * t * 2, 1] : [.85 * Math.sin(50 * t), .85 * Math.cos(50 * t), -1],
-    xor: t => { const x = Math.sin(90 * t) * .8, y = Math.cos(47 * t) * .8; return [x + Math.sign(x) * .1, y + Math.sign(y) * .1, x * y > 0 ? 1 : -1]; },
-    gauss: t => { const s = t < .5 ? 1 : -1; return [s * .45 + .28 * Math.sin(70 * t), s * .45 + .28 * Math.cos(113 * t), s]; },
-    spiral: t => { const s = t < .5 ? 1 : -1, r = (t % .5) * 2, a = 11 * r + (s > 0 ? 0 : Math.PI); return [.9 * r * Math.sin(a), .9 * r * Math.cos(a), s]; },
-    plane: t => { const x = Math.sin(90 * t) * .9, y = Math.cos(47 * t) * .9; return [x, y, (x + y) / 1.8]; },
-    'multi-gauss': t => { const i = Math.floor(t * 6), s = [1, -1, 1, -1, 1, -1][i]; return [(i % 3 - 1) * .65 + .2 * Math.sin(80 * t), (i < 3 ? .4 : -.4) + .2 * Math.cos(131 * t), s * (i < 3 ? 1 : 1)]; },
+    circle: (i, t) => t < .5 ? [...disc(i, 45, .42), 1] : [.85 * Math.sin(4 * Math.PI * t), .85 * Math.cos(4 * Math.PI * t), -1],
+    xor: i => { const [x, y] = square(i).map(z => .8 * z + .1 * Math.sign(z)); return [x, y, x * y > 0 ? 1 : -1]; },
+    gauss: (i, t) => { const s = t < .5 ? 1 : -1; return moved(disc(i, 45, .4), .45 * s, .45 * s, s); },
+    spiral: (i, t) => { const s = t < .5 ? 1 : -1, r = (t % .5) * 2, a = 11 * r + (s > 0 ? 0 : Math.PI); return [.9 * r * Math.sin(a), .9 * r * Math.cos(a), s]; },
+    plane: i => { const [x, y] = square(i).map(z => .9 * z); return [x, y, (x + y) / 1.8]; },
+    'multi-gauss': (i, t) => { const cell = Math.floor(t * 6); return moved(disc(i, 15, .25), (cell % 3 - 1) * .65, cell < 3 ? .4 : -.4, cell % 2 ? -1 : 1); },
     own: () => null,
   };
   for (const name of names) {
@@ -217,8 +225,8 @@ function sketchDatasets(names) {
       for (const y of [16, 22, 28]) { context.beginPath(); context.moveTo(14, y); context.lineTo(30, y); context.stroke(); }
       continue;
     }
-    for (let i = 0; i < 90; i++) {
-      const [x, y, label] = dots[name](i / 90);
+    for (let i = 0; i < count; i++) {
+      const [x, y, label] = dots[name](i, i / count);
       context.fillStyle = `rgb(${palette[Math.max(0, Math.min(63, Math.floor((label + 1) * 32)))]})`;
       context.beginPath();
       context.arc(22 + 20 * x, 22 - 20 * y, 1.7, 0, 7);
