@@ -1,15 +1,21 @@
 #pragma once
 
-#include <unistd.h>
-
+#include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <iterator>
 #include <string>
+#include <system_error>
 
-/// An empty folder that goes with its scope.
+/// An empty folder that goes with its scope. Its name is new: a process that was killed may have left some behind.
 struct Folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / ("xgrad_test_" + std::to_string(getpid()));
-  Folder() { std::filesystem::create_directory(path); }
+  std::filesystem::path path;
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "xgrad_test_XXXXXX").string();
+    if (mkdtemp(name.data()) == nullptr)
+      throw std::filesystem::filesystem_error("mkdtemp", name, std::error_code(errno, std::generic_category()));
+    path = name;
+  }
   ~Folder() { std::filesystem::remove_all(path); }
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;

@@ -1,4 +1,5 @@
 #include "tests/support/expect.hpp"
+#include "tests/support/folder.hpp"
 
 #include <doctest/doctest.h>
 #include <fmt/core.h>
@@ -415,7 +416,8 @@ TEST_CASE("separators that could be part of a number or a quote are refused") {
 }
 
 TEST_CASE("files are read, and those that cannot be are named") {
-  const std::filesystem::path path = std::filesystem::temp_directory_path() / "xgrad_test_csv.csv";
+  const Folder folder;
+  const std::filesystem::path path = folder / "iris.csv";
   std::ofstream(path, std::ios::binary) << iris;
   CHECK(nn::read_csv(path).rows() == 4);
   CHECK(error_of([&] { nn::read_csv(path).number_column("species"); }) ==
@@ -424,7 +426,7 @@ TEST_CASE("files are read, and those that cannot be are named") {
   CHECK(error_of([&] { nn::read_csv(path); }) ==
         "FileError: " + path.string() +
             ": read_csv: cannot be opened (No such file or directory); expected a CSV file");
-  CHECK(expect::contains(error_of([] { nn::read_csv(std::filesystem::temp_directory_path()); }), "found a directory"));
+  CHECK(expect::contains(error_of([&] { nn::read_csv(folder.path); }), "found a directory"));
 }
 
 TEST_CASE("no sequence of bytes makes the reader do anything but read or throw a FileError") {
