@@ -2,16 +2,15 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/folder.hpp"
 
+#include <autograd/autograd.hpp>
 #include <nn/nn.hpp>
 
 #include <doctest/doctest.h>
 #include <signal.h>
 
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -150,10 +149,7 @@ std::pair<nlohmann::json, std::string> tested(const nn::Linear& model, const Los
   CHECK(line.run(static_cast<int>(arguments.size()), arguments.data(), [&] {
     CHECK(training.test(model, loss, rows, "held-out").predictions.shape(0) == rows.size());
   }) == 0);
-  std::ifstream file(json);
-  std::stringstream text;
-  text << std::ifstream(page).rdbuf();
-  return {nlohmann::json::parse(file), text.str()};
+  return {nlohmann::json::parse(content_of(json)), content_of(page)};
 }
 
 }  // namespace

@@ -510,7 +510,7 @@ void files(Abuse& abuse) {
   };
   const auto bytes_of_file = [](auto write) {
     write(folder.file("bytes"));
-    return declarations::text_of(folder.file("bytes"));
+    return content_of(folder.file("bytes"));
   };
   parsed(
       "parse_npy t.file", [](auto& bytes, auto file) { return nn::parse_npy(bytes, file); },

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "tests/support/folder.hpp"
+
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 #include <regex>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -13,13 +13,6 @@
 // trick. Functions in namespaces below xgrad and xgrad::nn come with their name, members as `Class::name`, constructors
 // as `Class`.
 namespace declarations {
-
-inline std::string text_of(const std::string& path) {
-  std::ifstream file(path);
-  std::ostringstream stream;
-  stream << file.rdbuf();
-  return stream.str();
-}
 
 /// Without comments, preprocessor lines and the contents of literals.
 inline std::string code_of(const std::string& text) {
@@ -158,7 +151,7 @@ inline void read_scope(const std::string& code, const std::string& class_name, b
 inline void read_header(const std::string& root, const std::string& header, std::set<std::string>& seen,
                         std::set<std::string>& names) {
   if (header.find("/kernels/") != std::string::npos || !seen.insert(header).second) return;
-  const std::string text = text_of(root + "/" + header);
+  const std::string text = content_of(root + "/" + header);
   read_scope(code_of(text), "", true, names);
   static const std::regex include("#include <((?:autograd|nn)/[^>]+)>");
   for (std::sregex_iterator match(text.begin(), text.end(), include), end; match != end; ++match)

@@ -1,13 +1,13 @@
+#include "tests/support/folder.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <regex>
 #include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
@@ -212,10 +212,7 @@ Sources read_tree() {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
       const std::string extension = entry.path().extension();
       if (extension != ".hpp" && extension != ".cpp") continue;
-      std::ifstream file(entry.path());
-      std::ostringstream text;
-      text << file.rdbuf();
-      sources[std::filesystem::relative(entry.path(), root).generic_string()] = text.str();
+      sources[std::filesystem::relative(entry.path(), root).generic_string()] = content_of(entry.path());
     }
   }
   return sources;

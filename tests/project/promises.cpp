@@ -1,4 +1,5 @@
 #include "tests/project/declarations.hpp"
+#include "tests/support/folder.hpp"
 
 #include <doctest/doctest.h>
 
@@ -13,7 +14,7 @@ namespace {
 std::string fault_of(const std::string& promise, const std::string& file, const std::string& test) {
   const std::string path = std::string(XGRAD_SOURCE_DIR) + "/tests/" + file;
   if (!std::filesystem::exists(path)) return promise + ": there is no " + file;
-  const std::string text = std::regex_replace(declarations::text_of(path), std::regex("\"\\s*\n\\s*\""), "");
+  const std::string text = std::regex_replace(content_of(path), std::regex("\"\\s*\n\\s*\""), "");
   static const std::regex start(R"(TEST_CASE(?:_TEMPLATE)?\(\s*"([^"]*)\")");
   for (std::sregex_iterator match(text.begin(), text.end(), start), end; match != end; ++match)
     if ((*match)[1].str().starts_with(test)) return "";
@@ -23,7 +24,7 @@ std::string fault_of(const std::string& promise, const std::string& file, const 
 }  // namespace
 
 TEST_CASE("every promise in docs/promises.md names a test that there is") {
-  std::istringstream lines(declarations::text_of(std::string(XGRAD_SOURCE_DIR) + "/docs/promises.md"));
+  std::istringstream lines(content_of(std::string(XGRAD_SOURCE_DIR) + "/docs/promises.md"));
   static const std::regex row(R"(\| (.+) \| (\S+\.cpp) \| (.+) \|)");
   std::size_t rows = 0;
   for (std::string line; std::getline(lines, line);) {

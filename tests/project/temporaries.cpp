@@ -1,13 +1,12 @@
 #include "tests/support/expect.hpp"
+#include "tests/support/folder.hpp"
 
 #include <doctest/doctest.h>
 #include <autograd/autograd.hpp>
 #include <nn/nn.hpp>
 
 #include <filesystem>
-#include <fstream>
 #include <regex>
-#include <sstream>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -34,13 +33,6 @@ std::vector<std::string> references_into_temporaries(std::string text) {
   return found;
 }
 
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 template <class T>
 constexpr bool is_value = !std::is_reference_v<T>;
 
@@ -57,7 +49,7 @@ TEST_CASE("no header has a function that gives a reference into a temporary") {
       const std::string path = entry.path().lexically_relative(root).string();
       if (!path.ends_with(".hpp") || std::find(exempt.begin(), exempt.end(), path) != exempt.end()) continue;
       ++headers;
-      const std::string text = text_of(entry.path());
+      const std::string text = content_of(entry.path());
       for (const std::string& name : references_into_temporaries(text))
         FAIL_CHECK(path << ": " << name << " needs `const&`, and an overload for `const&&` by value");
     }

@@ -3,9 +3,16 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iterator>
 #include <string>
 #include <system_error>
+
+/// The bytes of a file; none of one that cannot be read.
+inline std::string content_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 /// An empty folder that goes with its scope. Its name is new: a process that was killed may have left some behind.
 struct Folder {

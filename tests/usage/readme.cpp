@@ -16,7 +16,6 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <sstream>
 #include <string>
@@ -187,14 +186,8 @@ TEST_CASE("the README's functions of functions give closed forms") {
 
 TEST_CASE("the README's code is that of these tests, to the letter") {
   const std::filesystem::path root = XGRAD_SOURCE_DIR;
-  const auto read = [](const std::filesystem::path& path) {
-    std::ifstream file(path);
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
-  };
-  const std::string readme = read(root / "README.md");
-  std::istringstream lines(read(root / "tests/usage/readme.cpp"));
+  const std::string readme = content_of(root / "README.md");
+  std::istringstream lines(content_of(root / "tests/usage/readme.cpp"));
   std::vector<std::string> blocks;
   std::string block;
   std::size_t indentation = std::string::npos;

@@ -1,10 +1,10 @@
+#include "tests/support/folder.hpp"
 #include "tests/support/table_loop.hpp"
 
 #include <doctest/doctest.h>
 #include <autograd/tensor/creation.hpp>
 
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <regex>
 #include <set>
@@ -22,10 +22,7 @@ std::set<std::string> declared_operations() {
        std::filesystem::directory_iterator(std::filesystem::path(XGRAD_SOURCE_DIR) / "autograd/ops")) {
     // Draws have no tensor input that they compute with.
     if (entry.path().extension() != ".hpp" || entry.path().stem() == "random") continue;
-    std::ifstream file(entry.path());
-    std::ostringstream stream;
-    stream << file.rdbuf();
-    const std::string source = stream.str();
+    const std::string source = content_of(entry.path());
     for (std::sregex_iterator match(source.begin(), source.end(), declaration), end; match != end; ++match)
       names.insert((*match)[1]);
   }

@@ -7,30 +7,18 @@
 
 #include <doctest/doctest.h>
 
-#include <fstream>
 #include <limits>
-#include <sstream>
 #include <string>
 #include <vector>
 
 using namespace xgrad;
-
-namespace {
-
-std::string content(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
-}  // namespace
 
 TEST_CASE("columns of numbers and texts are written as RFC 4180 says") {
   const Folder folder;
   nn::write_csv(folder.file("a"), {{"x", tensor({0.5, -1e-30})},
                                    {"n, \"q\"", tensor({1, -9007199254740993.0}, int64)},
                                    {"text", std::vector<std::string>{"a,b", "say \"grün\"\nNA"}}});
-  CHECK(content(folder.file("a")) ==
+  CHECK(content_of(folder.file("a")) ==
         "x,\"n, \"\"q\"\"\",text\n0.5,1,\"a,b\"\n-1e-30,-9007199254740992,\"say \"\"grün\"\"\nNA\"\n");
 }
 
@@ -54,7 +42,7 @@ TEST_CASE("numbers that are not finite have words") {
   const Folder folder;
   const double inf = std::numeric_limits<double>::infinity();
   nn::write_csv(folder.file("a"), {{"x", tensor({inf, -inf, std::numeric_limits<double>::quiet_NaN()})}});
-  CHECK(content(folder.file("a")) == "x\ninf\n-inf\nnan\n");
+  CHECK(content_of(folder.file("a")) == "x\ninf\n-inf\nnan\n");
 }
 
 TEST_CASE("tables that are none are refused") {

@@ -13,9 +13,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <string>
 
 using namespace xgrad;
@@ -23,12 +21,6 @@ using namespace xgrad;
 namespace {
 
 using Arrays = std::map<std::string, Tensor>;
-
-std::string content(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
 
 bool same(const Arrays& a, const Arrays& b) {
   if (a.size() != b.size()) return false;
@@ -121,10 +113,10 @@ TEST_CASE("arrays are read back with every bit, stored and deflated, and the fil
   for (const bool compress : {false, true}) {
     nn::write_npz(folder.file("a"), several(), {.compress = compress});
     CHECK(same(nn::read_npz(folder.file("a")), several()));
-    CHECK(same(nn::parse_npz(content(folder.file("a")), "x"), several()));
-    const std::string bytes = content(folder.file("a"));
+    CHECK(same(nn::parse_npz(content_of(folder.file("a")), "x"), several()));
+    const std::string bytes = content_of(folder.file("a"));
     nn::write_npz(folder.file("a"), several(), {.compress = compress});
-    CHECK(content(folder.file("a")) == bytes);
+    CHECK(content_of(folder.file("a")) == bytes);
   }
   nn::write_npz(folder.file("none"), {});
   CHECK(nn::read_npz(folder.file("none")).empty());
@@ -225,7 +217,7 @@ TEST_CASE("every truncation and every flipped bit of an archive gives an error o
   const Arrays arrays = {{"x", expect::random_tensor({40}, 1, float32)}, {"y", zeros({30})}};
   for (const bool compress : {false, true}) {
     nn::write_npz(folder.file("a"), arrays, {.compress = compress});
-    const std::string bytes = content(folder.file("a"));
+    const std::string bytes = content_of(folder.file("a"));
     const auto read = [&](const std::string& damage) {
       const Arrays found = nn::parse_npz(damage, "x");
       CHECK(same(found, arrays));

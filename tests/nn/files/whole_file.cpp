@@ -11,23 +11,11 @@
 
 #include <atomic>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 using namespace xgrad;
-
-namespace {
-
-std::string content(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
-}  // namespace
 
 TEST_CASE("a file appears when all of it is written") {
   const Folder folder;
@@ -36,10 +24,10 @@ TEST_CASE("a file appears when all of it is written") {
     nn::WholeFile file(folder.file("a"));
     CHECK_FALSE(std::filesystem::exists(folder.file("a")));
     file.write(bytes);
-    CHECK(content(folder.file("a")) == bytes);
+    CHECK(content_of(folder.file("a")) == bytes);
     CHECK(expect::contains(expect::error_of([&] { file.write(bytes); }), "FileError: "));
   }
-  CHECK(content(folder.file("a")) == bytes);
+  CHECK(content_of(folder.file("a")) == bytes);
   CHECK(folder.entries() == 1);
 }
 
@@ -48,7 +36,7 @@ TEST_CASE("a file that is not finished leaves nothing behind, and an older one a
   nn::WholeFile(folder.file("a")).write("old");
   { const nn::WholeFile file(folder.file("a")); }
   { const nn::WholeFile file(folder.file("b")); }
-  CHECK(content(folder.file("a")) == "old");
+  CHECK(content_of(folder.file("a")) == "old");
   CHECK(folder.entries() == 1);
 }
 
@@ -58,7 +46,7 @@ TEST_CASE("a symbolic link to a file is followed and stays") {
   std::filesystem::create_symlink(folder / "target", folder / "link");
   nn::WholeFile(folder.file("link")).write("text");
   CHECK(std::filesystem::is_symlink(folder / "link"));
-  CHECK(content(folder.file("target")) == "text");
+  CHECK(content_of(folder.file("target")) == "text");
   CHECK(folder.entries() == 2);
 }
 
@@ -68,7 +56,7 @@ TEST_CASE("a link to a file that is not there yet is followed and stays, also a 
   std::filesystem::create_symlink("there/target", folder / "link");
   std::filesystem::create_symlink(folder / "link", folder / "chain");
   nn::WholeFile(folder.file("chain")).write("text");
-  CHECK(content(folder.file("there/target")) == "text");
+  CHECK(content_of(folder.file("there/target")) == "text");
   CHECK(std::filesystem::is_symlink(folder / "link"));
   CHECK(std::filesystem::is_symlink(folder / "chain"));
   std::filesystem::create_symlink("round", folder / "round");
@@ -98,7 +86,7 @@ TEST_CASE("a name may be as long as the system allows") {
   const std::string name(255, 'x');
   for (const char* const text : {"one", "two"}) {
     nn::WholeFile(folder.file(name)).write(text);
-    CHECK(content(folder.file(name)) == text);
+    CHECK(content_of(folder.file(name)) == text);
   }
   CHECK(folder.entries() == 1);
   CHECK(expect::error_of([&] { nn::WholeFile(folder.file(name + "x")).write("a"); }).starts_with("FileError: "));
@@ -116,7 +104,7 @@ TEST_CASE("several threads write one path: all succeed, and one's file stays") {
       });
     for (std::thread& thread : threads) thread.join();
     CHECK(failed == 0);
-    const std::string text = content(folder.file("a"));
+    const std::string text = content_of(folder.file("a"));
     CHECK(text == std::string(1000, text[0]));
     CHECK(folder.entries() == 1);
   }
@@ -153,7 +141,7 @@ TEST_CASE("no file takes the place of a standard stream that is closed") {
   int status = -1;
   REQUIRE(waitpid(child, &status, 0) == child);
   CHECK(status == 0);
-  CHECK(content(folder.file("a")) == "text");
+  CHECK(content_of(folder.file("a")) == "text");
 }
 
 TEST_CASE("a pipe that nobody reads is refused at once") {

@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -255,11 +254,7 @@ TEST_CASE("pictures that cannot be drawn are refused") {
 
 TEST_CASE("a picture is written in the format of its ending, the same bytes every time") {
   const Folder folder;
-  const auto content = [&](const std::string& name) {
-    std::ostringstream text;
-    text << std::ifstream(folder / name, std::ios::binary).rdbuf();
-    return text.str();
-  };
+  const auto content = [&](const std::string& name) { return content_of(folder / name); };
   const nn::Picture picture = plot_of({1, 2, 3}, {{"training", {3, 2, 1}}, {"validation", {3, NAN, 3}}});
   picture.write(folder.file("a.svg"));
   picture.write(folder.file("a.png"));

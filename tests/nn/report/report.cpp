@@ -16,11 +16,9 @@
 #include <algorithm>
 #include <clocale>
 #include <cstdint>
-#include <fstream>
 #include <limits>
 #include <locale>
 #include <span>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -300,20 +298,15 @@ TEST_CASE("a page is written whole or not at all") {
   nn::Report report{.title = "a", .summary = "b"};
   const std::string path = folder.file("a.html");
   report.write(path);
-  const auto content = [&] {
-    std::ostringstream text;
-    text << std::ifstream(path, std::ios::binary).rdbuf();
-    return text.str();
-  };
   const std::string page = report.html();
-  CHECK(content() == page);
+  CHECK(content_of(path) == page);
   {
     report.history = history();
     const ProgramPath without_gnuplot(folder.path);
     CHECK(error_of([&] { report.write(path); }) ==
           "FileError: picture: gnuplot is not installed; apt-get install gnuplot-nox");
   }
-  CHECK(content() == page);
+  CHECK(content_of(path) == page);
   CHECK(folder.entries() == 1);
   CHECK(error_of([&] { report.write(folder.file("missing/a.html")); }) ==
         "FileError: " + folder.file("missing/a.html") + ": cannot be written: No such file or directory");

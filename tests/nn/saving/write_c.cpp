@@ -11,7 +11,6 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 #include <string>
 
 using namespace xgrad;
@@ -35,12 +34,6 @@ int main(void) {
 
 bool runs(const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()) == 0; }
 
-std::string content(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
 std::string c_type(DType dtype) { return dtype == float32 ? "float" : dtype == float64 ? "double" : "int64_t"; }
 
 /// Compiles the file and its main for a test, and runs it on the inputs.
@@ -51,7 +44,7 @@ Tensor run_c(const Folder& folder, const std::string& compiler, const Tensor& x,
                               " -std=c99 -O2 -Wall -Wextra -Werror -pedantic -DINPUT=" + c_type(x.dtype()) +
                               " -DOUTPUT=" + c_type(dtype) + " -DINPUTS=" + std::to_string(inputs) +
                               " -DOUTPUTS=" + std::to_string(outputs) + " model.c main.c -o program -lm 2>errors";
-  REQUIRE_MESSAGE(std::system(command.c_str()) == 0, content(folder.file("errors")));
+  REQUIRE_MESSAGE(std::system(command.c_str()) == 0, content_of(folder.file("errors")));
   nn::WholeFile(folder.file("inputs")).write(nn::bytes_of(x));
   REQUIRE(runs("true"));
   REQUIRE(std::system(("cd " + folder.path.string() + " && ./program <inputs >outputs").c_str()) == 0);
@@ -125,7 +118,7 @@ TEST_CASE("scalers and names of classes go into the file") {
   nn::write_c(graph, folder.file("model.c"), {.preparation = preparation});
   const Tensor x = expect::random_tensor({50, 2}, 1, float32, -9, 9);
   CHECK(relative_difference(run_c(folder, "gcc", x, {2}, float32), targets.invert(model(inputs.apply(x)))) <= 1e-6);
-  CHECK(expect::contains(content(folder.file("model.c")), R"(model_classes[] = {"no\?", "j\"\303\244", 0};)"));
+  CHECK(expect::contains(content_of(folder.file("model.c")), R"(model_classes[] = {"no\?", "j\"\303\244", 0};)"));
 }
 
 TEST_CASE("an index outside of its table makes the function return 1") {

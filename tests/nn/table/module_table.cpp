@@ -1,3 +1,4 @@
+#include "tests/support/folder.hpp"
 #include "tests/support/table_loop.hpp"
 #include "tests/support/with_threads.hpp"
 
@@ -9,7 +10,6 @@
 
 #include <cctype>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <regex>
 #include <set>
@@ -44,10 +44,7 @@ std::set<std::string> declared_modules() {
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(std::filesystem::path(XGRAD_SOURCE_DIR) / "nn")) {
     if (entry.path().extension() != ".hpp") continue;
-    std::ifstream file(entry.path());
-    std::ostringstream stream;
-    stream << file.rdbuf();
-    names.merge(declared_modules(stream.str()));
+    names.merge(declared_modules(content_of(entry.path())));
   }
   return names;
 }
