@@ -335,11 +335,11 @@ Tensor var(const Tensor& x, const Axes& axes, bool keepdims) {
 Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
   const Flags reduced = checked_flags("logsumexp", x, axes);
   need_elements("logsumexp", x, reduced);
+  const auto term = [](auto a, auto s) { return exp(a - s); };
   const auto compute = [=](const Tensor& from) {
     // The largest element as a shift; 0 in place of an infinite one, which would give inf - inf.
     const Tensor largest = max(from, axes, true);
     const Tensor shift = where(lt(abs(largest), infinity), largest, 0.0);
-    const auto term = [](auto a, auto s) { return exp(a - s); };
     const auto smaller_term = [](auto a, auto s) { return where(a == s, 0, exp(a - s)); };
     const Tensor total = sum(pointwise("logsumexp", term, from, shift), axes, true);
     Tensor logarithm = log(total);
@@ -356,10 +356,13 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
     const Tensor& from = call.input(0);
     const Tensor g = reshape(call.cotangent(), kept_shape(from.shape(), reduced));
     const Tensor largest = max(detach(from), axes, true), finite = lt(abs(largest), infinity);
-    const Tensor terms = exp(from - where(finite, largest, 0.0)), share = terms / sum(terms, axes, true);
-    if (kernels::count_nonfinite(largest) == 0) return g * share;
+    const Tensor terms = pointwise("logsumexp", term, from, where(finite, largest, 0.0));
+    const Tensor total = sum(terms, axes, true);
+    if (kernels::count_nonfinite(largest) == 0)
+      return pointwise(
+          "logsumexp", [](auto h, auto t, auto n) { return h * (t / n); }, g, terms, total);
     const Tensor hits = eq(from, largest);
-    return g * where(finite, share, hits / sum(hits, axes, true));
+    return g * where(finite, terms / total, hits / sum(hits, axes, true));
   };
   return custom_with({Which::all(), Which::none(), Contribution::exact, true}, "logsumexp",
                      described(compute, description), back, x);

@@ -51,7 +51,7 @@ GradientReport check_table_gradients(const GradientSubject& subject, int order, 
       return sum;
     };
   options.order = order;
-  options.mode = GradientMode::full;
+  if (options.mode == GradientMode::automatic) options.mode = GradientMode::full;
   {
     const Pause pause;
     const DefaultDType constants_are(float64);

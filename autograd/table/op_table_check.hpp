@@ -20,10 +20,10 @@ bool takes_gradient(const OpRow& row, const OpInputs& inputs, std::size_t i);
 /// A sample's operation as a function of the inputs to which gradients flow, `input 0`, `input 2`, ...; float64.
 GradientSubject op_subject(const OpRow& row, const OpSample& sample, std::uint64_t seed = 0);
 
-/// Checks a function whose result has any shape, for the cotangent of cotangent_like, at every entry. Order n looks at
-/// y + y²/2 + ... + yⁿ/n!, where the cotangent of y depends on the inputs too: for order 2 its second derivative along
-/// an input is (1 + y)·y'' + y'², which a linear function has as well. Of the options, order, cotangent and mode are
-/// set here.
+/// Checks a function whose result has any shape, for the cotangent of cotangent_like, at every entry unless the options
+/// say otherwise. Order n looks at y + y²/2 + ... + yⁿ/n!, where the cotangent of y depends on the inputs too: for
+/// order 2 its second derivative along an input is (1 + y)·y'' + y'², which a linear function has as well. Of the
+/// options, order and cotangent are set here.
 GradientReport check_table_gradients(const GradientSubject& subject, int order, GradientCheckOptions options = {});
 
 /// Whether a report about a smooth sample is as it should be: kinks, which could hide a wrong derivative, do not pass.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "tests/support/expect.hpp"
+
 #include <autograd/check/experiment.hpp>  // same_bits
 #include <autograd/ops/arithmetic.hpp>
 #include <autograd/ops/elementary.hpp>
@@ -27,6 +29,13 @@ namespace table_loop {
 using namespace xgrad;
 
 using Findings = std::vector<std::string>;
+
+/// What is compared with differences: every entry. Under a sanitizer, which is to see the derivatives run, a direction.
+#ifdef XGRAD_SANITIZER
+inline constexpr GradientMode compared = GradientMode::directional;
+#else
+inline constexpr GradientMode compared = GradientMode::full;
+#endif
 
 inline void report(const Findings& findings) {
   for (const std::string& finding : findings) FAIL_CHECK(finding);

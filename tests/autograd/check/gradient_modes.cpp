@@ -45,7 +45,7 @@ Tensor wrong_at(const Tensor& x, std::size_t where, double factor) {
                          x);
 }
 
-const Tensor big = tensor(expect::numbers(2000, 5), Shape{40, 50}, float64);
+const Tensor big = tensor(expect::numbers(400, 5), Shape{20, 20}, float64);
 const Tensor small = tensor(expect::numbers(12, 6), Shape{12}, float64);
 
 Tensor both(const Arguments& in) { return sum(square(in[0])) + sum(exp(in[1])); }
@@ -63,20 +63,20 @@ TEST_CASE("the mode says which entries are compared, and by default the size doe
   };
   CHECK(entries({}) == "64+1 12 ");
   CHECK(entries({.sample = 5}) == "5+1 5+1 ");
-  CHECK(entries({.mode = GradientMode::full}) == "2000 12 ");
+  CHECK(entries({.mode = GradientMode::full}) == "400 12 ");
   CHECK(entries({.mode = GradientMode::sampled, .sample = 10}) == "10 10 ");
   CHECK(entries({.mode = GradientMode::directional}) == "0+1 0+1 ");
   CHECK(expect::contains(checked({.mode = GradientMode::full}).text(), "first order, every entry, 2"));
-  CHECK(expect::contains(checked({.mode = GradientMode::sampled}).text(), "64 of 2000 "));
-  CHECK(expect::contains(checked({}).text(), "64 of 2000 + direction"));
+  CHECK(expect::contains(checked({.mode = GradientMode::sampled}).text(), "64 of 400 "));
+  CHECK(expect::contains(checked({}).text(), "64 of 400 + direction"));
   CHECK(expect::contains(checked({}).text(), "first order, 64 entries of larger tensors and a direction, 2"));
   CHECK(expect::contains(checked({.mode = GradientMode::directional}).text(), "direction"));
   CHECK(
       expect::contains(expect::error_of([&] { checked({.sample = 0}); }), "ValueError: check_gradients: a sample of"));
 }
 
-TEST_CASE("a direction through a tensor shows one wrong entry of 2000, which a sample misses") {
-  for (const std::size_t where : {std::size_t{3}, std::size_t{1234}, std::size_t{1999}}) {
+TEST_CASE("a direction through a tensor shows one wrong entry of 400, which a sample misses") {
+  for (const std::size_t where : {std::size_t{3}, std::size_t{234}, std::size_t{399}}) {
     const auto f = [=](const Arguments& in) { return sum(exp(wrong_at(in[0], where, 1.01))); };
     const auto verdict = [&](GradientMode mode) {
       return check_gradients(f, {big}, {.mode = mode, .sample = 8}).rows[0].verdict;

@@ -16,7 +16,7 @@ Findings check_differences(const OpRow& row, const OpSample& sample, int order,
                            std::map<std::string, std::vector<bool>>& proved) {
   const GradientSubject subject = op_subject(row, sample);
   if (subject.tensors.empty() || subject.f().size() == 0) return {};
-  const GradientReport checked = check_table_gradients(subject, order, {.allow_zero = true});
+  const GradientReport checked = check_table_gradients(subject, order, {.mode = compared, .allow_zero = true});
   for (const GradientRow& tensor : checked.rows) proved[tensor.name].push_back(tensor.verdict == GradientVerdict::ok);
   if (passes_as_smooth(checked)) return {};
   return {text(row.name, ", order ", order, "\n", checked)};

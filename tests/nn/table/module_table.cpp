@@ -107,7 +107,7 @@ Findings check_point(const std::string& name, const ModuleCase& point, DType dty
 /// Gradients (order 1), or the gradients of those below, against differences: every tensor must prove something.
 Findings check_smooth(const std::string& name, const ModuleCase& example, int order) {
   Findings findings;
-  const GradientReport checked = check_table_gradients(example, order);
+  const GradientReport checked = check_table_gradients(example, order, {.mode = compared});
   for (const GradientRow& row : checked.rows)
     if (row.verdict != GradientVerdict::ok)
       findings.push_back(text(name, ", order ", order, ", ", row.name, "\n", checked));
