@@ -83,11 +83,7 @@ Outcome run_with(std::vector<const char*> arguments) {
   return run(program.line, std::move(arguments));
 }
 
-/// A folder that goes with its scope.
-nlohmann::json read(const std::string& path) {
-  std::ifstream file(path);
-  return nlohmann::json::parse(file);
-}
+nlohmann::json read(const std::string& path) { return nlohmann::json::parse(content_of(path)); }
 
 }  // namespace
 

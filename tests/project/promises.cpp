@@ -1,4 +1,3 @@
-#include "tests/project/declarations.hpp"
 #include "tests/support/folder.hpp"
 
 #include <doctest/doctest.h>

@@ -254,16 +254,15 @@ TEST_CASE("pictures that cannot be drawn are refused") {
 
 TEST_CASE("a picture is written in the format of its ending, the same bytes every time") {
   const Folder folder;
-  const auto content = [&](const std::string& name) { return content_of(folder / name); };
   const nn::Picture picture = plot_of({1, 2, 3}, {{"training", {3, 2, 1}}, {"validation", {3, NAN, 3}}});
   picture.write(folder.file("a.svg"));
   picture.write(folder.file("a.png"));
-  CHECK(content("a.svg") == picture.svg());
-  CHECK(content("a.png") == picture.png());
+  CHECK(content_of(folder / "a.svg") == picture.svg());
+  CHECK(content_of(folder / "a.png") == picture.png());
   CHECK(picture.png() == picture.png());
   CHECK(folder.entries() == 2);
   // The 8-byte signature, then width and height, big-endian, in the chunk IHDR (ISO/IEC 15948, 11.2.1).
-  const std::string png = content("a.png");
+  const std::string png = content_of(folder / "a.png");
   CHECK(png.starts_with("\x89PNG\r\n\x1A\n"));
   int width = 0;
   std::sscanf(xml::between(picture.svg(), " width=\"", "\"")[0].c_str(), "%d", &width);
